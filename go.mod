@@ -1,0 +1,3 @@
+module github.com/capstan-pay/capstan
+
+go 1.26

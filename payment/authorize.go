@@ -1,0 +1,156 @@
+package payment
+
+import "github.com/capstan-pay/capstan/ledger"
+
+// Create makes a payment. With an Attempt its authorization is asked for at
+// once. The caller has checked Intake against its dialect's rules; here only
+// what would break the state machine is refused.
+type Create struct {
+	Intake
+	Attempt *Attempt
+}
+
+// Attempt is one try for an authorization.
+type Attempt struct {
+	Secret Secret // a fresh card; zero for a wallet or a stored method
+	Asked
+}
+
+// Authorize asks for the authorization of a payment that exists.
+type Authorize struct {
+	Intake *Intake // replaces the payment's before it is tried; nil leaves it
+	Attempt
+}
+
+// PayerAnswer reports what an awaited payer did. Approving sends the
+// authorization to its processor.
+type PayerAnswer struct {
+	Approved bool
+	Method   *Method // who pays, where it was not known before; nil leaves it
+	Data     []byte  // what is to be kept of it
+}
+
+// Revise replaces the payment's intake. Once an authorization was asked for,
+// only Details and Reference may differ.
+type Revise struct {
+	Intake Intake
+}
+
+func (c Create) decide(d *decision) {
+	intake := c.Intake
+	d.emit(Event{Kind: PaymentCreated, Intake: &intake})
+	if c.Attempt != nil {
+		d.authorize(*c.Attempt)
+	}
+}
+
+func (c Authorize) decide(d *decision) {
+	r := &Refusal{}
+	r.when(d.p.Status != Created, NotCreated)
+	if d.refuse(r) {
+		return
+	}
+	if c.Intake != nil {
+		d.emit(Event{Kind: PaymentRevised, Intake: c.Intake})
+	}
+	d.authorize(c.Attempt)
+}
+
+func (c Revise) decide(d *decision) {
+	was, now := d.p.Intake, c.Intake
+	free := d.p.Status == Created && d.p.Pending() == nil
+	changes := was.Amount != now.Amount || was.Currency != now.Currency || was.Fee != now.Fee || was.Method != now.Method || was.Policy != now.Policy
+	r := &Refusal{}
+	r.when(!free && changes, NotCreated)
+	if d.refuse(r) {
+		return
+	}
+	d.emit(Event{Kind: PaymentRevised, Intake: &now})
+}
+
+func (c PayerAnswer) decide(d *decision) {
+	op := d.p.Authorization()
+	r := &Refusal{}
+	r.when(d.p.Status != AwaitingPayer, NotAwaitingPayer)
+	if d.refuse(r) {
+		return
+	}
+	if d.p.due(d.env.Now) {
+		d.emit(Event{Kind: HoldExpired, Ending: EndedByDeadline})
+		d.refuse(Refuse(HoldOver))
+		return
+	}
+	if c.Method != nil {
+		intake := d.p.Intake
+		intake.Method = *c.Method
+		d.emit(Event{Kind: PaymentRevised, Intake: &intake})
+	}
+	answer := Answer{Result: Refused, Reason: PayerDeclined, Data: c.Data}
+	if c.Approved {
+		answer = d.put(Instruction{Operation: op.Number, Kind: OpAuthorize, Amount: d.p.Amount, PayerDone: true})
+	}
+	d.concludeAuthorization(op.Number, answer, nil)
+}
+
+// authorize asks for an authorization as a new operation.
+func (d *decision) authorize(a Attempt) {
+	number, asked := d.next(), a.Asked
+	answer := d.put(Instruction{Operation: number, Kind: OpAuthorize, Amount: d.p.Amount, Secret: a.Secret})
+	d.concludeAuthorization(number, answer, &asked)
+}
+
+// concludeAuthorization writes down what the processor said.
+func (d *decision) concludeAuthorization(number int, a Answer, asked *Asked) {
+	e := Event{Operation: number, Amount: d.p.Amount, Asked: asked, Answer: answered(a)}
+	switch a.Result {
+	case Approved:
+		e.Kind = HoldAuthorized
+	case PayerRequired:
+		e.Kind = PayerAwaited
+	case Pending:
+		e.Kind = AuthorizationPending
+	default:
+		e.Kind = AuthorizationDeclined
+	}
+	d.emit(e)
+	if e.Kind == HoldAuthorized && d.p.Policy.AutoCapture && d.err == nil {
+		d.autoCapture(number)
+	}
+}
+
+// autoCapture captures everything of a hold that has just been authorized.
+// The authorization stays the operation that the command made.
+func (d *decision) autoCapture(authorization int) {
+	op := d.p.Op(authorization)
+	Capture{Final: true, Dialect: op.Dialect, Reference: op.Reference, automatic: true}.decide(d)
+	d.made = authorization
+}
+
+func (p *Payment) applyAuthorization(op *Operation, e Event) ledger.Entry {
+	switch e.Kind {
+	case AuthorizationPending:
+		p.Status = Authorizing
+	case PayerAwaited:
+		p.Status = AwaitingPayer
+		if p.Policy.PayerDeadline > 0 {
+			p.ExpiresAt = e.At.Add(p.Policy.PayerDeadline)
+		}
+	case HoldAuthorized:
+		from := e.At
+		if p.Policy.FromCreation {
+			from = p.CreatedAt
+		}
+		p.Status, p.AuthorizedAt, p.ExpiresAt = Authorized, e.At, from.Add(p.Policy.HoldFor)
+		op.Amount = e.Amount
+		p.Authorized = e.Amount
+		return ledger.Move(e.Amount, p.source(), p.account(ledger.Held))
+	case AuthorizationDeclined:
+		p.Status = Declined
+		if p.Policy.RetryDeclined {
+			p.Status = Created
+			return nil
+		}
+		p.Ended = EndedByDecline
+	}
+	return nil
+}

@@ -1,0 +1,238 @@
+package payment
+
+import (
+	"time"
+
+	"github.com/capstan-pay/capstan/ledger"
+	"github.com/capstan-pay/capstan/money"
+)
+
+// Capture takes money from the hold to the merchant.
+type Capture struct {
+	Amount   int64          // minor units; 0 is everything that is left
+	Currency money.Currency // empty is the payment's
+	Fee      *int64         // the platform's share; nil is the payment's, or what is left of it
+	Final    bool           // release what is left afterwards
+
+	// What the capturing dialect does not offer, whatever the policy says:
+	NoOverCapture bool  // nothing above what is left of the hold
+	MinCapture    int64 // a higher least amount
+	FeePercent    int64 // a lower bound for the fee; 0 is none
+
+	// MustStayOpen refuses a capture that is not final where the policy would
+	// close the hold all the same; without it the hold is closed.
+	MustStayOpen bool
+
+	// DuplicateWithin refuses the capture when one of the same amount was
+	// asked for no longer ago than this, whatever became of it; 0 does not.
+	DuplicateWithin time.Duration
+
+	// Alongside lets it run while another operation waits for the processor.
+	Alongside bool
+
+	// Scheduled is set by the capture timer. Such a capture takes what is
+	// left of a hold that is open, and does nothing on any other.
+	Scheduled bool
+
+	Dialect   string
+	Reference string
+	Details   []byte
+	Key       Key
+
+	// Revise replaces the payment's details in the same decision; nil leaves
+	// them.
+	Revise []byte
+
+	automatic bool
+}
+
+func (c Capture) decide(d *decision) {
+	p := d.p
+	if c.Scheduled && p.Status != Authorized {
+		return // captured or closed before: nothing to do any more
+	}
+	if d.expireIfDue() {
+		d.refuse(c.guards(d, HoldOver))
+		return
+	}
+	if d.refuse(c.guards(d)) {
+		return
+	}
+	amount := c.amount(p)
+	e := Event{
+		Operation: d.next(), Amount: amount, Fee: c.fee(p, amount), Extended: max(0, amount-p.Remaining()),
+		Final: c.Final || p.lastCapture(),
+		Asked: &Asked{Dialect: c.Dialect, Reference: c.Reference, Details: c.Details, Key: c.Key},
+	}
+	if c.Revise != nil {
+		intake := p.Intake
+		intake.Details = c.Revise
+		d.emit(Event{Kind: PaymentRevised, Intake: &intake})
+	}
+	answer := d.put(Instruction{Operation: e.Operation, Kind: OpCapture, Amount: amount, Final: e.Final})
+	d.concludeCapture(e, answer)
+}
+
+// guards evaluates every guard, so that each dialect can pick the one that its
+// callers hear first.
+func (c Capture) guards(d *decision, failed ...Guard) *Refusal {
+	p, r := d.p, Refuse(failed...)
+	amount := c.amount(p)
+	r.Limit = p.Capturable()
+	if c.NoOverCapture {
+		r.Limit = p.Remaining()
+	}
+	r.Least = max(p.Policy.MinCapture, c.MinCapture, 1)
+	r.when(p.Pending() != nil && !c.Alongside, OperationPending)
+	r.when(p.Status != Authorized, NotCapturable)
+	r.when(p.Policy.ScheduledOnly && !c.Scheduled, ScheduledCapture)
+	r.when(c.Currency != "" && c.Currency != p.Currency, CurrencyMismatch)
+	r.when(amount < r.Least && !c.Scheduled && !c.automatic, AmountTooSmall)
+	r.when(amount > r.Limit, AmountTooLarge)
+	r.when(p.Policy.MaxCaptures > 0 && p.Captures() >= p.Policy.MaxCaptures, TooManyCaptures)
+	r.when(c.MustStayOpen && !c.Final && p.lastCapture(), CannotStayOpen)
+	r.when(c.feeTooLarge(p, amount), FeeTooLarge)
+	r.when(c.DuplicateWithin > 0 && p.asked(OpCapture, amount, d.env.Now.Add(-c.DuplicateWithin)), DuplicateOperation)
+	return r
+}
+
+func (c Capture) amount(p *Payment) int64 {
+	if c.Amount == 0 {
+		return p.Remaining()
+	}
+	return c.Amount
+}
+
+// fee is the platform's share of this capture. The payment's fee is taken by
+// its first captures until it is used up; it never exceeds the amount unless
+// the caller said so himself.
+func (c Capture) fee(p *Payment, amount int64) int64 {
+	if c.Fee != nil {
+		return *c.Fee
+	}
+	left := p.Fee
+	for i := range p.Operations {
+		if op := &p.Operations[i]; op.Kind == OpCapture && op.Status != OpFailed {
+			left -= op.Fee
+		}
+	}
+	left = max(left, 0)
+	if percent := tighter(p.Policy.FeePercent, c.FeePercent); percent > 0 {
+		return left // held against the bound by feeTooLarge: the payment's fee is not cut silently
+	}
+	return min(left, amount)
+}
+
+func (c Capture) feeTooLarge(p *Payment, amount int64) bool {
+	fee := c.fee(p, amount)
+	if fee < 0 || fee > max(amount, 0) {
+		return true
+	}
+	percent := tighter(p.Policy.FeePercent, c.FeePercent)
+	return percent > 0 && amount > 0 && money.ExceedsPercent(fee, amount, percent)
+}
+
+// tighter is the lower of two bounds, where 0 is none.
+func tighter(a, b int64) int64 {
+	if a == 0 || (b != 0 && b < a) {
+		return b
+	}
+	return a
+}
+
+// lastCapture tells whether the policy closes the hold with the next capture.
+func (p *Payment) lastCapture() bool {
+	return p.Policy.MaxCaptures > 0 && p.Captures() >= p.Policy.MaxCaptures-1
+}
+
+// asked tells whether an operation of this kind and amount was asked for at
+// since or later.
+func (p *Payment) asked(kind OperationKind, amount int64, since time.Time) bool {
+	for i := range p.Operations {
+		if op := &p.Operations[i]; op.Kind == kind && op.Amount == amount && !op.At.Before(since) {
+			return true
+		}
+	}
+	return false
+}
+
+// concludeCapture writes down what the processor said of the capture that e
+// describes.
+func (d *decision) concludeCapture(e Event, a Answer) {
+	e.Answer = answered(a)
+	switch a.Result {
+	case Approved:
+		e.Kind = HoldCaptured
+		if rest := d.p.held() + e.Extended - e.Amount; e.Final || rest == 0 {
+			e.Released, e.Ending = rest, EndedByCapture
+		}
+	case Pending:
+		e.Kind = CapturePending
+	default:
+		e.Kind, e.Extended = CaptureDeclined, 0
+		if op := d.p.Op(e.Operation); op != nil {
+			e.Released = op.Extended
+		}
+		if d.p.Policy.DeclinedCaptureEnds && d.p.Captured == 0 {
+			e.Released, e.Ending = d.p.held(), EndedByDecline
+		}
+	}
+	d.emit(e)
+}
+
+func (p *Payment) applyCapture(op *Operation, e Event) ledger.Entry {
+	held, source := p.account(ledger.Held), p.source()
+	switch e.Kind {
+	case CapturePending:
+		op.Extended = e.Extended
+		p.Extended += e.Extended
+		return ledger.Move(e.Extended, source, held)
+	case CaptureDeclined:
+		p.Released += e.Released
+		if e.Ending != Open {
+			p.close(e.Ending, Declined)
+		}
+		return ledger.Move(e.Released, held, source)
+	case CaptureSettled:
+		op.Settled = true
+		p.Settled += op.Amount
+		return p.credit(ledger.InTransit, op.Amount, op.Fee)
+	}
+	op.Amount, op.Fee, op.Final, op.Released = e.Amount, e.Fee, e.Final, e.Released
+	op.Extended += e.Extended
+	p.Extended += e.Extended
+	p.Captured += e.Amount
+	p.Released += e.Released
+	if e.Ending != Open {
+		p.close(e.Ending, Captured)
+	}
+	entry := ledger.Entry{
+		{Account: held, Minor: e.Extended - e.Amount - e.Released},
+		{Account: source, Minor: e.Released - e.Extended},
+	}
+	if entry[1].Minor == 0 {
+		entry = entry[:1]
+	}
+	if p.Policy.SettleAfter > 0 {
+		return append(entry, ledger.Posting{Account: p.account(ledger.InTransit), Minor: e.Amount})
+	}
+	op.Settled = true
+	p.Settled += e.Amount
+	return append(entry, p.credit(0, e.Amount, e.Fee)...)
+}
+
+// credit gives the merchant what a capture is worth to him and the platform
+// its fee, out of the account of kind from; 0 is none.
+func (p *Payment) credit(from ledger.Kind, amount, fee int64) ledger.Entry {
+	var entry ledger.Entry
+	if from != 0 {
+		entry = append(entry, ledger.Posting{Account: p.account(from), Minor: -amount})
+	}
+	if amount != fee {
+		entry = append(entry, ledger.Posting{Account: p.account(ledger.Merchant), Minor: amount - fee})
+	}
+	if fee != 0 {
+		entry = append(entry, ledger.Posting{Account: p.account(ledger.PlatformFees), Minor: fee})
+	}
+	return entry
+}

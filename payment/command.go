@@ -1,0 +1,206 @@
+package payment
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/capstan-pay/capstan/ledger"
+)
+
+// Command is something that is asked of one payment. The commands are Create,
+// Revise, Authorize, PayerAnswer, Capture, Void, Cancel, Refund, Expire,
+// Settle and Resolve.
+type Command interface {
+	decide(*decision)
+}
+
+// Env is what a decision may look at besides the payment and the command.
+type Env struct {
+	Now time.Time // the moment of the decision
+
+	// Payer is the wallet user the payment is paid by, nil for other methods.
+	Payer *Payer
+
+	// Ask puts an operation to its processor. A processor that decides on
+	// the spot answers Approved, Declined or PayerRequired; one that has to be
+	// called afterwards answers Pending, and Resolve brings its answer.
+	Ask func(Instruction) Answer
+
+	// Screen puts an operation to the risk checks, before the processor hears
+	// of it. It answers Approved or Declined. Nil approves everything.
+	Screen func(Instruction) Answer
+}
+
+// Result is what a processor says.
+type Result uint8
+
+// The results.
+const (
+	Pending       Result = iota + 1 // no answer yet
+	Approved                        // performed
+	Refused                         // not performed, and never will be
+	PayerRequired                   // the payer has to do something first
+)
+
+// Answer is what a processor says about an operation.
+type Answer struct {
+	Result    Result
+	Reason    Reason // why it was declined
+	Reference string // the processor's own name for the operation
+	AuthCode  string // the issuer's approval code
+	Message   string // the processor's own words
+	Data      []byte // the processor's own document: it gets it back with later operations
+	Screening []byte // what the risk checks found, JSON; nil if none are configured
+}
+
+// Instruction is what a processor is asked to do.
+type Instruction struct {
+	Payment   *Payment // as it is before the operation; not to be changed or kept
+	Operation int      // its number within the payment
+	Kind      OperationKind
+	Amount    int64
+	Final     bool
+	Secret    Secret // authorizations with a fresh card; never kept
+	PayerDone bool   // the payer has acted on what PayerRequired asked for
+	Parent    int    // refunds: the capture
+}
+
+// ID is the name of the operation between us and its processor, the same
+// however often it is sent.
+func (i Instruction) ID() string { return OperationID(i.Payment.ID, i.Operation) }
+
+// OperationID is the name of an operation of a payment between us and its
+// processor.
+func OperationID(id ID, operation int) string { return fmt.Sprintf("op_%d_%d", id, operation) }
+
+// Decision is what follows from a command.
+type Decision struct {
+	Payment   *Payment // after it; nil when there is none
+	Events    []Event
+	Entries   []ledger.Entry // Entries[i] is what Events[i] brings; may be empty
+	Timers    []Timer        // to be set
+	Operation int            // the number of the operation it made, or moved on; 0 is none
+	Refusal   *Refusal       // why not; events may come with it when a refusal had to close the hold first
+}
+
+// Pending tells whether the command's own operation waits for its processor.
+func (d Decision) Pending() bool {
+	if d.Payment == nil {
+		return false
+	}
+	op := d.Payment.Op(d.Operation)
+	return op != nil && op.Status == OpPending
+}
+
+// Decide says what follows from command c on payment p at env.Now. It changes
+// neither. For Create, p has only its identity: ID, Tenant and Merchant; for
+// all else it must exist, and a nil p is refused with NotFound.
+//
+// An error means that a rule of the state machine was broken: a fault of ours,
+// nothing may be written.
+func Decide(p *Payment, c Command, env Env) (Decision, error) {
+	d := &decision{env: env}
+	if p == nil {
+		return Decision{Refusal: Refuse(NotFound)}, nil
+	}
+	d.p = p.clone()
+	if d.env.Now.Before(p.UpdatedAt) {
+		d.env.Now = p.UpdatedAt // a payment's time never runs backwards
+	}
+	if _, creates := c.(Create); !creates && p.Status == None {
+		return Decision{Refusal: Refuse(NotFound)}, nil
+	}
+	c.decide(d)
+	if d.err != nil {
+		return Decision{}, d.err
+	}
+	if err := d.p.Check(); err != nil && d.p.Status != None {
+		return Decision{}, err
+	}
+	if d.refusal != nil {
+		d.refusal.Status, d.refusal.Ended, d.refusal.Currency = d.p.Status, d.p.Ended, d.p.Currency
+	}
+	return Decision{
+		Payment: d.p, Events: d.events, Entries: d.entries, Timers: d.timers, Operation: d.made, Refusal: d.refusal,
+	}, nil
+}
+
+// clone copies the payment so that a decision can move it on.
+func (p *Payment) clone() *Payment {
+	c := *p
+	c.Operations = append(make([]Operation, 0, len(p.Operations)+2), p.Operations...)
+	return &c
+}
+
+// decision is a decision in the making.
+type decision struct {
+	p       *Payment
+	env     Env
+	events  []Event
+	entries []ledger.Entry
+	timers  []Timer
+	made    int
+	refusal *Refusal
+	err     error
+}
+
+// emit adds an event and applies it.
+func (d *decision) emit(e Event) {
+	if d.err != nil {
+		return
+	}
+	e.At = d.env.Now
+	if _, status := e.Kind.operation(); e.Asked != nil && status != OpPending {
+		e.Asked.Key = Key{} // only an answer that is still to come has to find the record
+	}
+	entry, err := d.p.Apply(e)
+	if err == nil {
+		err = entry.Check()
+	}
+	if err != nil {
+		d.err = err
+		return
+	}
+	d.events = append(d.events, e)
+	d.entries = append(d.entries, entry)
+	d.timers = append(d.timers, d.p.timers(e)...)
+	if e.Operation != 0 {
+		d.made = e.Operation
+	}
+}
+
+// refuse takes the refusal if any guard failed, and tells whether one did.
+func (d *decision) refuse(r *Refusal) bool {
+	if r.Failed == 0 {
+		return false
+	}
+	d.refusal = r
+	return true
+}
+
+// next is the number of the next operation.
+func (d *decision) next() int { return len(d.p.Operations) + 1 }
+
+// put screens an operation and asks its processor.
+func (d *decision) put(i Instruction) Answer {
+	i.Payment = d.p
+	var screening []byte
+	if d.env.Screen != nil {
+		verdict := d.env.Screen(i)
+		if verdict.Result == Refused {
+			return verdict
+		}
+		screening = verdict.Screening
+	}
+	answer := d.env.Ask(i)
+	answer.Screening = screening
+	return answer
+}
+
+// answered is the answer as an event carries it: nil while there is none.
+func answered(a Answer) *Answer {
+	if a.Result == Pending && a.Screening == nil {
+		return nil
+	}
+	return &a
+}

@@ -1,0 +1,228 @@
+package payment
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/capstan-pay/capstan/ledger"
+)
+
+// EventKind says what happened.
+type EventKind uint8
+
+// The kinds of event. A "pending" one reserves and says that the processor is
+// asked; the same operation's outcome follows as an event of its own.
+const (
+	_ EventKind = iota
+	PaymentCreated
+	PaymentRevised
+	AuthorizationPending
+	PayerAwaited
+	HoldAuthorized
+	AuthorizationDeclined
+	CapturePending
+	HoldCaptured
+	CaptureDeclined
+	VoidPending
+	HoldVoided
+	VoidDeclined
+	PaymentCancelled
+	HoldExpired
+	RefundPending
+	MoneyRefunded
+	RefundDeclined
+	CaptureSettled
+	eventKindCount
+)
+
+var eventNames = [...]string{
+	PaymentCreated: "payment_created", PaymentRevised: "payment_revised",
+	AuthorizationPending: "authorization_pending", PayerAwaited: "payer_awaited",
+	HoldAuthorized: "hold_authorized", AuthorizationDeclined: "authorization_declined",
+	CapturePending: "capture_pending", HoldCaptured: "hold_captured", CaptureDeclined: "capture_declined",
+	VoidPending: "void_pending", HoldVoided: "hold_voided", VoidDeclined: "void_declined",
+	PaymentCancelled: "payment_cancelled", HoldExpired: "hold_expired",
+	RefundPending: "refund_pending", MoneyRefunded: "money_refunded", RefundDeclined: "refund_declined",
+	CaptureSettled: "capture_settled",
+}
+
+// String is the name of the kind in reports, such as "hold_captured".
+func (k EventKind) String() string {
+	if k == 0 || k >= eventKindCount {
+		return fmt.Sprintf("payment.EventKind(%d)", uint8(k))
+	}
+	return eventNames[k]
+}
+
+// EventKinds lists every kind of event.
+func EventKinds() []EventKind {
+	all := make([]EventKind, 0, eventKindCount-1)
+	for k := PaymentCreated; k < eventKindCount; k++ {
+		all = append(all, k)
+	}
+	return all
+}
+
+// Event is something that happened to a payment. Events are never changed.
+// Which fields count depends on the kind; amounts are in minor units.
+type Event struct {
+	Kind      EventKind
+	At        time.Time
+	Operation int // the operation it belongs to; 0 is none
+
+	Amount   int64
+	Fee      int64
+	Extended int64 // captures: by which the hold grew first
+	Released int64 // what went back to the payer
+	Final    bool  // captures: asked to be the last
+	Ending   Ending
+
+	Intake *Intake // created, revised
+	Asked  *Asked  // on the first event of an operation
+	Answer *Answer // what the processor said, where it said something
+}
+
+// ErrIllegal is wrapped by the error for an event that no edge of the state
+// machine permits.
+var ErrIllegal = errors.New("payment: illegal event")
+
+// Apply folds one event into the payment and returns the ledger entry it
+// brings. On an error the payment is not to be used any more.
+func (p *Payment) Apply(e Event) (ledger.Entry, error) {
+	from := p.Status
+	entry, err := p.apply(e)
+	if err != nil {
+		return nil, err
+	}
+	if from >= statusCount || p.Status >= statusCount || !legal[from][e.Kind][p.Status] {
+		return nil, fmt.Errorf("%w: %s takes payment %s from %s to %s", ErrIllegal, e.Kind, p.ID, from, p.Status)
+	}
+	if p.Status.Final() && p.ClosedAt.IsZero() {
+		p.ClosedAt = e.At
+	}
+	p.Version++
+	p.UpdatedAt = e.At
+	return entry, nil
+}
+
+// Fold rebuilds a payment from its events, oldest first.
+func Fold(id ID, tenant, merchant int64, events []Event) (*Payment, error) {
+	p := &Payment{ID: id, Tenant: tenant, Merchant: merchant}
+	for i := range events {
+		if _, err := p.Apply(events[i]); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+func (p *Payment) apply(e Event) (ledger.Entry, error) {
+	switch e.Kind {
+	case PaymentCreated, PaymentRevised:
+		return nil, p.applyIntake(e)
+	case HoldExpired:
+		return p.applyExpired(e), nil
+	}
+	op, err := p.operation(e)
+	if err != nil {
+		return nil, err
+	}
+	switch e.Kind {
+	case AuthorizationPending, PayerAwaited, HoldAuthorized, AuthorizationDeclined:
+		return p.applyAuthorization(op, e), nil
+	case CapturePending, HoldCaptured, CaptureDeclined, CaptureSettled:
+		return p.applyCapture(op, e), nil
+	case VoidPending, HoldVoided, VoidDeclined, PaymentCancelled:
+		return p.applyVoid(op, e), nil
+	case RefundPending, MoneyRefunded, RefundDeclined:
+		return p.applyRefund(op, e), nil
+	}
+	return nil, fmt.Errorf("%w: unknown kind %d", ErrIllegal, e.Kind)
+}
+
+func (p *Payment) applyIntake(e Event) error {
+	if e.Intake == nil {
+		return fmt.Errorf("%w: %s without intake", ErrIllegal, e.Kind)
+	}
+	if e.Kind == PaymentCreated {
+		p.Status, p.CreatedAt = Created, e.At
+	}
+	p.Intake = *e.Intake
+	return nil
+}
+
+// operation finds the operation of an event, or adds it when the event is its
+// first, and moves its status on.
+func (p *Payment) operation(e Event) (*Operation, error) {
+	kind, status := e.Kind.operation()
+	if e.Operation == len(p.Operations)+1 && e.Asked != nil {
+		p.Operations = append(p.Operations, Operation{
+			Number: e.Operation, Kind: kind, Asked: *e.Asked, Amount: e.Amount, Fee: e.Fee, Final: e.Final, At: e.At,
+		})
+	}
+	op := p.Op(e.Operation)
+	switch {
+	case op == nil || (op.Kind != kind && !(op.Kind == OpCancel && kind == OpVoid)):
+		return nil, fmt.Errorf("%w: %s of operation %d, which payment %s lacks", ErrIllegal, e.Kind, e.Operation, p.ID)
+	case op.Status >= OpApproved && e.Kind != CaptureSettled:
+		return nil, fmt.Errorf("%w: %s of operation %d of payment %s, which is %s", ErrIllegal, e.Kind, e.Operation, p.ID, op.Status)
+	}
+	if e.Answer != nil {
+		op.Answer = *e.Answer
+	}
+	if status != 0 {
+		op.Status = status
+	}
+	if status >= OpApproved {
+		op.DoneAt = e.At
+	}
+	return op, nil
+}
+
+// operation says what kind of operation an event belongs to and which state
+// that operation has after it; 0 leaves the state as it is.
+func (k EventKind) operation() (OperationKind, OperationStatus) {
+	switch k {
+	case AuthorizationPending:
+		return OpAuthorize, OpPending
+	case PayerAwaited:
+		return OpAuthorize, OpAwaiting
+	case HoldAuthorized:
+		return OpAuthorize, OpApproved
+	case AuthorizationDeclined:
+		return OpAuthorize, OpFailed
+	case CapturePending:
+		return OpCapture, OpPending
+	case HoldCaptured:
+		return OpCapture, OpApproved
+	case CaptureDeclined:
+		return OpCapture, OpFailed
+	case CaptureSettled:
+		return OpCapture, 0
+	case VoidPending:
+		return OpVoid, OpPending
+	case HoldVoided:
+		return OpVoid, OpApproved
+	case VoidDeclined:
+		return OpVoid, OpFailed
+	case PaymentCancelled:
+		return OpCancel, OpApproved
+	case RefundPending:
+		return OpRefund, OpPending
+	case MoneyRefunded:
+		return OpRefund, OpApproved
+	case RefundDeclined:
+		return OpRefund, OpFailed
+	}
+	return 0, 0
+}
+
+// close ends the hold: nothing is left of it.
+func (p *Payment) close(why Ending, otherwise Status) {
+	p.Ended = why
+	p.Status = otherwise
+	if p.Captured > 0 {
+		p.Status = Captured
+	}
+}

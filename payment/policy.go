@@ -1,0 +1,72 @@
+package payment
+
+import (
+	"math"
+	"time"
+
+	"github.com/capstan-pay/capstan/money"
+)
+
+// Policy is what a hold permits. The dialect that authorizes sets it and it is
+// stored with the payment; a dialect that captures later may ask for less,
+// never for more.
+type Policy struct {
+	// HoldFor is how long the hold lives, counted from the authorization, or
+	// from the creation of the payment when FromCreation is set.
+	HoldFor      time.Duration
+	FromCreation bool
+
+	// AutoCapture captures everything as soon as it is authorized.
+	AutoCapture bool
+
+	// CaptureAt captures what is left at that moment; zero is never.
+	// With ScheduledOnly nobody may capture before.
+	CaptureAt     time.Time
+	ScheduledOnly bool
+
+	// MaxCaptures bounds the number of successful captures; 0 is no bound.
+	// The last one permitted closes the hold.
+	MaxCaptures int
+
+	// OverCapture is the most that may be captured in all, in percent of the
+	// authorized amount; 0 is the same as 100, NoCap is no bound.
+	OverCapture int64
+
+	// MinCapture is the least amount one capture may have.
+	MinCapture int64
+
+	// FeePercent bounds the platform's fee in percent of the capture; 0 is
+	// no bound but the captured amount itself.
+	FeePercent int64
+
+	// SettleAfter is how long captured money stays in transit before the
+	// merchant has it; 0 is not at all.
+	SettleAfter time.Duration
+
+	// RetryDeclined lets another authorization follow a declined one.
+	RetryDeclined bool
+
+	// DeclinedCaptureEnds closes the payment when a capture is declined.
+	DeclinedCaptureEnds bool
+
+	// PayerDeadline is how long the payer may take to act; 0 is for ever.
+	PayerDeadline time.Duration
+
+	// CancelFor is how long after creation the whole may be cancelled; 0 is
+	// as long as the hold lives.
+	CancelFor time.Duration
+}
+
+// NoCap is the OverCapture that sets no bound.
+const NoCap = -1
+
+// ceiling is the most that may be captured in all from a hold of authorized.
+func (p Policy) ceiling(authorized int64) int64 {
+	switch {
+	case p.OverCapture == NoCap:
+		return math.MaxInt64 / 4
+	case p.OverCapture <= 100:
+		return authorized
+	}
+	return min(money.Percent(authorized, p.OverCapture), math.MaxInt64/4)
+}

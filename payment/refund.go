@@ -1,0 +1,121 @@
+package payment
+
+import (
+	"time"
+
+	"github.com/capstan-pay/capstan/ledger"
+	"github.com/capstan-pay/capstan/money"
+)
+
+// Refund gives captured money back to the payer.
+type Refund struct {
+	Amount          int64 // minor units; 0 is everything that may be given back
+	Currency        money.Currency
+	Fee             *int64        // the part of the platform's fee given back; nil is all of it on a full refund, else none
+	SettledOnly     bool          // only money that has left transit
+	DuplicateWithin time.Duration // as in Capture
+	Asked                         // Asked.Parent names the capture; 0 is the payment as a whole
+}
+
+func (c Refund) decide(d *decision) {
+	p, r := d.p, &Refusal{}
+	limit, possible := c.limit(p)
+	amount := c.Amount
+	if amount == 0 {
+		amount = limit
+	}
+	r.Limit, r.Least = limit, 1
+	r.when(!possible, NotRefundable)
+	r.when(c.Currency != "" && c.Currency != p.Currency, CurrencyMismatch)
+	r.when(amount < 1, AmountTooSmall)
+	r.when(amount > limit, AmountTooLarge)
+	r.when(c.DuplicateWithin > 0 && p.asked(OpRefund, amount, d.env.Now.Add(-c.DuplicateWithin)), DuplicateOperation)
+	fee := c.fee(p, amount)
+	r.when(fee < 0 || fee > amount || fee > p.feesTaken(), FeeTooLarge)
+	if d.refuse(r) {
+		return
+	}
+	asked := c.Asked
+	e := Event{Operation: d.next(), Amount: amount, Fee: fee, Asked: &asked}
+	d.concludeRefund(e, d.put(Instruction{Operation: e.Operation, Kind: OpRefund, Amount: amount, Parent: c.Parent}))
+}
+
+// limit is what may be refunded, and whether a refund is possible at all.
+func (c Refund) limit(p *Payment) (int64, bool) {
+	limit := p.Refundable()
+	if c.SettledOnly {
+		limit -= p.Captured - p.Settled
+	}
+	if c.Parent == 0 {
+		return max(limit, 0), p.Captured > 0 && (!c.SettledOnly || p.Settled > 0)
+	}
+	capture := p.Op(c.Parent)
+	if capture == nil || capture.Kind != OpCapture || capture.Status != OpApproved {
+		return 0, false
+	}
+	left := capture.Amount - capture.Refunded
+	for i := range p.Operations {
+		if op := &p.Operations[i]; op.Kind == OpRefund && op.Status == OpPending && op.Parent == c.Parent {
+			left -= op.Amount
+		}
+	}
+	return max(min(limit, left), 0), true
+}
+
+// fee is the part of the platform's fee that goes back.
+func (c Refund) fee(p *Payment, amount int64) int64 {
+	switch {
+	case c.Fee != nil:
+		return *c.Fee
+	case p.Status == Captured && p.Refunded+p.InFlight(OpRefund)+amount == p.Captured:
+		return p.feesTaken()
+	}
+	return 0
+}
+
+// feesTaken is what the platform has kept of the captures so far.
+func (p *Payment) feesTaken() int64 {
+	var sum int64
+	for i := range p.Operations {
+		switch op := &p.Operations[i]; {
+		case op.Kind == OpCapture && op.Status == OpApproved && op.Settled:
+			sum += op.Fee
+		case op.Kind == OpRefund && op.Status != OpFailed:
+			sum -= op.Fee
+		}
+	}
+	return sum
+}
+
+// concludeRefund writes down what the processor said of the refund e describes.
+func (d *decision) concludeRefund(e Event, a Answer) {
+	e.Answer = answered(a)
+	switch a.Result {
+	case Approved:
+		e.Kind = MoneyRefunded
+	case Pending:
+		e.Kind = RefundPending
+	default:
+		e.Kind = RefundDeclined
+	}
+	d.emit(e)
+}
+
+func (p *Payment) applyRefund(op *Operation, e Event) ledger.Entry {
+	if e.Kind != MoneyRefunded {
+		return nil
+	}
+	op.Amount, op.Fee = e.Amount, e.Fee
+	p.Refunded += e.Amount
+	if capture := p.Op(op.Parent); capture != nil {
+		capture.Refunded += e.Amount
+	}
+	entry := ledger.Entry{{Account: p.source(), Minor: e.Amount}}
+	if e.Amount != e.Fee {
+		entry = append(entry, ledger.Posting{Account: p.account(ledger.Merchant), Minor: e.Fee - e.Amount})
+	}
+	if e.Fee != 0 {
+		entry = append(entry, ledger.Posting{Account: p.account(ledger.PlatformFees), Minor: -e.Fee})
+	}
+	return entry
+}

@@ -1,0 +1,79 @@
+package payment
+
+import (
+	"fmt"
+	"time"
+)
+
+// TimerKind says what falls due.
+type TimerKind uint8
+
+// The kinds of timer. A timer is never cancelled: when it falls due and there
+// is nothing to do any more, nothing is done.
+const (
+	_              TimerKind = iota
+	DeadlineTimer            // the hold, or the wait for the payer, is over
+	CaptureTimer             // a scheduled capture
+	SettleTimer              // captured money leaves transit
+	ProcessorTimer           // a processor has to be asked, or asked again
+)
+
+// String is the name of the kind in reports.
+func (k TimerKind) String() string {
+	names := [...]string{DeadlineTimer: "deadline", CaptureTimer: "capture", SettleTimer: "settle", ProcessorTimer: "processor"}
+	if k == 0 || int(k) >= len(names) {
+		return fmt.Sprintf("payment.TimerKind(%d)", uint8(k))
+	}
+	return names[k]
+}
+
+// Timer is something that falls due for a payment.
+type Timer struct {
+	Due       time.Time
+	Kind      TimerKind
+	Tenant    int64
+	Merchant  int64
+	Payment   ID
+	Operation int
+	Attempt   int // processor timers: how often the processor has been called
+}
+
+// Command is what is asked of the payment when the timer falls due; nil for
+// a processor timer, which asks the processor instead.
+func (t Timer) Command() Command {
+	switch t.Kind {
+	case DeadlineTimer:
+		return Expire{}
+	case CaptureTimer:
+		return Capture{Scheduled: true, Final: true}
+	case SettleTimer:
+		return Settle{Operation: t.Operation}
+	}
+	return nil
+}
+
+// timers returns what event e, which has just been applied, puts on the agenda.
+func (p *Payment) timers(e Event) []Timer {
+	set := func(kind TimerKind, due time.Time) []Timer {
+		return []Timer{{Due: due, Kind: kind, Tenant: p.Tenant, Merchant: p.Merchant, Payment: p.ID, Operation: e.Operation}}
+	}
+	switch e.Kind {
+	case AuthorizationPending, CapturePending, VoidPending, RefundPending:
+		return set(ProcessorTimer, e.At)
+	case PayerAwaited:
+		if !p.ExpiresAt.IsZero() {
+			return set(DeadlineTimer, p.ExpiresAt)
+		}
+	case HoldAuthorized:
+		timers := set(DeadlineTimer, p.ExpiresAt)
+		if !p.Policy.CaptureAt.IsZero() {
+			timers = append(timers, set(CaptureTimer, p.Policy.CaptureAt)...)
+		}
+		return timers
+	case HoldCaptured:
+		if p.Policy.SettleAfter > 0 {
+			return set(SettleTimer, e.At.Add(p.Policy.SettleAfter))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,230 @@
+// Package store says what Capstan needs of a database. A store keeps events,
+// the state they fold to, postings, idempotency records, timers and the
+// registry of merchants; it knows no wire format and makes no decisions.
+//
+// Implementations are in the packages below; the promises are written as
+// tests in storetest, and every store passes all of them.
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/capstan-pay/capstan/ledger"
+	"github.com/capstan-pay/capstan/merchant"
+	"github.com/capstan-pay/capstan/money"
+	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/wallet"
+)
+
+// What a store may answer instead of doing what it was asked. Everything else
+// is a fault that is neither the caller's nor expected.
+var (
+	// ErrConflict: nothing was written; a payment had moved on, or a key was
+	// taken, since it was loaded. Load again and decide again.
+	ErrConflict = errors.New("store: conflict")
+
+	// ErrUnknown: it cannot be said whether anything was written. Look for
+	// the records before trying again.
+	ErrUnknown = errors.New("store: outcome of the commit is unknown")
+
+	// ErrFull: nothing was written, there is no room. It may be tried again
+	// when there is.
+	ErrFull = errors.New("store: no space left")
+
+	// ErrBroken: the medium failed under a commit. The process must end; a
+	// restart reads what is really there.
+	ErrBroken = errors.New("store: storage failed")
+
+	// ErrExists: something with that name is there already.
+	ErrExists = errors.New("store: already exists")
+)
+
+// Store is a durable store. Its methods are safe for concurrent use; at most
+// one Batch is open at a time per engine.
+type Store interface {
+	// Begin starts a batch and loads all that it may look at.
+	Begin(context.Context, Touched) (Batch, error)
+
+	Reader
+	Registry
+
+	Close() error
+}
+
+// Touched names what a batch may look at.
+type Touched struct {
+	Keys     []Ref[payment.Key]
+	Payments []Ref[payment.ID]
+}
+
+// Ref is a name within a tenant.
+type Ref[Name comparable] struct {
+	Tenant int64
+	Name   Name
+}
+
+// Batch is one transaction over what was loaded. It is used by one goroutine,
+// and ends with Commit or Rollback.
+type Batch interface {
+	// Record returns what is kept under a key that was touched, if anything.
+	Record(payment.Key) (Record, bool)
+
+	// Payment returns a touched payment as it is, or nil. It must not be
+	// changed.
+	Payment(payment.ID) *payment.Payment
+
+	// Payers loads wallet users, in the order asked, as they are at now. A
+	// user that does not exist is returned frozen and without money.
+	Payers(ctx context.Context, now time.Time, of []PayerRef) ([]payment.Payer, error)
+
+	// Commit writes all changes or none. When it returns nil they are durable.
+	// Otherwise the error is one of ErrConflict, ErrUnknown, ErrFull and
+	// ErrBroken, or a fault after which nothing was written.
+	Commit(context.Context, []Change) error
+
+	// Rollback ends the batch without writing. After Commit it does nothing.
+	Rollback()
+}
+
+// PayerRef names a wallet user, the currency to be paid in, and the grant by
+// which he is charged; an empty Grant is none.
+type PayerRef struct {
+	Tenant   int64
+	User     int64
+	Currency money.Currency
+	Grant    string
+}
+
+// Change is all that follows from one command.
+type Change struct {
+	// Record is to be kept under Record.Key. With Resolves set it replaces a
+	// pending record, which must be there; else the key must be free, or its
+	// record past its expiry. A zero key keeps nothing.
+	Record   Record
+	Resolves bool
+
+	// Payment is the state after Events, which are not empty then; nil leaves
+	// the payment alone. Its stored version must be Version-len(Events).
+	Payment *payment.Payment
+	Events  []payment.Event
+	Entries []ledger.Entry // Entries[i] belongs to Events[i]
+
+	Timers []payment.Timer // to be set
+	Done   []payment.Timer // to be removed; one that is gone is ErrConflict
+}
+
+// Record is an idempotency record: what became of the request under a key.
+type Record struct {
+	Key         payment.Key
+	Tenant      int64
+	Fingerprint payment.Fingerprint
+	Payment     payment.ID // 0: no payment
+	Version     int        // of the payment right after the command
+	Operation   int
+	Refusal     *payment.Refusal
+	Pending     bool // the processor has not answered yet
+	At          time.Time
+	Expires     time.Time // when the key is free again; zero is never
+	Context     []byte
+}
+
+// Reader reads. Each call sees one consistent state, not older than anything
+// acknowledged before the call.
+type Reader interface {
+	// Payment returns a payment as it was at a version; 0 is the latest. It
+	// returns nil when there is none.
+	Payment(ctx context.Context, tenant int64, id payment.ID, version int) (*payment.Payment, error)
+
+	// Events returns the payment's events, oldest first.
+	Events(ctx context.Context, tenant int64, id payment.ID) ([]payment.Event, error)
+
+	// Record returns what is kept under a key, expired or not.
+	Record(ctx context.Context, tenant int64, key payment.Key) (Record, bool, error)
+
+	// Due returns up to limit timers due at or before now, earliest first.
+	Due(ctx context.Context, now time.Time, limit int) ([]payment.Timer, error)
+
+	// NextDue returns when the next timer falls due; zero is never.
+	NextDue(ctx context.Context) (time.Time, error)
+
+	// Balances returns the balances of a merchant's accounts; 0 is of all.
+	// Every currency that was ever posted appears.
+	Balances(ctx context.Context, merchant int64) (ledger.Balances, error)
+
+	// Audit calls fn with a view of one consistent state.
+	Audit(ctx context.Context, fn func(Audit) error) error
+}
+
+// Audit walks through everything that was written. Each walk stops at the
+// first error its callback returns, and returns it.
+type Audit interface {
+	// States: the stored state rows, by payment.
+	States(func(State) error) error
+	// Events: all events, by payment and then by sequence from 1.
+	Events(func(id payment.ID, sequence int, e payment.Event) error) error
+	// Postings: all postings, by payment and then by the sequence of the
+	// event they came with; ID 0 and sequence 0 for those of no payment.
+	Postings(func(id payment.ID, sequence int, p ledger.Posting) error) error
+	// Records: all idempotency records, in no particular order.
+	Records(func(Record) error) error
+	// Timers: all timers, in no particular order.
+	Timers(func(payment.Timer) error) error
+	// WalletBalances: the guarded balance rows, in no particular order.
+	WalletBalances(func(tenant int64, b wallet.Balance) error) error
+}
+
+// State is the narrow row that a change updates: a digest of the payment, kept
+// beside its events so that it can be held against them.
+type State struct {
+	Payment    payment.ID
+	Tenant     int64
+	Merchant   int64
+	Version    int
+	Status     payment.Status
+	UpdatedAt  time.Time
+	Authorized int64
+	Extended   int64
+	Captured   int64
+	Voided     int64
+	Released   int64
+	Refunded   int64
+}
+
+// Registry keeps what changes rarely: who may use the server, and how.
+type Registry interface {
+	// Meta returns a named value, nil if there is none. PutMeta sets it; with
+	// once it leaves a value that is there and returns it.
+	Meta(ctx context.Context, name string) ([]byte, error)
+	PutMeta(ctx context.Context, name string, value []byte, once bool) ([]byte, error)
+
+	// CreateMerchant stores a new merchant with its credentials and gives it
+	// an ID, and a tenant of its own when Tenant is 0. A credential that is
+	// taken is ErrExists, and nothing is stored.
+	CreateMerchant(ctx context.Context, m *merchant.Merchant, credentials []merchant.Credential) error
+	// Merchant returns a merchant, nil if there is none.
+	Merchant(ctx context.Context, id int64) (*merchant.Merchant, error)
+	// Merchants returns all merchants, oldest first.
+	Merchants(ctx context.Context) ([]merchant.Merchant, error)
+	// UpdateMerchant replaces name, settings and the disabled mark.
+	UpdateMerchant(ctx context.Context, m merchant.Merchant) error
+	// Credential finds one by its lookup, nil if there is none.
+	Credential(ctx context.Context, dialect, kind, lookup string) (*merchant.Credential, error)
+	// Credentials returns all of a merchant's credentials.
+	Credentials(ctx context.Context, merchant int64) ([]merchant.Credential, error)
+	// PutCredential stores a credential, replacing one with the same lookup.
+	PutCredential(ctx context.Context, c merchant.Credential) error
+
+	// CreateUser stores a wallet user with an opening balance, posted from
+	// the issuance account of merchant m, and gives it an ID.
+	CreateUser(ctx context.Context, m int64, u *wallet.User, opening []wallet.Balance, at time.Time) error
+	// User returns a wallet user with its balances, nil if there is none.
+	User(ctx context.Context, tenant, id int64) (*wallet.User, []wallet.Balance, error)
+	// UpdateUser replaces the frozen mark.
+	UpdateUser(ctx context.Context, u wallet.User) error
+	// PutGrant stores a grant, replacing one with the same name.
+	PutGrant(ctx context.Context, g wallet.Grant) error
+	// Grant returns a grant by its name, nil if there is none.
+	Grant(ctx context.Context, tenant int64, name string) (*wallet.Grant, error)
+}
