@@ -9,7 +9,7 @@ import (
 
 // Command is something that is asked of one payment. The commands are Create,
 // Revise, Authorize, PayerAnswer, Capture, Void, Cancel, Refund, Expire,
-// Settle and Resolve.
+// Settle, Resolve and Inquire.
 type Command interface {
 	decide(*decision)
 }

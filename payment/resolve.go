@@ -1,5 +1,7 @@
 package payment
 
+import "time"
+
 // Resolve brings the processor's answer to a pending operation. Answering an
 // operation that is not pending changes nothing.
 type Resolve struct {
@@ -29,5 +31,25 @@ func (c Resolve) decide(d *decision) {
 		d.concludeRefund(e, c.Answer)
 	}
 	d.expireIfDue()
+	d.made = c.Operation
+}
+
+// Inquire puts another question to the processor of a pending operation on
+// the agenda: the attempt is counted, and durable, before the call is made.
+type Inquire struct {
+	Operation int
+	Attempt   int           // the number of the call that is about to be made
+	Again     time.Duration // when to ask once more if it gets no answer
+}
+
+func (c Inquire) decide(d *decision) {
+	op := d.p.Op(c.Operation)
+	if op == nil || op.Status != OpPending {
+		return
+	}
+	d.timers = append(d.timers, Timer{
+		Due: d.env.Now.Add(c.Again), Kind: ProcessorTimer, Tenant: d.p.Tenant, Merchant: d.p.Merchant,
+		Payment: d.p.ID, Operation: c.Operation, Attempt: c.Attempt,
+	})
 	d.made = c.Operation
 }

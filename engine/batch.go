@@ -1,0 +1,269 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/capstan-pay/capstan/ledger"
+	"github.com/capstan-pay/capstan/money"
+	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/processor"
+	"github.com/capstan-pay/capstan/store"
+)
+
+// rearm is how long a timer waits that fell due while another operation of
+// its payment waits for a processor.
+const rearm = 5 * time.Second
+
+// batch is what a batch of commands sees: what was loaded, and on top of it
+// what the commands before in the same batch have changed.
+type batch struct {
+	engine   *Engine
+	loaded   store.Batch
+	now      time.Time
+	payments map[payment.ID]*payment.Payment
+	records  map[payment.Key]*store.Record
+	payers   map[payerKey]*payment.Payer
+
+	payer *payment.Payer // of the command being decided
+}
+
+type payerKey struct {
+	user     int64
+	currency money.Currency
+	grant    string
+}
+
+// decide decides the items in order and returns what has to be written.
+func (e *Engine) decide(ctx context.Context, loaded store.Batch, items []*item) ([]store.Change, error) {
+	b := &batch{engine: e, loaded: loaded, now: e.Clock.Now(), payments: map[payment.ID]*payment.Payment{}, records: map[payment.Key]*store.Record{}}
+	if err := b.loadPayers(ctx, items); err != nil {
+		return nil, err
+	}
+	changes := make([]store.Change, 0, len(items))
+	for _, it := range items {
+		it.outcome, it.record = payment.Outcome{}, nil
+		change, err := b.execute(it)
+		if err != nil {
+			return nil, err
+		}
+		if change != nil {
+			changes = append(changes, *change)
+		}
+	}
+	return changes, nil
+}
+
+// execute answers one item. What it changes, the batch's later items see. It
+// returns nil when there is nothing to write.
+func (b *batch) execute(it *item) (*store.Change, error) {
+	if prior := b.record(it.Key); prior != nil {
+		it.record = prior
+		if prior.Fingerprint != it.Fingerprint {
+			it.outcome.Refusal = payment.Refuse(payment.KeyReused)
+		}
+		return nil, nil
+	}
+	p := b.subject(it)
+	b.payer = b.payers[payerOf(p, it.Command)]
+	d, err := payment.Decide(p, it.Command, payment.Env{Now: b.now, Payer: b.payer, Ask: b.ask, Screen: b.engine.Screen})
+	if err != nil {
+		return nil, err
+	}
+	it.outcome = payment.Outcome{
+		Payment: d.Payment, Operation: d.Operation, Refusal: d.Refusal, At: b.now, Pending: d.Pending(), Context: it.Context,
+	}
+	if d.Refusal != nil && len(d.Events) == 0 {
+		it.outcome.Payment = p
+		if p != nil && p.Status == payment.None {
+			it.outcome.Payment = nil
+		}
+	}
+	return b.change(it, d), nil
+}
+
+// change is what has to be written for an item that was decided.
+func (b *batch) change(it *item, d payment.Decision) *store.Change {
+	c := &store.Change{Done: it.timers}
+	kept := d.Refusal != nil && it.Keeps != nil && it.Keeps(d.Refusal)
+	if d.Refusal == nil || kept {
+		c.Record = store.Record{
+			Key: it.Key, Tenant: it.Tenant, Fingerprint: it.Fingerprint, Operation: d.Operation, Refusal: d.Refusal,
+			Pending: it.outcome.Pending, At: b.now, Context: it.Context,
+		}
+		if it.Retain > 0 {
+			c.Record.Expires = b.now.Add(it.Retain)
+		}
+		if it.outcome.Payment != nil {
+			c.Record.Payment, c.Record.Version = it.outcome.Payment.ID, it.outcome.Payment.Version
+		}
+	}
+	if it.resolves != (payment.Key{}) {
+		c.Record = store.Record{}
+		if waiting := b.record(it.resolves); waiting != nil && waiting.Pending && !it.outcome.Pending && d.Payment != nil {
+			c.Record, c.Resolves = *waiting, true
+			c.Record.Pending, c.Record.Version = false, d.Payment.Version
+		}
+	} else if it.timers != nil && len(d.Events) == 0 {
+		c.Record = store.Record{}
+	}
+	c.Timers = b.calls(it, d)
+	if len(d.Events) > 0 {
+		c.Payment, c.Events, c.Entries = d.Payment, d.Events, d.Entries
+		if c.Record.Key == (payment.Key{}) && !c.Resolves && it.resolves == (payment.Key{}) && d.Refusal == nil {
+			c.Record = store.Record{Key: it.Key, Tenant: it.Tenant, Payment: d.Payment.ID, Version: d.Payment.Version, At: b.now}
+		}
+		b.payments[d.Payment.ID] = d.Payment
+		b.spend(d.Entries)
+	}
+	for _, t := range it.timers {
+		if d.Refusal.Has(payment.OperationPending) {
+			t.Due = b.now.Add(rearm)
+			c.Timers = append(c.Timers, t)
+		}
+	}
+	if c.Record.Key != (payment.Key{}) {
+		record := c.Record
+		b.records[record.Key] = &record
+	}
+	if c.Record.Key == (payment.Key{}) && c.Payment == nil && len(c.Done) == 0 && len(c.Timers) == 0 {
+		return nil
+	}
+	return c
+}
+
+// calls notes which processors have to be called once the decision is durable,
+// and returns its timers. The attempt counts from the commit on, before the
+// call is made; the timer says when to ask again if no answer comes.
+func (b *batch) calls(it *item, d payment.Decision) []payment.Timer {
+	it.calls = it.calls[:0]
+	timers := slices.Clone(d.Timers)
+	for i := range timers {
+		t := &timers[i]
+		if t.Kind != payment.ProcessorTimer {
+			continue
+		}
+		if t.Attempt == 0 {
+			t.Attempt, t.Due = 1, b.now.Add(inquiryAfter(1))
+		}
+		it.calls = append(it.calls, call{t.Operation, t.Attempt})
+	}
+	return timers
+}
+
+// subject is the payment that the item is about: one of the merchant's own,
+// or an empty one for Create. Nil means there is none.
+func (b *batch) subject(it *item) *payment.Payment {
+	if _, creates := it.Command.(payment.Create); creates {
+		if it.Payment == 0 {
+			it.Payment = b.engine.IDs.Next(b.now)
+		}
+		return &payment.Payment{ID: it.Payment, Tenant: it.Tenant, Merchant: it.Merchant}
+	}
+	p := b.payments[it.Payment]
+	if p == nil {
+		p = b.loaded.Payment(it.Payment)
+	}
+	if p == nil || p.Merchant != it.Merchant {
+		return nil
+	}
+	return p
+}
+
+// record is what is kept under a key now, nil if the key is free.
+func (b *batch) record(key payment.Key) *store.Record {
+	if r := b.records[key]; r != nil {
+		return r
+	}
+	r, ok := b.loaded.Record(key)
+	if !ok || (!r.Pending && !r.Expires.IsZero() && !b.now.Before(r.Expires)) {
+		return nil
+	}
+	return &r
+}
+
+// ask puts an instruction to its processor.
+func (b *batch) ask(i payment.Instruction) payment.Answer {
+	p := b.engine.Processor(i.Payment.Merchant, i.Payment.Method)
+	if p == nil {
+		return payment.Answer{Result: payment.Refused, Reason: payment.UnsupportedMethod}
+	}
+	return p.Decide(i, b.payer)
+}
+
+// loadPayers loads the wallet users that the batch's commands are paid by.
+func (b *batch) loadPayers(ctx context.Context, items []*item) error {
+	var refs []store.PayerRef
+	for _, it := range items {
+		p := b.loaded.Payment(it.Payment)
+		if key := payerOf(p, it.Command); key.user != 0 && !containsPayer(refs, key) {
+			refs = append(refs, store.PayerRef{Tenant: it.Tenant, User: key.user, Currency: key.currency, Grant: key.grant})
+		}
+	}
+	if len(refs) == 0 {
+		return nil
+	}
+	payers, err := b.loaded.Payers(ctx, b.now, refs)
+	if err != nil {
+		return fmt.Errorf("load payers: %w", err)
+	}
+	b.payers = make(map[payerKey]*payment.Payer, len(refs))
+	for i, ref := range refs {
+		b.payers[payerKey{ref.User, ref.Currency, ref.Grant}] = &payers[i]
+	}
+	return nil
+}
+
+func containsPayer(refs []store.PayerRef, key payerKey) bool {
+	for _, r := range refs {
+		if (payerKey{r.User, r.Currency, r.Grant}) == key {
+			return true
+		}
+	}
+	return false
+}
+
+// payerOf names the wallet user that pays for command c on payment p.
+func payerOf(p *payment.Payment, c payment.Command) payerKey {
+	var intake payment.Intake
+	if p != nil {
+		intake = p.Intake
+	}
+	switch c := c.(type) {
+	case payment.Create:
+		intake = c.Intake
+	case payment.Authorize:
+		if c.Intake != nil {
+			intake = *c.Intake
+		}
+	case payment.PayerAnswer:
+		if c.Method != nil {
+			intake.Method = *c.Method
+		}
+	}
+	if intake.Method.Kind != payment.WalletMethod {
+		return payerKey{}
+	}
+	return payerKey{intake.Method.User, intake.Currency, intake.Method.Grant}
+}
+
+// spend moves what payers have by what has just been posted.
+func (b *batch) spend(entries []ledger.Entry) {
+	if len(b.payers) == 0 {
+		return
+	}
+	for _, entry := range entries {
+		for _, posting := range entry {
+			if posting.Account.Kind != ledger.Wallet {
+				continue
+			}
+			for key, payer := range b.payers {
+				if key.user == posting.Account.Holder && key.currency == posting.Account.Currency {
+					payer.Available += posting.Minor
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,358 @@
+// Package engine is the only writer. Commands from all connections queue; a
+// committer takes whatever is waiting as one batch, decides it in order and
+// commits once. Only then does anybody get an answer.
+//
+// There is no clock below it but the one it is given, and no remote call
+// inside a transaction: an operation of a remote processor is committed as
+// pending first, and its outcome comes back as another command.
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/capstan-pay/capstan/clock"
+	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/processor"
+	"github.com/capstan-pay/capstan/store"
+)
+
+// Config is what an engine is made of.
+type Config struct {
+	Store  store.Store
+	Clock  clock.Clock
+	IDs    *payment.IDs
+	Logger *slog.Logger
+
+	// Processor returns who moves the money for a method of a merchant, nil
+	// if nobody does.
+	Processor func(merchant int64, m payment.Method) processor.Processor
+
+	// Screen puts an operation to the risk checks; nil approves everything.
+	Screen func(payment.Instruction) payment.Answer
+
+	// Fatal is called once when the storage failed under a commit. The engine
+	// answers nothing any more; the process has to end.
+	Fatal func(error)
+
+	QueueLength int // commands that may wait; 0 is 4096
+	BatchLimit  int // commands in one commit; 0 is 256
+	Calls       int // calls to processors at a time; 0 is 64
+}
+
+// What Do returns besides refusals.
+var (
+	// ErrUnavailable: the store cannot write at the moment, nothing was done.
+	ErrUnavailable = errors.New("engine: store unavailable")
+	// ErrUnknown: it is not known whether the command was carried out. The
+	// same request under the same key finds out.
+	ErrUnknown = errors.New("engine: outcome unknown")
+	// ErrClosed: the engine takes no more commands.
+	ErrClosed = errors.New("engine: closed")
+)
+
+// Engine carries out commands, each once. It is safe for concurrent use.
+type Engine struct {
+	Config
+	queue   chan *item
+	stopped chan struct{} // closed when the committer has ended
+	failed  chan struct{} // closed when the storage failed
+	poke    chan struct{} // wakes the timer loop
+
+	base context.Context // ends when the engine closes
+	stop context.CancelFunc
+
+	mu       sync.Mutex
+	inFlight map[payment.Key]struct{}
+	closed   bool
+	waiting  map[operation][]chan payment.Outcome // callers that wait for a processor
+	calling  map[operation]struct{}               // operations whose processor is being called
+
+	work  sync.WaitGroup // commands, calls and the timer loop
+	calls chan struct{}  // one token per permitted call
+	fail  sync.Once
+
+	advancing sync.Mutex
+}
+
+// operation names an operation within the engine.
+type operation struct {
+	payment payment.ID
+	number  int
+}
+
+// New starts an engine. It resumes what an earlier one left: timers that fell
+// due and operations whose processor has not answered.
+func New(c Config) *Engine {
+	if c.QueueLength == 0 {
+		c.QueueLength = 4096
+	}
+	if c.BatchLimit == 0 {
+		c.BatchLimit = 256
+	}
+	if c.Calls == 0 {
+		c.Calls = 64
+	}
+	if c.Fatal == nil {
+		c.Fatal = func(error) {}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	e := &Engine{
+		Config: c, queue: make(chan *item, c.QueueLength), stopped: make(chan struct{}),
+		failed: make(chan struct{}), poke: make(chan struct{}, 1), inFlight: map[payment.Key]struct{}{},
+		waiting: map[operation][]chan payment.Outcome{}, calling: map[operation]struct{}{}, calls: make(chan struct{}, c.Calls),
+	}
+	e.base, e.stop = context.WithCancel(context.Background())
+	go e.commitLoop()
+	e.work.Add(1)
+	go e.timerLoop()
+	return e
+}
+
+// item is a command in the queue.
+type item struct {
+	payment.Request
+	secret   payment.Secret  // of an authorization, for the first call of its processor
+	timers   []payment.Timer // done with, when the command is
+	resolves payment.Key     // of the record that the command's outcome completes
+	calls    []call          // to processors, once it is committed
+	outcome  payment.Outcome
+	err      error
+	record   *store.Record // outcome is a repeat of this one
+	done     chan struct{}
+}
+
+// Do carries out a request once and returns what became of it, which is
+// durable then. A request under a key that is being worked on is refused with
+// InProcess at once; one under a key that was used gets the first outcome, or
+// KeyReused when the fingerprint differs. With a full queue it is refused with
+// Busy.
+//
+// When ctx ends the command is carried out all the same. Errors wrap
+// ErrUnavailable, ErrUnknown, ErrClosed or ctx.Err(), or are faults of ours.
+func (e *Engine) Do(ctx context.Context, r payment.Request) (payment.Outcome, error) {
+	it := &item{Request: r, done: make(chan struct{})}
+	if it.Key == (payment.Key{}) {
+		it.Key = e.newKey()
+	}
+	switch c := r.Command.(type) {
+	case payment.Create:
+		if c.Attempt != nil {
+			it.secret = c.Attempt.Secret
+		}
+	case payment.Authorize:
+		it.secret = c.Secret
+	}
+	if err := e.enter(it); err != nil {
+		return payment.Outcome{}, err
+	}
+	if it.outcome.Refusal != nil {
+		return it.outcome, nil
+	}
+	select {
+	case <-it.done:
+	case <-ctx.Done():
+		return payment.Outcome{}, ctx.Err()
+	case <-e.failed:
+		return payment.Outcome{}, ErrUnknown
+	}
+	if it.err != nil {
+		return payment.Outcome{}, it.err
+	}
+	if it.record != nil {
+		return e.repeat(ctx, it)
+	}
+	if it.outcome.Pending && r.Patience > 0 {
+		return e.await(ctx, it)
+	}
+	return it.outcome, nil
+}
+
+// enter puts an item in the queue, or refuses it.
+func (e *Engine) enter(it *item) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return ErrClosed
+	}
+	if _, busy := e.inFlight[it.Key]; busy {
+		it.outcome = payment.Outcome{Refusal: payment.Refuse(payment.InProcess), At: e.Clock.Now()}
+		return nil
+	}
+	select {
+	case e.queue <- it:
+		e.inFlight[it.Key] = struct{}{}
+		e.work.Add(1)
+	default:
+		it.outcome = payment.Outcome{Refusal: payment.Refuse(payment.Busy), At: e.Clock.Now()}
+	}
+	return nil
+}
+
+// leave answers items: from here on their keys may be asked about again.
+func (e *Engine) leave(items []*item) {
+	e.mu.Lock()
+	for _, it := range items {
+		delete(e.inFlight, it.Key)
+	}
+	e.mu.Unlock()
+	for _, it := range items {
+		close(it.done)
+		e.work.Done()
+	}
+}
+
+// repeat builds the outcome of a request that was decided earlier.
+func (e *Engine) repeat(ctx context.Context, it *item) (payment.Outcome, error) {
+	r := it.record
+	out := payment.Outcome{
+		Operation: r.Operation, Refusal: r.Refusal, At: r.At, Pending: r.Pending, Replayed: true, Context: r.Context,
+	}
+	if it.outcome.Refusal != nil { // the key was used for something else
+		out.Refusal = it.outcome.Refusal
+	}
+	if r.Payment == 0 {
+		return out, nil
+	}
+	version := r.Version
+	if r.Pending {
+		version = 0
+	}
+	p, err := e.Store.Payment(ctx, r.Tenant, r.Payment, version)
+	if err != nil {
+		return payment.Outcome{}, err
+	}
+	out.Payment = p
+	return out, nil
+}
+
+// await waits for the processor's answer, up to the caller's patience.
+func (e *Engine) await(ctx context.Context, it *item) (payment.Outcome, error) {
+	op := operation{it.outcome.Payment.ID, it.outcome.Operation}
+	answered := make(chan payment.Outcome, 1)
+	e.mu.Lock()
+	e.waiting[op] = append(e.waiting[op], answered)
+	e.mu.Unlock()
+	defer e.forget(op, answered)
+
+	// The answer may have come between the commit and the registration.
+	if now, err := e.Store.Payment(ctx, it.Tenant, op.payment, 0); err != nil {
+		return payment.Outcome{}, err
+	} else if now.Op(op.number).Status != payment.OpPending {
+		return e.resolved(ctx, it, now)
+	}
+	patience := time.NewTimer(it.Patience)
+	defer patience.Stop()
+	select {
+	case out := <-answered:
+		out.Context = it.Context
+		return out, nil
+	case <-patience.C:
+	case <-e.failed:
+	case <-ctx.Done():
+	}
+	return it.outcome, nil
+}
+
+// resolved is the outcome of an item whose operation was answered meanwhile.
+func (e *Engine) resolved(ctx context.Context, it *item, latest *payment.Payment) (payment.Outcome, error) {
+	out := payment.Outcome{Payment: latest, Operation: it.outcome.Operation, At: it.outcome.At, Context: it.Context}
+	record, ok, err := e.Store.Record(ctx, it.Tenant, it.Key)
+	if err != nil || !ok {
+		return out, err
+	}
+	out.Payment, err = e.Store.Payment(ctx, it.Tenant, latest.ID, record.Version)
+	return out, err
+}
+
+func (e *Engine) forget(op operation, answered chan payment.Outcome) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	left := e.waiting[op][:0]
+	for _, ch := range e.waiting[op] {
+		if ch != answered {
+			left = append(left, ch)
+		}
+	}
+	if len(left) == 0 {
+		delete(e.waiting, op)
+	} else {
+		e.waiting[op] = left
+	}
+}
+
+// Payment returns a merchant's payment as it is now, nil if he has none with
+// that ID. A hold that is over is closed before it is shown.
+func (e *Engine) Payment(ctx context.Context, tenant, merchant int64, id payment.ID) (*payment.Payment, error) {
+	p, err := e.Store.Payment(ctx, tenant, id, 0)
+	if err != nil || p == nil || p.Merchant != merchant {
+		return nil, err
+	}
+	open := p.Status == payment.Authorized || p.Status == payment.AwaitingPayer
+	if !open || p.ExpiresAt.IsZero() || e.Clock.Now().Before(p.ExpiresAt) || p.Pending() != nil {
+		return p, nil
+	}
+	out, err := e.Do(ctx, payment.Request{Tenant: tenant, Merchant: merchant, Payment: id, Command: payment.Expire{}})
+	if err != nil || out.Payment == nil {
+		return p, err
+	}
+	return out.Payment, nil
+}
+
+// Recorded returns the outcome that is kept under a key, and whether there is
+// one. The payment in it is as it was right after the request, or as it is now
+// while the request is pending.
+func (e *Engine) Recorded(ctx context.Context, tenant int64, key payment.Key) (payment.Outcome, bool, error) {
+	r, ok, err := e.Store.Record(ctx, tenant, key)
+	if err != nil || !ok || (!r.Expires.IsZero() && !e.Clock.Now().Before(r.Expires)) {
+		return payment.Outcome{}, false, err
+	}
+	out, err := e.repeat(ctx, &item{record: &r})
+	return out, err == nil, err
+}
+
+// newKey makes a key for a request that brought none. It grows with time, so
+// that the index on keys is appended to.
+func (e *Engine) newKey() payment.Key {
+	var k payment.Key
+	rand.Read(k[:])
+	binary.BigEndian.PutUint64(k[:8], uint64(e.Clock.Now().UnixMicro()))
+	return k
+}
+
+// Close takes no more commands, waits until all that were taken are answered,
+// and stops. Calls to processors that are under way are left to the next start
+// when ctx ends first.
+func (e *Engine) Close(ctx context.Context) error {
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		return nil
+	}
+	e.closed = true
+	e.stop()
+	e.mu.Unlock()
+
+	drained := make(chan struct{})
+	go func() {
+		e.work.Wait()
+		close(drained)
+	}()
+	var err error
+	select {
+	case <-drained:
+		close(e.queue)
+		<-e.stopped
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-e.failed:
+	}
+	return err
+}

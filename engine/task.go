@@ -1,0 +1,143 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/processor"
+)
+
+// callTimeout bounds one call to a processor.
+const callTimeout = time.Minute
+
+// inquiries are the waits before a processor that has not answered is asked
+// again; the last one repeats.
+var inquiries = []time.Duration{
+	time.Second, 5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, time.Hour, 24 * time.Hour,
+}
+
+func inquiryAfter(attempt int) time.Duration {
+	return inquiries[min(max(attempt, 1), len(inquiries))-1]
+}
+
+// call is one call to be made to a processor.
+type call struct{ operation, attempt int }
+
+// after does what follows a commit: it calls the processors of pending
+// operations, tells those who wait for one, and wakes the timer loop.
+func (e *Engine) after(items []*item) {
+	for _, it := range items {
+		if it.err != nil || it.record != nil || it.outcome.Payment == nil {
+			continue
+		}
+		if c, ok := it.Command.(payment.Resolve); ok {
+			e.tell(operation{it.outcome.Payment.ID, c.Operation}, it.outcome)
+		}
+		for _, c := range it.calls {
+			e.call(it.outcome.Payment, c, it.secret)
+		}
+	}
+	e.wake()
+}
+
+// call asks the processor about one operation in the background, unless a
+// call for it is under way. The intention and the number of the attempt are
+// durable already.
+func (e *Engine) call(p *payment.Payment, c call, secret payment.Secret) {
+	op := operation{p.ID, c.operation}
+	e.mu.Lock()
+	_, busy := e.calling[op]
+	if busy || e.closed {
+		e.mu.Unlock()
+		return
+	}
+	e.calling[op] = struct{}{}
+	e.work.Add(1)
+	e.mu.Unlock()
+	go func() {
+		defer e.work.Done()
+		defer e.called(op)
+		select {
+		case e.calls <- struct{}{}:
+			defer func() { <-e.calls }()
+		case <-e.base.Done():
+			return
+		}
+		ctx, cancel := context.WithTimeout(e.base, callTimeout)
+		defer cancel()
+		answer, err := e.consult(ctx, processor.NewOrder(p, c.operation, secret), c.attempt)
+		if err != nil {
+			e.Logger.Warn("processor gave no answer", "operation", payment.OperationID(p.ID, c.operation), "attempt", c.attempt, "error", err)
+			return
+		}
+		e.resolve(p, c.operation, answer)
+	}()
+}
+
+func (e *Engine) called(op operation) {
+	e.mu.Lock()
+	delete(e.calling, op)
+	e.mu.Unlock()
+}
+
+// consult asks the processor: the first time to perform the operation, later
+// what became of it, and to perform it only if it never arrived.
+func (e *Engine) consult(ctx context.Context, o processor.Order, attempt int) (payment.Answer, error) {
+	p := e.Processor(o.Merchant, o.Method)
+	if p == nil {
+		return payment.Answer{Result: payment.Refused, Reason: payment.UnsupportedMethod}, nil
+	}
+	if attempt > 1 { // an earlier attempt may have arrived
+		answer, err := p.Lookup(ctx, o)
+		if !errors.Is(err, processor.ErrNoTrace) {
+			return answer, err
+		}
+	}
+	return p.Perform(ctx, o)
+}
+
+// resolve brings a processor's answer to its operation. It is not bounded by
+// the closing of the engine: the answer is in hand.
+func (e *Engine) resolve(p *payment.Payment, number int, answer payment.Answer) {
+	it := &item{
+		Request: payment.Request{
+			Tenant: p.Tenant, Merchant: p.Merchant, Payment: p.ID, Key: e.newKey(),
+			Command: payment.Resolve{Operation: number, Answer: answer},
+		},
+		resolves: p.Op(number).Key,
+		done:     make(chan struct{}),
+	}
+	e.mu.Lock()
+	if _, busy := e.inFlight[it.Key]; !busy {
+		e.inFlight[it.Key] = struct{}{}
+	}
+	e.work.Add(1)
+	e.mu.Unlock()
+	select {
+	case e.queue <- it:
+	case <-e.failed:
+		e.work.Done()
+		return
+	}
+	select {
+	case <-it.done:
+	case <-e.failed:
+	}
+	if it.err != nil {
+		e.Logger.Error("answer of a processor could not be recorded", "operation", payment.OperationID(p.ID, number), "error", it.err)
+	}
+}
+
+// tell passes a resolved outcome on to the callers that wait for it.
+func (e *Engine) tell(op operation, out payment.Outcome) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, ch := range e.waiting[op] {
+		select {
+		case ch <- out:
+		default:
+		}
+	}
+}

@@ -1,0 +1,81 @@
+// Package cardsim is a card acquirer that lives inside the sandbox. What it
+// answers depends on the test card alone, so every answer can be repeated.
+package cardsim
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+
+	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/processor"
+)
+
+// Processor simulates the acquirer. Its zero value is ready to use.
+type Processor struct{}
+
+// Decide answers by the card's behaviour, or says Pending for a card whose
+// behaviour is not to answer at once.
+func (Processor) Decide(i payment.Instruction, _ *payment.Payer) payment.Answer {
+	b := behaviours[i.Payment.Method.Simulate]
+	switch i.Kind {
+	case payment.OpAuthorize:
+		if b.challenge && !i.PayerDone {
+			return payment.Answer{Result: payment.PayerRequired}
+		}
+		if b.decline != "" {
+			return decline(b.decline)
+		}
+	case payment.OpCapture:
+		switch {
+		case b.captureDecline != "" && (!b.once || captureAttempts(i.Payment) == 0):
+			return decline(b.captureDecline)
+		case b.captureLost != nil:
+			return payment.Answer{Result: payment.Pending}
+		}
+	}
+	return approve(payment.OperationID(i.Payment.ID, i.Operation))
+}
+
+// Perform carries out a capture that Decide put off.
+func (Processor) Perform(ctx context.Context, o processor.Order) (payment.Answer, error) {
+	if lost := behaviours[o.Method.Simulate].captureLost; o.Kind == payment.OpCapture && lost != nil {
+		return payment.Answer{}, lost
+	}
+	return approve(o.ID), nil
+}
+
+// Lookup tells what became of an operation.
+func (Processor) Lookup(_ context.Context, o processor.Order) (payment.Answer, error) {
+	if behaviours[o.Method.Simulate].captureLost == errTimeout {
+		return payment.Answer{}, errTimeout
+	}
+	return approve(o.ID), nil
+}
+
+func captureAttempts(p *payment.Payment) int {
+	count := 0
+	for _, op := range p.Operations {
+		if op.Kind == payment.OpCapture {
+			count++
+		}
+	}
+	return count
+}
+
+func decline(why payment.Reason) payment.Answer {
+	return payment.Answer{Result: payment.Refused, Reason: why, Message: messages[why]}
+}
+
+// approve makes up what an acquirer gives with an approval. It follows from
+// the operation's name, so a repeat gets the same.
+func approve(id string) payment.Answer {
+	h := fnv.New64a()
+	h.Write([]byte(id))
+	sum := h.Sum64()
+	return payment.Answer{
+		Result:    payment.Approved,
+		Reference: fmt.Sprintf("%07d", sum%10_000_000),
+		AuthCode:  fmt.Sprintf("%06d", sum>>24%1_000_000),
+	}
+}
