@@ -9,7 +9,6 @@ import (
 	"github.com/capstan-pay/capstan/ledger"
 	"github.com/capstan-pay/capstan/money"
 	"github.com/capstan-pay/capstan/payment"
-	"github.com/capstan-pay/capstan/processor"
 	"github.com/capstan-pay/capstan/store"
 )
 
