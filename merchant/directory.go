@@ -1,0 +1,113 @@
+package merchant
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+)
+
+// Repository is what a directory needs of a store.
+type Repository interface {
+	Merchant(ctx context.Context, id int64) (*Merchant, error)
+	Credential(ctx context.Context, dialect, kind, lookup string) (*Credential, error)
+}
+
+// Directory finds who a caller is. It remembers what it found for a few
+// seconds, so that a credential that is disabled, on any instance, is refused
+// soon after.
+type Directory struct {
+	repository Repository
+	now        func() time.Time
+	mu         sync.RWMutex
+	known      map[name]*Access
+}
+
+type name struct{ dialect, kind, lookup string }
+
+// fresh is how long a credential is believed, limit how many are remembered.
+const (
+	fresh = 5 * time.Second
+	limit = 10_000
+)
+
+// Access is a credential with the merchant it lets in. It must not be changed.
+type Access struct {
+	Merchant
+	Credential Credential
+
+	found time.Time
+	once  sync.Once
+	value any
+	err   error
+}
+
+// NewDirectory returns a directory over a repository. Now tells how much time
+// has passed; it need not be the business clock.
+func NewDirectory(r Repository, now func() time.Time) *Directory {
+	return &Directory{repository: r, now: now, known: map[name]*Access{}}
+}
+
+// Find returns who a credential lets in: nil if there is no such credential,
+// or it or its merchant is disabled.
+func (d *Directory) Find(ctx context.Context, dialect, kind, lookup string) (*Access, error) {
+	n, now := name{dialect, kind, lookup}, d.now()
+	d.mu.RLock()
+	a := d.known[n]
+	d.mu.RUnlock()
+	if a != nil && now.Sub(a.found) < fresh {
+		return a, nil
+	}
+	c, err := d.repository.Credential(ctx, dialect, kind, lookup)
+	if err != nil || c == nil || c.Disabled {
+		d.drop(n)
+		return nil, err
+	}
+	m, err := d.repository.Merchant(ctx, c.Merchant)
+	if err != nil || m == nil || m.Disabled {
+		d.drop(n)
+		return nil, err
+	}
+	a = &Access{Merchant: *m, Credential: *c, found: now}
+	d.mu.Lock()
+	if len(d.known) >= limit {
+		clear(d.known)
+	}
+	d.known[n] = a
+	d.mu.Unlock()
+	return a, nil
+}
+
+func (d *Directory) drop(n name) {
+	d.mu.Lock()
+	delete(d.known, n)
+	d.mu.Unlock()
+}
+
+// Forget makes the directory look everything up again, after a change.
+func (d *Directory) Forget() {
+	d.mu.Lock()
+	clear(d.known)
+	d.mu.Unlock()
+}
+
+// Once returns what parse makes of the access, calling it the first time only.
+// It is for keys and settings that take time to read.
+func (a *Access) Once(parse func(*Access) (any, error)) (any, error) {
+	a.once.Do(func() { a.value, a.err = parse(a) })
+	return a.value, a.err
+}
+
+// Setting returns a merchant's setting, or otherwise when it is missing or not
+// of the type asked for.
+func Setting[T any](m *Merchant, name string, otherwise T) T {
+	raw, ok := m.Settings[name]
+	if !ok {
+		return otherwise
+	}
+	var value T
+	if err := json.Unmarshal(raw, &value); err != nil {
+		return otherwise
+	}
+	return value
+}
