@@ -124,6 +124,10 @@ func (w *writer) intake(i *Intake) {
 	w.int(p.MinCapture)
 	w.int(p.FeePercent)
 	w.text(i.Reference)
+	w.text(i.Description)
+	w.text(i.Email)
+	w.text(i.IP)
+	w.flag(i.Test)
 	w.bytes(i.Details)
 }
 
@@ -145,7 +149,8 @@ func (r *reader) intake() *Intake {
 	}
 	p.CaptureAt = r.time()
 	p.MaxCaptures, p.OverCapture, p.MinCapture, p.FeePercent = int(r.int()), r.int(), r.int(), r.int()
-	i.Reference, i.Details = r.text(), r.bytes()
+	i.Reference, i.Description, i.Email, i.IP = r.text(), r.text(), r.text(), r.text()
+	i.Test, i.Details = r.flag(), r.bytes()
 	return i
 }
 

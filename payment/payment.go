@@ -40,14 +40,18 @@ type Payment struct {
 
 // Intake is what a payment is for and how it may be used.
 type Intake struct {
-	Dialect   string // which dialect made it; a label, nothing here depends on it
-	Currency  money.Currency
-	Amount    int64 // asked for
-	Fee       int64 // the platform's share, unless a capture names another
-	Method    Method
-	Policy    Policy
-	Reference string // the merchant's own name for it
-	Details   []byte // the dialect's own document, not read here
+	Dialect     string // which dialect made it; a label, nothing here depends on it
+	Currency    money.Currency
+	Amount      int64 // asked for
+	Fee         int64 // the platform's share, unless a capture names another
+	Method      Method
+	Policy      Policy
+	Reference   string // the merchant's own name for it
+	Description string // what the payer sees it is for
+	Email       string // the payer's, for lists and receipts
+	IP          string // the payer's, for lists
+	Test        bool   // no real money: made with a test key
+	Details     []byte // the dialect's own document, not read here
 }
 
 // OperationKind says what an operation does.
