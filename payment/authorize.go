@@ -13,12 +13,22 @@ type Create struct {
 // Attempt is one try for an authorization.
 type Attempt struct {
 	Secret Secret // a fresh card; zero for a wallet or a stored method
+
+	// Challenge asks the payer to authenticate also where nobody insists.
+	// PayerAbsent says that he is not there: an authorization that would have
+	// to wait for him is refused with AuthenticationFailed instead.
+	Challenge   bool
+	PayerAbsent bool
+
 	Asked
 }
 
-// Authorize asks for the authorization of a payment that exists.
+// Authorize asks for the authorization of a payment that exists. Where the
+// policy lets an authorization follow a declined one, it may also take the
+// place of one that waits for the payer.
 type Authorize struct {
 	Intake *Intake // replaces the payment's before it is tried; nil leaves it
+	Edit   Edit    // makes that intake at the decision; nil does not
 	Attempt
 }
 
@@ -31,9 +41,11 @@ type PayerAnswer struct {
 }
 
 // Revise replaces the payment's intake. Once an authorization was asked for,
-// only Details and Reference may differ.
+// only Details and Reference may differ; where the policy lets an authorization
+// follow a declined one, any other change ends the wait for a payer.
 type Revise struct {
 	Intake Intake
+	Edit   Edit // makes the intake at the decision; nil takes Intake
 }
 
 func (c Create) decide(d *decision) {
@@ -45,21 +57,39 @@ func (c Create) decide(d *decision) {
 }
 
 func (c Authorize) decide(d *decision) {
+	waiting := d.p.Status == AwaitingPayer && d.p.Policy.RetryDeclined
 	r := &Refusal{}
-	r.when(d.p.Status != Created, NotCreated)
+	r.when(d.p.Status != Created && !waiting, NotCreated)
 	if d.refuse(r) {
 		return
 	}
-	if c.Intake != nil {
-		d.emit(Event{Kind: PaymentRevised, Intake: c.Intake})
+	intake := c.Intake
+	if c.Edit != nil {
+		intake = d.edit(c.Edit)
+	}
+	if d.refusal != nil {
+		return
+	}
+	d.abandon()
+	if intake != nil {
+		d.emit(Event{Kind: PaymentRevised, Intake: intake})
 	}
 	d.authorize(c.Attempt)
 }
 
 func (c Revise) decide(d *decision) {
 	was, now := d.p.Intake, c.Intake
-	free := d.p.Status == Created && d.p.Pending() == nil
+	if edited := d.edit(c.Edit); edited != nil {
+		now = *edited
+	}
+	if d.refusal != nil {
+		return
+	}
 	changes := was.Amount != now.Amount || was.Currency != now.Currency || was.Fee != now.Fee || was.Method != now.Method || was.Policy != now.Policy
+	if changes {
+		d.abandon()
+	}
+	free := d.p.Status == Created && d.p.Pending() == nil
 	r := &Refusal{}
 	r.when(!free && changes, NotCreated)
 	if d.refuse(r) {
@@ -95,7 +125,12 @@ func (c PayerAnswer) decide(d *decision) {
 // authorize asks for an authorization as a new operation.
 func (d *decision) authorize(a Attempt) {
 	number, asked := d.next(), a.Asked
-	answer := d.put(Instruction{Operation: number, Kind: OpAuthorize, Amount: d.p.Amount, Secret: a.Secret})
+	answer := d.put(Instruction{
+		Operation: number, Kind: OpAuthorize, Amount: d.p.Amount, Secret: a.Secret, Challenge: a.Challenge, PayerAbsent: a.PayerAbsent,
+	})
+	if a.PayerAbsent && answer.Result == PayerRequired {
+		answer.Result, answer.Reason = Refused, AuthenticationFailed
+	}
 	d.concludeAuthorization(number, answer, &asked)
 }
 
