@@ -13,7 +13,7 @@ type Refund struct {
 	Currency        money.Currency
 	Fee             *int64        // the part of the platform's fee given back; nil is all of it on a full refund, else none
 	SettledOnly     bool          // only money that has left transit
-	DuplicateWithin time.Duration // as in Capture
+	DuplicateWithin time.Duration // as in Capture; refunds of different captures are not the same
 	Asked                         // Asked.Parent names the capture; 0 is the payment as a whole
 }
 
@@ -29,7 +29,7 @@ func (c Refund) decide(d *decision) {
 	r.when(c.Currency != "" && c.Currency != p.Currency, CurrencyMismatch)
 	r.when(amount < 1, AmountTooSmall)
 	r.when(amount > limit, AmountTooLarge)
-	r.when(c.DuplicateWithin > 0 && p.asked(OpRefund, amount, d.env.Now.Add(-c.DuplicateWithin)), DuplicateOperation)
+	r.when(c.DuplicateWithin > 0 && p.asked(OpRefund, c.Parent, amount, d.env.Now.Add(-c.DuplicateWithin)), DuplicateOperation)
 	fee := c.fee(p, amount)
 	r.when(fee < 0 || fee > amount || fee > p.feesTaken(), FeeTooLarge)
 	if d.refuse(r) {
