@@ -69,15 +69,12 @@ func (c Revise) decide(d *decision) {
 }
 
 func (c PayerAnswer) decide(d *decision) {
+	over := d.expireIfDue()
 	op := d.p.Authorization()
 	r := &Refusal{}
 	r.when(d.p.Status != AwaitingPayer, NotAwaitingPayer)
+	r.when(over, HoldOver)
 	if d.refuse(r) {
-		return
-	}
-	if d.p.due(d.env.Now) {
-		d.emit(Event{Kind: HoldExpired, Ending: EndedByDeadline})
-		d.refuse(Refuse(HoldOver))
 		return
 	}
 	if c.Method != nil {
