@@ -51,11 +51,8 @@ func (c Capture) decide(d *decision) {
 	if c.Scheduled && p.Status != Authorized {
 		return // captured or closed before: nothing to do any more
 	}
-	if d.expireIfDue() {
-		d.refuse(c.guards(d, HoldOver))
-		return
-	}
-	if d.refuse(c.guards(d)) {
+	over := d.expireIfDue()
+	if d.refuse(c.guards(d, over)) {
 		return
 	}
 	amount := c.amount(p)
@@ -75,8 +72,8 @@ func (c Capture) decide(d *decision) {
 
 // guards evaluates every guard, so that each dialect can pick the one that its
 // callers hear first.
-func (c Capture) guards(d *decision, failed ...Guard) *Refusal {
-	p, r := d.p, Refuse(failed...)
+func (c Capture) guards(d *decision, over bool) *Refusal {
+	p, r := d.p, &Refusal{}
 	amount := c.amount(p)
 	r.Limit = p.Capturable()
 	if c.NoOverCapture {
@@ -85,6 +82,7 @@ func (c Capture) guards(d *decision, failed ...Guard) *Refusal {
 	r.Least = max(p.Policy.MinCapture, c.MinCapture, 1)
 	r.when(p.Pending() != nil && !c.Alongside, OperationPending)
 	r.when(p.Status != Authorized, NotCapturable)
+	r.when(over, HoldOver)
 	r.when(p.Policy.ScheduledOnly && !c.Scheduled, ScheduledCapture)
 	r.when(c.Currency != "" && c.Currency != p.Currency, CurrencyMismatch)
 	r.when(amount < r.Least && !c.Scheduled && !c.automatic, AmountTooSmall)

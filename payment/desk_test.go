@@ -222,10 +222,10 @@ func outcome(d payment.Decision) string {
 	}
 	said := strings.TrimPrefix(d.Refusal.Error(), "refused: ")
 	if d.Refusal.Has(payment.AmountTooLarge) {
-		said += fmt.Sprintf(" (at most %d)", d.Refusal.Limit)
+		said = strings.Replace(said, "amount_too_large", fmt.Sprintf("amount_too_large (at most %d)", d.Refusal.Limit), 1)
 	}
 	if d.Refusal.Has(payment.AmountTooSmall) {
-		said += fmt.Sprintf(" (at least %d)", d.Refusal.Least)
+		said = strings.Replace(said, "amount_too_small", fmt.Sprintf("amount_too_small (at least %d)", d.Refusal.Least), 1)
 	}
 	return said
 }

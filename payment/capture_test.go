@@ -1,0 +1,171 @@
+package payment_test
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/capstan-pay/capstan/ledger"
+	"github.com/capstan-pay/capstan/payment"
+)
+
+func capture(minor int64) payment.Capture { return payment.Capture{Amount: minor} }
+
+func final(minor int64) payment.Capture { return payment.Capture{Amount: minor, Final: true} }
+
+func alongside(minor int64) payment.Capture { return payment.Capture{Amount: minor, Alongside: true} }
+
+func over(percent int64) func(*payment.Intake) {
+	return policy(func(p *payment.Policy) { p.OverCapture = percent })
+}
+
+func captures(most int) func(*payment.Intake) {
+	return policy(func(p *payment.Policy) { p.MaxCaptures = most })
+}
+
+// captureTest is a command on a payment, and what becomes of it.
+type captureTest struct {
+	name string
+	desk *desk
+	c    payment.Command
+	want string
+}
+
+func runCaptures(t *testing.T, tests []captureTest) {
+	t.Helper()
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) { expect(t, test.desk.do(test.c), test.want) })
+	}
+}
+
+func TestCaptureAmount(t *testing.T) {
+	runCaptures(t, []captureTest{
+		{"everything", authorized(t), capture(0), "captured by capture, held 10000, captured 10000"},
+		{"the exact amount", authorized(t), capture(100_00), "captured by capture, held 10000, captured 10000"},
+		{"a part", authorized(t), capture(60_00), "authorized, held 10000, captured 6000, left 4000"},
+		{"a part, and no more", authorized(t), final(60_00), "captured by capture, held 10000, captured 6000, released 4000"},
+		{"the least", authorized(t), capture(1), "authorized, held 10000, captured 1, left 9999"},
+		{"all but the least", authorized(t), capture(99_99), "authorized, held 10000, captured 9999, left 1"},
+		{"one too many", authorized(t), capture(100_01), "amount_too_large (at most 10000)"},
+		{"what a dialect makes of 10^30", authorized(t), capture(math.MaxInt64), "amount_too_large (at most 10000)"},
+		{"the rest by name", authorized(t).after(approve, capture(60_00)), capture(40_00), "captured by capture, held 10000, captured 10000"},
+		{"the rest without a name", authorized(t).after(approve, capture(60_00)), capture(0), "captured by capture, held 10000, captured 10000"},
+		{"one more than the rest", authorized(t).after(approve, capture(60_00)), capture(40_01), "amount_too_large (at most 4000)"},
+		{"what a void left", authorized(t).after(approve, payment.Void{Amount: 30_00}), capture(0), "captured by capture, held 10000, captured 7000, voided 3000"},
+		{"one more than a void left", authorized(t).after(approve, payment.Void{Amount: 30_00}), capture(70_01), "amount_too_large (at most 7000)"},
+		{"of a captured payment", authorized(t).after(approve, capture(0)), capture(0), "not_capturable, amount_too_small (at least 1)"},
+		{"a part of a captured payment", authorized(t).after(approve, final(1)), capture(1), "not_capturable, amount_too_large (at most 0)"},
+		{"of a voided payment", authorized(t).after(approve, payment.Void{}), capture(1), "not_capturable, amount_too_large (at most 0)"},
+		{"without an authorization", created(t), capture(1), "not_capturable, amount_too_large (at most 0)"},
+		{"in the right currency", authorized(t), payment.Capture{Currency: "USD"}, "captured by capture, held 10000, captured 10000"},
+		{"in another currency", authorized(t), payment.Capture{Currency: "EUR"}, "currency_mismatch"},
+	})
+}
+
+func TestCaptureBounds(t *testing.T) {
+	least := policy(func(p *payment.Policy) { p.MinCapture = 1_00 })
+	runCaptures(t, []captureTest{
+		{"the least the policy allows", authorized(t, least), capture(1_00), "authorized, held 10000, captured 100, left 9900"},
+		{"less than the policy allows", authorized(t, least), capture(99), "amount_too_small (at least 100)"},
+		{"less than the capturing dialect allows", authorized(t), payment.Capture{Amount: 99, MinCapture: 1_00}, "amount_too_small (at least 100)"},
+		{"the dialect may not go below the policy", authorized(t, least), payment.Capture{Amount: 99, MinCapture: 1}, "amount_too_small (at least 100)"},
+		{"a rest below the least", authorized(t, least).after(approve, capture(99_50)), capture(0), "amount_too_small (at least 100)"},
+
+		{"the only capture permitted", authorized(t, captures(1)), capture(60_00), "captured by capture, held 10000, captured 6000, released 4000"},
+		{"the first of two", authorized(t, captures(2)), capture(60_00), "authorized, held 10000, captured 6000, left 4000"},
+		{"the second of two", authorized(t, captures(2)).after(approve, capture(60_00)), capture(1), "captured by capture, held 10000, captured 6001, released 3999"},
+		{"a declined one does not count", authorized(t, captures(1)).after(decline, capture(60_00)), capture(50_00), "captured by capture, held 10000, captured 5000, released 5000"},
+		{"one that waits does", authorized(t, captures(1)).after(unknown, capture(60_00)), capture(1), "operation_pending, too_many_captures"},
+		{"it must not be the last, and is not", authorized(t, captures(2)), payment.Capture{Amount: 1, MustStayOpen: true}, "authorized, held 10000, captured 1, left 9999"},
+		{"it must not be the last, but is", authorized(t, captures(1)), payment.Capture{Amount: 1, MustStayOpen: true}, "cannot_stay_open"},
+		{"it is meant to be the last, and is", authorized(t, captures(1)), payment.Capture{Amount: 1, MustStayOpen: true, Final: true}, "captured by capture, held 10000, captured 1, released 9999"},
+		{"it must not be the last, but takes all", authorized(t), payment.Capture{MustStayOpen: true}, "captured by capture, held 10000, captured 10000"},
+	})
+}
+
+func TestOverCapture(t *testing.T) {
+	tip := authorized(t, over(120))
+	runCaptures(t, []captureTest{
+		{"120 percent", tip.fork(), capture(120_00), "captured by capture, held 10000, extended 2000, captured 12000"},
+		{"one above 120 percent", tip.fork(), capture(120_01), "amount_too_large (at most 12000)"},
+		{"120 percent of an odd amount, rounded down", authorized(t, over(120), func(i *payment.Intake) { i.Amount = 104 }), capture(125), "amount_too_large (at most 124)"},
+		{"everything is what is held", tip.fork(), capture(0), "captured by capture, held 10000, captured 10000"},
+		{"the hold itself", tip.fork(), capture(100_00), "captured by capture, held 10000, captured 10000"},
+		{"in two steps", tip.fork().after(approve, capture(90_00)), capture(30_00), "captured by capture, held 10000, extended 2000, captured 12000"},
+		{"in two steps, one too many", tip.fork().after(approve, capture(90_00)), capture(30_01), "amount_too_large (at most 3000)"},
+		{"after a void", tip.fork().after(approve, payment.Void{Amount: 50_00}), capture(70_00), "captured by capture, held 10000, extended 2000, captured 7000, voided 5000"},
+		{"after a void, one too many", tip.fork().after(approve, payment.Void{Amount: 50_00}), capture(70_01), "amount_too_large (at most 7000)"},
+		{"where the capturing dialect has none", tip.fork(), payment.Capture{Amount: 100_01, NoOverCapture: true}, "amount_too_large (at most 10000)"},
+		{"a policy of 100 percent", authorized(t, over(100)), capture(100_01), "amount_too_large (at most 10000)"},
+		{"a policy of 99 percent is none", authorized(t, over(99)), capture(100_00), "captured by capture, held 10000, captured 10000"},
+		{"a policy of 101 percent", authorized(t, over(101)), capture(101_00), "captured by capture, held 10000, extended 100, captured 10100"},
+		{"without a cap", authorized(t, over(payment.NoCap)), capture(1e15), "captured by capture, held 10000, extended 999999999990000, captured 1000000000000000"},
+		{"declined", tip.fork().says(decline), capture(120_00), "authorized, held 10000, left 10000"},
+		{"not answered", tip.fork().says(unknown), capture(120_00), "authorized, held 10000, extended 2000, capture 2 pending"},
+	})
+}
+
+func TestCaptureAtTheDeadline(t *testing.T) {
+	runCaptures(t, []captureTest{
+		{"on the last instant", authorized(t).in(week - time.Millisecond), capture(0), "captured by capture, held 10000, captured 10000"},
+		{"at expiry", authorized(t).in(week), capture(0), "not_capturable, hold_over, amount_too_small (at least 1)"},
+		{"the rest, at expiry", authorized(t).after(approve, capture(60_00)).in(week), capture(1), "not_capturable, hold_over, amount_too_large (at most 0)"},
+		{"long after expiry", authorized(t).after(approve, payment.Void{Amount: 1}).in(week).after(approve, payment.Expire{}).in(week), capture(1), "not_capturable, amount_too_large (at most 0)"},
+		{"at expiry, while another waits", authorized(t).after(unknown, capture(60_00)).in(week), alongside(1), "hold_over"},
+		{"alongside on the last instant", authorized(t).after(unknown, capture(60_00)).in(week - time.Millisecond), alongside(1), "authorized, held 10000, captured 1, left 3999, capture 2 pending"},
+	})
+
+	late := authorized(t).in(week)
+	got := late.do(capture(0))
+	if got.Refusal.Ended != payment.EndedByDeadline || got.Refusal.Status != payment.Expired || got.Refusal.Currency != "USD" {
+		t.Errorf("the refusal says %+v", got.Refusal)
+	}
+	if len(got.Events) != 1 || got.Events[0].Kind != payment.HoldExpired || got.Operation != 0 {
+		t.Errorf("the hold was not closed first: %+v", got.Events)
+	}
+}
+
+// A capture that waits for its processor reserves its amount until the answer
+// is there; the deadline waits for it.
+func TestPendingCapture(t *testing.T) {
+	waiting := authorized(t).after(unknown, final(60_00))
+	late := waiting.fork().in(week)
+	late.do(payment.Expire{})
+	approved, declined := payment.Resolve{Operation: 2, Answer: approve}, payment.Resolve{Operation: 2, Answer: decline}
+	runCaptures(t, []captureTest{
+		{"waits", authorized(t).says(unknown), capture(60_00), "authorized, held 10000, left 4000, capture 2 pending"},
+		{"approved", waiting.fork(), approved, "captured by capture, held 10000, captured 6000, released 4000"},
+		{"declined", waiting.fork(), declined, "authorized, held 10000, left 10000"},
+		{"approved after the deadline", late.fork(), approved, "captured by capture, held 10000, captured 6000, released 4000"},
+		{"declined after the deadline", late.fork(), declined, "expired by deadline, held 10000, released 10000"},
+		{"a part, approved after the deadline", authorized(t).after(unknown, capture(60_00)).in(week), approved, "captured by deadline, held 10000, captured 6000, released 4000"},
+		{"another meanwhile", waiting.fork(), capture(1), "operation_pending"},
+	})
+	if state(late.p) != "authorized, held 10000, left 4000, capture 2 pending" {
+		t.Errorf("at the deadline the payment is %s", state(late.p))
+	}
+	if held := waiting.balance(ledger.Held); held != 100_00 {
+		t.Errorf("%d held while a capture waits", held)
+	}
+}
+
+func TestDuplicateCapture(t *testing.T) {
+	once := authorized(t).after(approve, capture(10_00))
+	again := payment.Capture{Amount: 10_00, DuplicateWithin: 30 * time.Second}
+	other := again
+	other.Amount++
+	twice := once.fork().in(20*time.Second).after(approve, capture(10_00))
+	runCaptures(t, []captureTest{
+		{"at once", once.fork(), again, "duplicate_operation"},
+		{"after 29.999 seconds", once.fork().in(29_999 * time.Millisecond), again, "duplicate_operation"},
+		{"after 30 seconds", once.fork().in(30 * time.Second), again, "duplicate_operation"},
+		{"after 30.001 seconds", once.fork().in(30_001 * time.Millisecond), again, "authorized, held 10000, captured 2000, left 8000"},
+		{"another amount", once.fork(), other, "authorized, held 10000, captured 2001, left 7999"},
+		{"where nobody minds", once.fork(), capture(10_00), "authorized, held 10000, captured 2000, left 8000"},
+		{"of the second, which nobody minded", twice.fork().in(30 * time.Second), again, "duplicate_operation"},
+		{"of one that was declined", authorized(t).after(decline, capture(10_00)), again, "duplicate_operation"},
+		{"of one that waits", authorized(t).after(unknown, capture(10_00)), again, "operation_pending, duplicate_operation"},
+		{"of a void", authorized(t).after(approve, payment.Void{Amount: 10_00}), again, "authorized, held 10000, captured 1000, voided 1000, left 8000"},
+		{"of one that took all", authorized(t).after(approve, capture(0)), payment.Capture{Amount: 100_00, DuplicateWithin: 30 * time.Second}, "not_capturable, amount_too_large (at most 0), duplicate_operation"},
+	})
+}
