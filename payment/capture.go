@@ -122,12 +122,12 @@ func (c Capture) fee(p *Payment, amount int64) int64 {
 }
 
 func (c Capture) feeTooLarge(p *Payment, amount int64) bool {
-	fee := c.fee(p, amount)
-	if fee < 0 || fee > max(amount, 0) {
-		return true
+	if amount < 1 {
+		return false // it is the amount that is wrong
 	}
+	fee := c.fee(p, amount)
 	percent := tighter(p.Policy.FeePercent, c.FeePercent)
-	return percent > 0 && amount > 0 && money.ExceedsPercent(fee, amount, percent)
+	return fee < 0 || fee > amount || percent > 0 && money.ExceedsPercent(fee, amount, percent)
 }
 
 // tighter is the lower of two bounds, where 0 is none.

@@ -48,6 +48,8 @@ func TestCaptureAmount(t *testing.T) {
 		{"all but the least", authorized(t), capture(99_99), "authorized, held 10000, captured 9999, left 1"},
 		{"one too many", authorized(t), capture(100_01), "amount_too_large (at most 10000)"},
 		{"what a dialect makes of 10^30", authorized(t), capture(math.MaxInt64), "amount_too_large (at most 10000)"},
+		{"less than nothing", authorized(t), capture(-1), "amount_too_small (at least 1)"},
+		{"as far below nothing as can be", authorized(t), capture(math.MinInt64), "amount_too_small (at least 1)"},
 		{"the rest by name", authorized(t).after(approve, capture(60_00)), capture(40_00), "captured by capture, held 10000, captured 10000"},
 		{"the rest without a name", authorized(t).after(approve, capture(60_00)), capture(0), "captured by capture, held 10000, captured 10000"},
 		{"one more than the rest", authorized(t).after(approve, capture(60_00)), capture(40_01), "amount_too_large (at most 4000)"},
@@ -122,6 +124,60 @@ func TestCaptureAtTheDeadline(t *testing.T) {
 	}
 	if len(got.Events) != 1 || got.Events[0].Kind != payment.HoldExpired || got.Operation != 0 {
 		t.Errorf("the hold was not closed first: %+v", got.Events)
+	}
+}
+
+func TestCaptureFee(t *testing.T) {
+	none, fifth, most, above := int64(0), int64(20_00), int64(100_00), int64(-1)
+	fee := func(minor int64) func(*payment.Intake) { return func(i *payment.Intake) { i.Fee = minor } }
+	twenty := policy(func(p *payment.Policy) { p.FeePercent = 20 })
+	for _, test := range []struct {
+		name string
+		desk *desk
+		c    payment.Capture
+		want string // or the fee kept
+		kept int64
+	}{
+		{"none", authorized(t), capture(0), "", 0},
+		{"the payment's", authorized(t, fee(10_00)), capture(0), "", 10_00},
+		{"another", authorized(t, fee(10_00)), payment.Capture{Fee: &fifth}, "", 20_00},
+		{"waived", authorized(t, fee(10_00)), payment.Capture{Fee: &none}, "", 0},
+		{"all of it", authorized(t), payment.Capture{Fee: &most}, "", 100_00},
+		{"more than the capture", authorized(t), payment.Capture{Amount: 99_99, Fee: &most}, "fee_too_large", 0},
+		{"less than nothing", authorized(t), payment.Capture{Fee: &above}, "fee_too_large", 0},
+		{"what the capture can bear", authorized(t, fee(10_00)), capture(6_00), "", 6_00},
+		{"what is left of the payment's", authorized(t, fee(10_00)).after(approve, capture(6_00)), capture(0), "", 4_00},
+		{"nothing is left of the payment's", authorized(t, fee(10_00)).after(approve, capture(60_00)), capture(0), "", 0},
+		{"a declined capture took none", authorized(t, fee(10_00)).after(decline, capture(60_00)), capture(0), "", 10_00},
+		{"a waiting capture takes its part", authorized(t, fee(10_00)).after(unknown, capture(6_00)), alongside(94_00), "", 4_00},
+		{"exactly 20 percent", authorized(t, twenty), payment.Capture{Fee: &fifth}, "", 20_00},
+		{"one above 20 percent", authorized(t, twenty), payment.Capture{Amount: 99_99, Fee: &fifth}, "fee_too_large", 0},
+		{"exactly 20 percent by the capturing dialect", authorized(t), payment.Capture{Fee: &fifth, FeePercent: 20}, "", 20_00},
+		{"above by the capturing dialect", authorized(t), payment.Capture{Fee: &fifth, FeePercent: 19}, "fee_too_large", 0},
+		{"the dialect may not loosen the policy", authorized(t, twenty), payment.Capture{Amount: 99_99, Fee: &fifth, FeePercent: 50}, "fee_too_large", 0},
+		{"the dialect may tighten the policy", authorized(t, twenty), payment.Capture{Fee: &fifth, FeePercent: 19}, "fee_too_large", 0},
+		{"the payment's, exactly 20 percent of a part", authorized(t, twenty, fee(10_00)), capture(50_00), "", 10_00},
+		{"the payment's, above 20 percent of a part", authorized(t, twenty, fee(10_00)), capture(49_99), "fee_too_large", 0},
+		{"an amount that is wrong has no fee", authorized(t, twenty, fee(10_00)), payment.Capture{Amount: -1, Fee: &above}, "amount_too_small (at least 1)", 0},
+		{"nothing left has no fee", authorized(t, twenty, fee(10_00)).after(approve, capture(0)), capture(0), "not_capturable, amount_too_small (at least 1)", 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			before := test.desk.balance(ledger.PlatformFees)
+			got := test.desk.do(test.c)
+			if test.want != "" {
+				expect(t, got, test.want)
+				return
+			}
+			if got.Refusal != nil {
+				t.Fatalf("refused: %s", outcome(got))
+			}
+			if op := got.Payment.Op(got.Operation); op.Fee != test.kept {
+				t.Errorf("the fee is %d, want %d", op.Fee, test.kept)
+			}
+			if kept := test.desk.balance(ledger.PlatformFees) - before; kept != test.kept {
+				t.Errorf("the platform got %d, want %d", kept, test.kept)
+			}
+		})
 	}
 }
 
