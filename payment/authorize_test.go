@@ -77,6 +77,21 @@ func TestPayerAnswer(t *testing.T) {
 	}
 }
 
+// The payer's deadline ends with the wait for him.
+func TestPayerDeadlineIsForgotten(t *testing.T) {
+	d := created(t, retries, policy(func(p *payment.Policy) { p.PayerDeadline = time.Hour })).after(askPayer, payment.Authorize{})
+	if want := noon.Add(time.Hour); !d.p.ExpiresAt.Equal(want) {
+		t.Fatalf("the payer has until %s, want %s", d.p.ExpiresAt, want)
+	}
+	d.do(payment.PayerAnswer{})
+	if !d.p.ExpiresAt.IsZero() {
+		t.Errorf("after he said no the deadline is %s", d.p.ExpiresAt)
+	}
+	unlimited := intake(retries)
+	d.after(askPayer, payment.Authorize{Intake: &unlimited}).in(2 * time.Hour)
+	expect(t, d.do(payment.PayerAnswer{Approved: true}), "authorized, held 10000, left 10000")
+}
+
 func TestRevise(t *testing.T) {
 	revised := func(change func(*payment.Intake)) payment.Revise {
 		i := intake()

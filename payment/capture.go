@@ -188,7 +188,7 @@ func (p *Payment) applyCapture(op *Operation, e Event) ledger.Entry {
 	case CaptureDeclined:
 		p.Released += e.Released
 		if e.Ending != Open {
-			p.close(e.Ending, Declined)
+			p.close(e, Declined)
 		}
 		return ledger.Move(e.Released, held, source)
 	case CaptureSettled:
@@ -202,7 +202,7 @@ func (p *Payment) applyCapture(op *Operation, e Event) ledger.Entry {
 	p.Captured += e.Amount
 	p.Released += e.Released
 	if e.Ending != Open {
-		p.close(e.Ending, Captured)
+		p.close(e, Captured)
 	}
 	entry := ledger.Entry{
 		{Account: held, Minor: e.Extended - e.Amount - e.Released},

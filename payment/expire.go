@@ -25,11 +25,8 @@ func (d *decision) expireIfDue() bool {
 }
 
 func (p *Payment) applyExpired(e Event) ledger.Entry {
-	if op := p.Authorization(); op != nil && op.Status == OpAwaiting {
-		op.Status, op.DoneAt = OpFailed, e.At
-	}
 	p.Released += e.Released
-	p.close(e.Ending, Expired)
+	p.close(e, Expired)
 	return ledger.Move(e.Released, p.account(ledger.Held), p.source())
 }
 

@@ -105,12 +105,12 @@ func (p *Payment) applyVoid(op *Operation, e Event) ledger.Entry {
 	}
 	switch e.Kind {
 	case PaymentCancelled:
-		p.close(e.Ending, Voided)
+		p.close(e, Voided)
 	case HoldVoided:
 		op.Amount = e.Amount
 		p.Voided += e.Amount
 		if p.held() == 0 {
-			p.close(e.Ending, Voided)
+			p.close(e, Voided)
 		}
 		return ledger.Move(e.Amount, p.account(ledger.Held), p.source())
 	}

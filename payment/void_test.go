@@ -74,6 +74,7 @@ func TestCancel(t *testing.T) {
 	runCaptures(t, []captureTest{
 		{"before the authorization", created(t), cancel, "voided by cancel"},
 		{"after a decline", declinedOnce(t), cancel, "voided by cancel"},
+		{"while the payer is awaited", awaiting.fork(), cancel, "voided by cancel"},
 		{"while the payer is awaited, too late", awaiting.fork().in(time.Hour), cancel, "not_cancellable, hold_over"},
 		{"while the processor is awaited", created(t).after(unknown, payment.Authorize{}), cancel, "operation_pending, not_cancellable"},
 		{"a hold", authorized(t), cancel, "voided by cancel, held 10000, voided 10000"},
