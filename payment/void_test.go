@@ -55,6 +55,22 @@ func TestPendingVoid(t *testing.T) {
 	})
 }
 
+// A cancel that waits for its processor has reserved all that is left.
+func TestPendingCancel(t *testing.T) {
+	waiting := authorized(t).after(unknown, payment.Cancel{})
+	runCaptures(t, []captureTest{
+		{"approved", waiting.fork(), payment.Resolve{Operation: 2, Answer: approve}, "voided by cancel, held 10000, voided 10000"},
+		{"declined", waiting.fork(), payment.Resolve{Operation: 2, Answer: decline}, "authorized, held 10000, left 10000"},
+		{"declined after the deadline", waiting.fork().in(week), payment.Resolve{Operation: 2, Answer: decline}, "expired by deadline, held 10000, released 10000"},
+		{"again", waiting.fork(), payment.Cancel{}, "operation_pending"},
+		{"a capture alongside", waiting.fork(), alongside(1), "amount_too_large (at most 0)"},
+		{"a void alongside", waiting.fork(), payment.Void{Amount: 1, Alongside: true}, "amount_too_large (at most 0)"},
+	})
+	if op := waiting.p.Op(2); op.Kind != payment.OpCancel || op.Amount != 100_00 {
+		t.Errorf("the operation is a %s of %d", op.Kind, op.Amount)
+	}
+}
+
 func TestDuplicateVoid(t *testing.T) {
 	once := authorized(t).after(approve, void(10_00))
 	again := payment.Void{Amount: 10_00, DuplicateWithin: 30 * time.Second}
