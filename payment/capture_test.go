@@ -205,6 +205,67 @@ func TestPendingCapture(t *testing.T) {
 	}
 }
 
+// Two operations may wait at a time where the order of the answers cannot
+// matter.
+func TestCaptureAlongside(t *testing.T) {
+	waiting := authorized(t).after(unknown, capture(60_00))
+	both := waiting.fork().after(unknown, alongside(40_00))
+	two := authorized(t, captures(2))
+	ends := policy(func(p *payment.Policy) { p.DeclinedCaptureEnds = true })
+	answer := func(operation int, a payment.Answer) payment.Resolve {
+		return payment.Resolve{Operation: operation, Answer: a}
+	}
+	runCaptures(t, []captureTest{
+		{"what is left", waiting.fork(), alongside(40_00), "authorized, held 10000, captured 4000, capture 2 pending"},
+		{"everything is what is left", waiting.fork(), alongside(0), "authorized, held 10000, captured 4000, capture 2 pending"},
+		{"one more than is left", waiting.fork(), alongside(40_01), "amount_too_large (at most 4000)"},
+		{"and waits as well", waiting.fork().says(unknown), alongside(40_00), "authorized, held 10000, capture 2 pending, capture 3 pending"},
+		{"the second is approved first", both.fork().after(approve, answer(3, approve)), answer(2, approve), "captured by capture, held 10000, captured 10000"},
+		{"the second is declined first", both.fork().after(approve, answer(3, decline)), answer(2, approve), "authorized, held 10000, captured 6000, left 4000"},
+		{"both are declined", both.fork().after(approve, answer(3, decline)), answer(2, decline), "authorized, held 10000, left 10000"},
+		{"a void", waiting.fork(), payment.Void{Alongside: true}, "authorized, held 10000, voided 4000, capture 2 pending"},
+		{"of a void", authorized(t).after(unknown, void(60_00)), alongside(0), "authorized, held 10000, captured 4000, void 2 pending"},
+
+		{"not if it is final", waiting.fork(), payment.Capture{Amount: 1, Alongside: true, Final: true}, "operation_pending"},
+		{"not if it is the last permitted", two.fork().after(unknown, capture(60_00)), alongside(1), "operation_pending"},
+		{"not if it enlarges the hold", authorized(t, over(120)).after(unknown, capture(60_00)), alongside(40_01), "operation_pending"},
+		{"it may be as large as what is left", authorized(t, over(120)).after(unknown, capture(60_00)), alongside(40_00), "authorized, held 10000, captured 4000, capture 2 pending"},
+		{"not if its decline ends the payment", authorized(t, ends).after(unknown, void(60_00)), alongside(1), "operation_pending"},
+		{"not of a final one", authorized(t).after(unknown, final(60_00)), alongside(1), "operation_pending"},
+		{"not of one that enlarged the hold", authorized(t, over(120)).after(unknown, capture(110_00)), alongside(1), "operation_pending"},
+		{"not of one whose decline ends the payment", authorized(t, ends).after(unknown, capture(60_00)), alongside(1), "operation_pending"},
+		{"no void of a final one", authorized(t).after(unknown, final(60_00)), payment.Void{Amount: 1, Alongside: true}, "operation_pending"},
+		{"no void of one whose decline ends the payment", authorized(t, ends).after(unknown, capture(60_00)), payment.Void{Amount: 1, Alongside: true}, "operation_pending"},
+	})
+}
+
+func TestDeclinedCapture(t *testing.T) {
+	ends := policy(func(p *payment.Policy) { p.DeclinedCaptureEnds = true })
+	tip := authorized(t, over(120), ends).after(unknown, capture(110_00))
+	runCaptures(t, []captureTest{
+		{"leaves the hold", authorized(t).says(decline), capture(60_00), "authorized, held 10000, left 10000"},
+		{"ends the payment", authorized(t, ends).says(decline), capture(60_00), "declined by decline, held 10000, released 10000"},
+		{"ends the payment, with a part voided", authorized(t, ends).after(approve, void(30_00)).says(decline), capture(60_00), "declined by decline, held 10000, voided 3000, released 7000"},
+		{"does not end what was captured from", authorized(t, ends).after(approve, capture(60_00)).says(decline), capture(1), "authorized, held 10000, captured 6000, left 4000"},
+		{"later ends the payment", authorized(t, ends).after(unknown, capture(60_00)), payment.Resolve{Operation: 2, Answer: decline}, "declined by decline, held 10000, released 10000"},
+		{"above the hold ends the payment", tip, payment.Resolve{Operation: 2, Answer: decline}, "declined by decline, held 10000, released 10000"},
+	})
+}
+
+// The hold grows for a capture above it, and shrinks again when that is
+// declined: nothing of it was released to the payer.
+func TestDeclinedOverCapture(t *testing.T) {
+	d := authorized(t, over(payment.NoCap))
+	for range 9 {
+		d.after(unknown, capture(payment.MaxAmount))
+		if held := d.balance(ledger.Held); held != payment.MaxAmount {
+			t.Fatalf("%d held while the capture waits", held)
+		}
+		expect(t, d.resolve(len(d.p.Operations), decline), "authorized, held 10000, left 10000")
+	}
+	expect(t, d.do(capture(0)), "captured by capture, held 10000, captured 10000")
+}
+
 func TestDuplicateCapture(t *testing.T) {
 	once := authorized(t).after(approve, capture(10_00))
 	again := payment.Capture{Amount: 10_00, DuplicateWithin: 30 * time.Second}

@@ -73,7 +73,7 @@ type Event struct {
 
 	Amount   int64
 	Fee      int64
-	Extended int64 // captures: by which the hold grew first
+	Extended int64 // captures: by which the hold grew first; below zero where a declined one's growth is taken back
 	Released int64 // what went back to the payer
 	Final    bool  // captures: asked to be the last
 	Ending   Ending

@@ -37,7 +37,7 @@ func (c Void) guards(d *decision, over bool) *Refusal {
 	p, r := d.p, &Refusal{}
 	amount := c.amount(p)
 	r.Limit, r.Least = p.Remaining(), 1
-	r.when(p.Pending() != nil && !c.Alongside, OperationPending)
+	r.when(p.Pending() != nil && (!c.Alongside || p.aloneInFlight()), OperationPending)
 	r.when(p.Status != Authorized, NotVoidable)
 	r.when(over, HoldOver)
 	r.when(c.Currency != "" && c.Currency != p.Currency, CurrencyMismatch)
