@@ -62,7 +62,7 @@ func (c Authorize) decide(d *decision) {
 
 func (c Revise) decide(d *decision) {
 	was, now := d.p.Intake, c.Intake
-	free := d.p.Status == Created && d.p.Pending() == nil
+	free := d.p.Status == Created
 	changes := was.Amount != now.Amount || was.Currency != now.Currency || was.Fee != now.Fee || was.Method != now.Method || was.Policy != now.Policy
 	r := &Refusal{}
 	r.when(!free && changes, NotCreated)

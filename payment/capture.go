@@ -83,7 +83,7 @@ func (c Capture) guards(d *decision, over bool) *Refusal {
 	}
 	r.Least = max(p.Policy.MinCapture, c.MinCapture, 1)
 	enlarges := amount > p.Remaining() && amount <= r.Limit
-	r.when(p.Pending() != nil && (!c.Alongside || p.aloneInFlight() || c.mayClose(p) || enlarges), OperationPending)
+	r.when(p.inDoubt() && (!c.Alongside || p.aloneInFlight() || c.mayClose(p) || enlarges), OperationPending)
 	r.when(p.Status != Authorized, NotCapturable)
 	r.when(over, HoldOver)
 	r.when(p.Policy.ScheduledOnly && !c.Scheduled, ScheduledCapture)

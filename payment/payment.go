@@ -155,6 +155,17 @@ func (p *Payment) Pending() *Operation {
 	return nil
 }
 
+// inDoubt tells whether a processor owes an answer on which the hold depends.
+// It does not depend on refunds.
+func (p *Payment) inDoubt() bool {
+	for i := range p.Operations {
+		if op := &p.Operations[i]; op.Status == OpPending && op.Kind != OpRefund {
+			return true
+		}
+	}
+	return false
+}
+
 // InFlight sums the amounts of pending operations of one kind.
 func (p *Payment) InFlight(kind OperationKind) int64 {
 	var sum int64

@@ -37,7 +37,7 @@ func (c Void) guards(d *decision, over bool) *Refusal {
 	p, r := d.p, &Refusal{}
 	amount := c.amount(p)
 	r.Limit, r.Least = p.Remaining(), 1
-	r.when(p.Pending() != nil && (!c.Alongside || p.aloneInFlight()), OperationPending)
+	r.when(p.inDoubt() && (!c.Alongside || p.aloneInFlight()), OperationPending)
 	r.when(p.Status != Authorized, NotVoidable)
 	r.when(over, HoldOver)
 	r.when(c.Currency != "" && c.Currency != p.Currency, CurrencyMismatch)
@@ -59,7 +59,7 @@ func (c Cancel) decide(d *decision) {
 	over := d.expireIfDue()
 	late := p.Policy.CancelFor > 0 && !d.env.Now.Before(p.CreatedAt.Add(p.Policy.CancelFor))
 	r := &Refusal{}
-	r.when(p.Pending() != nil, OperationPending)
+	r.when(p.inDoubt(), OperationPending)
 	r.when(over, HoldOver)
 	switch p.Status {
 	case Created, AwaitingPayer:
