@@ -93,7 +93,7 @@ func (c Capture) guards(d *decision, over bool) *Refusal {
 	r.when(p.Policy.MaxCaptures > 0 && p.Captures() >= p.Policy.MaxCaptures, TooManyCaptures)
 	r.when(c.MustStayOpen && !c.Final && p.lastCapture(), CannotStayOpen)
 	r.when(c.feeTooLarge(p, amount), FeeTooLarge)
-	r.when(c.DuplicateWithin > 0 && p.asked(OpCapture, amount, d.env.Now.Add(-c.DuplicateWithin)), DuplicateOperation)
+	r.when(c.DuplicateWithin > 0 && p.asked(OpCapture, 0, amount, d.env.Now.Add(-c.DuplicateWithin)), DuplicateOperation)
 	return r
 }
 
@@ -165,11 +165,11 @@ func (p *Payment) lastCapture() bool {
 	return p.Policy.MaxCaptures > 0 && p.Captures() >= p.Policy.MaxCaptures-1
 }
 
-// asked tells whether an operation of this kind and amount was asked for at
-// since or later.
-func (p *Payment) asked(kind OperationKind, amount int64, since time.Time) bool {
+// asked tells whether an operation of this kind, parent and amount was asked
+// for at since or later.
+func (p *Payment) asked(kind OperationKind, parent int, amount int64, since time.Time) bool {
 	for i := range p.Operations {
-		if op := &p.Operations[i]; op.Kind == kind && op.Amount == amount && !op.At.Before(since) {
+		if op := &p.Operations[i]; op.Kind == kind && op.Parent == parent && op.Amount == amount && !op.At.Before(since) {
 			return true
 		}
 	}

@@ -43,7 +43,7 @@ func (c Void) guards(d *decision, over bool) *Refusal {
 	r.when(c.Currency != "" && c.Currency != p.Currency, CurrencyMismatch)
 	r.when(amount < 1, AmountTooSmall)
 	r.when(amount > r.Limit, AmountTooLarge)
-	r.when(c.DuplicateWithin > 0 && p.asked(OpVoid, amount, d.env.Now.Add(-c.DuplicateWithin)), DuplicateOperation)
+	r.when(c.DuplicateWithin > 0 && p.asked(OpVoid, 0, amount, d.env.Now.Add(-c.DuplicateWithin)), DuplicateOperation)
 	return r
 }
 
