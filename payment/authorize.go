@@ -110,8 +110,10 @@ func (d *decision) concludeAuthorization(number int, a Answer, asked *Asked) {
 		e.Kind = PayerAwaited
 	case Pending:
 		e.Kind = AuthorizationPending
-	default:
+	case Refused:
 		e.Kind = AuthorizationDeclined
+	default:
+		d.noAnswer(number, a)
 	}
 	d.emit(e)
 	if e.Kind == HoldAuthorized && d.p.Policy.AutoCapture && d.err == nil {

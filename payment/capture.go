@@ -188,7 +188,7 @@ func (d *decision) concludeCapture(e Event, a Answer) {
 		}
 	case Pending:
 		e.Kind = CapturePending
-	default:
+	case Refused:
 		e.Kind, e.Extended = CaptureDeclined, 0
 		if op := d.p.Op(e.Operation); op != nil {
 			e.Extended = -op.Extended
@@ -196,6 +196,8 @@ func (d *decision) concludeCapture(e Event, a Answer) {
 		if d.p.Policy.DeclinedCaptureEnds && d.p.Captured == 0 {
 			e.Released, e.Ending = d.p.held()+e.Extended, EndedByDecline
 		}
+	default:
+		d.noAnswer(e.Operation, a)
 	}
 	d.emit(e)
 }

@@ -197,6 +197,12 @@ func (d *decision) put(i Instruction) Answer {
 	return answer
 }
 
+// noAnswer makes a fault of an answer that an operation of its kind cannot
+// have. It is not taken for a refusal: nobody knows whether money has moved.
+func (d *decision) noAnswer(operation int, a Answer) {
+	d.err = fmt.Errorf("payment %s: processor answered operation %d with result %d", d.p.ID, operation, a.Result)
+}
+
 // answered is the answer as an event carries it: nil while there is none.
 func answered(a Answer) *Answer {
 	if a.Result == Pending && a.Screening == nil {

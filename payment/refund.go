@@ -97,8 +97,10 @@ func (d *decision) concludeRefund(e Event, a Answer) {
 		e.Kind = MoneyRefunded
 	case Pending:
 		e.Kind = RefundPending
-	default:
+	case Refused:
 		e.Kind = RefundDeclined
+	default:
+		d.noAnswer(e.Operation, a)
 	}
 	d.emit(e)
 }

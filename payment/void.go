@@ -93,8 +93,10 @@ func (d *decision) concludeVoid(e Event, a Answer) {
 		e.Kind = HoldVoided
 	case Pending:
 		e.Kind = VoidPending
-	default:
+	case Refused:
 		e.Kind = VoidDeclined
+	default:
+		d.noAnswer(e.Operation, a)
 	}
 	d.emit(e)
 }
