@@ -92,7 +92,7 @@ func (c Capture) guards(d *decision, over bool) *Refusal {
 	r.when(amount > r.Limit, AmountTooLarge)
 	r.when(p.Policy.MaxCaptures > 0 && p.Captures() >= p.Policy.MaxCaptures, TooManyCaptures)
 	r.when(c.MustStayOpen && !c.Final && p.lastCapture(), CannotStayOpen)
-	r.when(c.feeTooLarge(p, amount), FeeTooLarge)
+	r.when(feeTooLarge(c.fee(p, amount), amount, tighter(p.Policy.FeePercent, c.FeePercent)), FeeTooLarge)
 	r.when(c.DuplicateWithin > 0 && p.asked(OpCapture, 0, amount, d.env.Now.Add(-c.DuplicateWithin)), DuplicateOperation)
 	return r
 }
@@ -124,12 +124,12 @@ func (c Capture) fee(p *Payment, amount int64) int64 {
 	return min(left, amount)
 }
 
-func (c Capture) feeTooLarge(p *Payment, amount int64) bool {
+// feeTooLarge tells whether a fee exceeds its amount, or the bound in percent
+// of it if there is one.
+func feeTooLarge(fee, amount, percent int64) bool {
 	if amount < 1 {
 		return false // it is the amount that is wrong
 	}
-	fee := c.fee(p, amount)
-	percent := tighter(p.Policy.FeePercent, c.FeePercent)
 	return fee < 0 || fee > amount || percent > 0 && money.ExceedsPercent(fee, amount, percent)
 }
 

@@ -114,7 +114,10 @@ func Decide(p *Payment, c Command, env Env) (Decision, error) {
 	if d.err != nil {
 		return Decision{}, d.err
 	}
-	if err := d.p.Check(); err != nil && d.p.Status != None {
+	if d.p.Status == None {
+		return Decision{Refusal: d.refusal}, nil
+	}
+	if err := d.p.Check(); err != nil {
 		return Decision{}, err
 	}
 	if d.refusal != nil {
