@@ -8,7 +8,8 @@ import (
 
 // Create makes a payment. With an Attempt its authorization is asked for at
 // once. The caller has checked Intake against its dialect's rules; here only
-// what would break the state machine is refused.
+// what would break the state machine is refused, as it is where an intake is
+// replaced.
 type Create struct {
 	Intake
 	Attempt *Attempt
@@ -42,6 +43,9 @@ type Revise struct {
 
 func (c Create) decide(d *decision) {
 	intake := c.Intake
+	if d.refuse(intake.guards()) {
+		return
+	}
 	d.emit(Event{Kind: PaymentCreated, Intake: &intake})
 	if c.Attempt != nil {
 		d.authorize(*c.Attempt)
@@ -50,6 +54,9 @@ func (c Create) decide(d *decision) {
 
 func (c Authorize) decide(d *decision) {
 	r := &Refusal{}
+	if c.Intake != nil {
+		r = c.Intake.guards()
+	}
 	r.when(d.p.Status != Created, NotCreated)
 	if d.refuse(r) {
 		return
@@ -62,9 +69,9 @@ func (c Authorize) decide(d *decision) {
 
 func (c Revise) decide(d *decision) {
 	was, now := d.p.Intake, c.Intake
-	free := d.p.Status == Created && d.p.Pending() == nil
+	free := d.p.Status == Created
 	changes := was.Amount != now.Amount || was.Currency != now.Currency || was.Fee != now.Fee || was.Method != now.Method || was.Policy != now.Policy
-	r := &Refusal{}
+	r := now.guards()
 	r.when(!free && changes, NotCreated)
 	if d.refuse(r) {
 		return
@@ -93,6 +100,16 @@ func (c PayerAnswer) decide(d *decision) {
 	d.concludeAuthorization(op.Number, answer, nil)
 }
 
+// guards evaluates what no intake may break.
+func (i Intake) guards() *Refusal {
+	r := &Refusal{Least: 1, Limit: MaxAmount}
+	r.when(!i.Currency.Known(), CurrencyMismatch)
+	r.when(i.Amount < r.Least, AmountTooSmall)
+	r.when(i.Amount > r.Limit, AmountTooLarge)
+	r.when(feeTooLarge(i.Fee, i.Amount, i.Policy.FeePercent), FeeTooLarge)
+	return r
+}
+
 // authorize asks for an authorization as a new operation.
 func (d *decision) authorize(a Attempt) {
 	number, asked := d.next(), a.Asked
@@ -110,8 +127,10 @@ func (d *decision) concludeAuthorization(number int, a Answer, asked *Asked) {
 		e.Kind = PayerAwaited
 	case Pending:
 		e.Kind = AuthorizationPending
-	default:
+	case Refused:
 		e.Kind = AuthorizationDeclined
+	default:
+		d.noAnswer(number, a)
 	}
 	d.emit(e)
 	if e.Kind == HoldAuthorized && d.p.Policy.AutoCapture && d.err == nil {

@@ -83,7 +83,7 @@ func (c Capture) guards(d *decision, over bool) *Refusal {
 	}
 	r.Least = max(p.Policy.MinCapture, c.MinCapture, 1)
 	enlarges := amount > p.Remaining() && amount <= r.Limit
-	r.when(p.Pending() != nil && (!c.Alongside || p.aloneInFlight() || c.mayClose(p) || enlarges), OperationPending)
+	r.when(p.inDoubt() && (!c.Alongside || p.aloneInFlight() || c.mayClose(p) || enlarges), OperationPending)
 	r.when(p.Status != Authorized, NotCapturable)
 	r.when(over, HoldOver)
 	r.when(p.Policy.ScheduledOnly && !c.Scheduled, ScheduledCapture)
@@ -92,8 +92,8 @@ func (c Capture) guards(d *decision, over bool) *Refusal {
 	r.when(amount > r.Limit, AmountTooLarge)
 	r.when(p.Policy.MaxCaptures > 0 && p.Captures() >= p.Policy.MaxCaptures, TooManyCaptures)
 	r.when(c.MustStayOpen && !c.Final && p.lastCapture(), CannotStayOpen)
-	r.when(c.feeTooLarge(p, amount), FeeTooLarge)
-	r.when(c.DuplicateWithin > 0 && p.asked(OpCapture, amount, d.env.Now.Add(-c.DuplicateWithin)), DuplicateOperation)
+	r.when(feeTooLarge(c.fee(p, amount), amount, tighter(p.Policy.FeePercent, c.FeePercent)), FeeTooLarge)
+	r.when(c.DuplicateWithin > 0 && p.asked(OpCapture, 0, amount, d.env.Now.Add(-c.DuplicateWithin)), DuplicateOperation)
 	return r
 }
 
@@ -124,12 +124,12 @@ func (c Capture) fee(p *Payment, amount int64) int64 {
 	return min(left, amount)
 }
 
-func (c Capture) feeTooLarge(p *Payment, amount int64) bool {
+// feeTooLarge tells whether a fee exceeds its amount, or the bound in percent
+// of it if there is one.
+func feeTooLarge(fee, amount, percent int64) bool {
 	if amount < 1 {
 		return false // it is the amount that is wrong
 	}
-	fee := c.fee(p, amount)
-	percent := tighter(p.Policy.FeePercent, c.FeePercent)
 	return fee < 0 || fee > amount || percent > 0 && money.ExceedsPercent(fee, amount, percent)
 }
 
@@ -165,11 +165,11 @@ func (p *Payment) lastCapture() bool {
 	return p.Policy.MaxCaptures > 0 && p.Captures() >= p.Policy.MaxCaptures-1
 }
 
-// asked tells whether an operation of this kind and amount was asked for at
-// since or later.
-func (p *Payment) asked(kind OperationKind, amount int64, since time.Time) bool {
+// asked tells whether an operation of this kind, parent and amount was asked
+// for at since or later.
+func (p *Payment) asked(kind OperationKind, parent int, amount int64, since time.Time) bool {
 	for i := range p.Operations {
-		if op := &p.Operations[i]; op.Kind == kind && op.Amount == amount && !op.At.Before(since) {
+		if op := &p.Operations[i]; op.Kind == kind && op.Parent == parent && op.Amount == amount && !op.At.Before(since) {
 			return true
 		}
 	}
@@ -188,7 +188,7 @@ func (d *decision) concludeCapture(e Event, a Answer) {
 		}
 	case Pending:
 		e.Kind = CapturePending
-	default:
+	case Refused:
 		e.Kind, e.Extended = CaptureDeclined, 0
 		if op := d.p.Op(e.Operation); op != nil {
 			e.Extended = -op.Extended
@@ -196,6 +196,8 @@ func (d *decision) concludeCapture(e Event, a Answer) {
 		if d.p.Policy.DeclinedCaptureEnds && d.p.Captured == 0 {
 			e.Released, e.Ending = d.p.held()+e.Extended, EndedByDecline
 		}
+	default:
+		d.noAnswer(e.Operation, a)
 	}
 	d.emit(e)
 }

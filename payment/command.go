@@ -114,7 +114,10 @@ func Decide(p *Payment, c Command, env Env) (Decision, error) {
 	if d.err != nil {
 		return Decision{}, d.err
 	}
-	if err := d.p.Check(); err != nil && d.p.Status != None {
+	if d.p.Status == None {
+		return Decision{Refusal: d.refusal}, nil
+	}
+	if err := d.p.Check(); err != nil {
 		return Decision{}, err
 	}
 	if d.refusal != nil {
@@ -195,6 +198,12 @@ func (d *decision) put(i Instruction) Answer {
 	answer := d.env.Ask(i)
 	answer.Screening = screening
 	return answer
+}
+
+// noAnswer makes a fault of an answer that an operation of its kind cannot
+// have. It is not taken for a refusal: nobody knows whether money has moved.
+func (d *decision) noAnswer(operation int, a Answer) {
+	d.err = fmt.Errorf("payment %s: processor answered operation %d with result %d", d.p.ID, operation, a.Result)
 }
 
 // answered is the answer as an event carries it: nil while there is none.

@@ -18,7 +18,7 @@ func (d *decision) expireIfDue() bool {
 	if p.Status != Authorized && p.Status != AwaitingPayer || !p.due(d.env.Now) {
 		return false
 	}
-	if p.Pending() == nil {
+	if !p.inDoubt() {
 		d.emit(Event{Kind: HoldExpired, Released: p.held(), Ending: EndedByDeadline})
 	}
 	return true

@@ -42,7 +42,7 @@ type Payment struct {
 type Intake struct {
 	Dialect     string // which dialect made it; a label, nothing here depends on it
 	Currency    money.Currency
-	Amount      int64 // asked for
+	Amount      int64 // asked for, from 1 to MaxAmount
 	Fee         int64 // the platform's share, unless a capture names another
 	Method      Method
 	Policy      Policy
@@ -153,6 +153,17 @@ func (p *Payment) Pending() *Operation {
 		}
 	}
 	return nil
+}
+
+// inDoubt tells whether a processor owes an answer on which the hold depends.
+// It does not depend on refunds.
+func (p *Payment) inDoubt() bool {
+	for i := range p.Operations {
+		if op := &p.Operations[i]; op.Status == OpPending && op.Kind != OpRefund {
+			return true
+		}
+	}
+	return false
 }
 
 // InFlight sums the amounts of pending operations of one kind.
