@@ -39,7 +39,6 @@ type Capture struct {
 	Dialect   string
 	Reference string
 	Details   []byte
-	Key       Key
 
 	// Revise replaces the payment's details in the same decision; nil leaves
 	// them.
@@ -61,7 +60,7 @@ func (c Capture) decide(d *decision) {
 	e := Event{
 		Operation: d.next(), Amount: amount, Fee: c.fee(p, amount), Extended: max(0, amount-p.Remaining()),
 		Final: c.Final || p.lastCapture(),
-		Asked: &Asked{Dialect: c.Dialect, Reference: c.Reference, Details: c.Details, Key: c.Key},
+		Asked: &Asked{Dialect: c.Dialect, Reference: c.Reference, Details: c.Details},
 	}
 	if c.Revise != nil {
 		intake := p.Intake

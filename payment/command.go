@@ -17,6 +17,7 @@ type Command interface {
 // Env is what a decision may look at besides the payment and the command.
 type Env struct {
 	Now time.Time // the moment of the decision
+	Key Key       // of the request
 
 	// Payer is the wallet user the payment is paid by, nil for other methods.
 	Payer *Payer
@@ -153,8 +154,11 @@ func (d *decision) emit(e Event) {
 		return
 	}
 	e.At = d.env.Now
-	if _, status := e.Kind.operation(); e.Asked != nil && status != OpPending {
-		e.Asked.Key = Key{} // only an answer that is still to come has to find the record
+	if _, status := e.Kind.operation(); e.Asked != nil {
+		e.Asked.Key = Key{}
+		if status == OpPending { // the answer that is still to come has to find the record
+			e.Asked.Key = d.env.Key
+		}
 	}
 	entry, err := d.p.Apply(e)
 	if err == nil {

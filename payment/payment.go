@@ -123,7 +123,7 @@ type Asked struct {
 	Reference string // the merchant's own name for the operation
 	Details   []byte // the dialect's own document, not read here
 	Parent    int    // refunds: the capture it is for; 0 is the payment as a whole
-	Key       Key    // of the command, so that a later answer reaches its record
+	Key       Key    // of the request, while it is pending: a later answer finds its record by it
 }
 
 // Op returns the operation with the given number, or nil.
