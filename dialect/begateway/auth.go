@@ -10,7 +10,7 @@ import (
 // Kinds of credential. A secret key is found by the keyed hash of shop id and
 // key together, so a shop that does not exist and a key that is wrong take the
 // same way, and no secret is ever compared. The shop itself is found by its
-// id: it carries what is sealed, and is what makes ids unique.
+// id: it carries what is sealed.
 const (
 	shopCredential = "shop"
 	keyCredential  = "secret_key"

@@ -12,10 +12,6 @@ import (
 )
 
 const (
-	// amountLimit is the most one authorization or payment may have. It
-	// leaves room to add them up.
-	amountLimit = 999_999_999_999_999_999
-
 	// payerDeadline is how long a payer may take to authenticate himself
 	// where the request does not say.
 	payerDeadline = 24 * time.Hour
@@ -114,8 +110,8 @@ func (d *Dialect) readIntake(request value, s *shop) (in intakeRequest, wrong fa
 	switch in.intake.Amount = minor; {
 	case text != "":
 		wrong.add(amount, text)
-	case minor > amountLimit:
-		wrong.add(amount, textTooLarge(amountLimit))
+	case minor > payment.MaxAmount:
+		wrong.add(amount, textTooLarge(payment.MaxAmount))
 	}
 	in.intake.Currency = readCurrency(fields["currency"], &wrong)
 	in.intake.Description = optional(fields["description"])

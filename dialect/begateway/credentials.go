@@ -7,13 +7,12 @@ import (
 	"crypto/x509"
 	_ "embed"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
+	"sync"
 
 	"github.com/capstan-pay/capstan/keyring"
 	"github.com/capstan-pay/capstan/merchant"
@@ -45,14 +44,14 @@ type sealedShop struct {
 	PrivateKey []byte `json:"private_key"` // PKCS #8
 }
 
-// Issue makes a shop for a merchant. Its id is a random number: that no two
-// shops have the same is the store's promise, which refuses a lookup that is
-// taken.
+// Issue makes a shop for a merchant that has its number, which is the shop's
+// id too. Issuing again leaves the id and gives it another secret key; an
+// earlier one is good until it is disabled.
 func (d *Dialect) Issue(_ context.Context, m merchant.Merchant) ([]merchant.Credential, any, error) {
-	shopID, err := d.newShopID()
-	if err != nil {
-		return nil, nil, err
+	if m.ID < 1 {
+		return nil, nil, errors.New("begateway: a shop needs a merchant that is stored")
 	}
+	shopID := strconv.FormatInt(m.ID, 10)
 	key, err := d.newSigningKey()
 	if err != nil {
 		return nil, nil, fmt.Errorf("begateway: make a signing key: %w", err)
@@ -85,24 +84,15 @@ func (d *Dialect) Issue(_ context.Context, m merchant.Merchant) ([]merchant.Cred
 	}, show, nil
 }
 
-// Shop ids have 15 digits: they fit every client's integers.
-const (
-	firstShopID = 100_000_000_000_000
-	shopIDs     = 900_000_000_000_000
-)
-
-func (d *Dialect) newShopID() (string, error) {
-	var b [8]byte
-	if _, err := io.ReadFull(d.Random, b[:]); err != nil {
-		return "", fmt.Errorf("begateway: make a shop id: %w", err)
+// newSigningKey is a key for a shop's webhooks.
+func (d *Dialect) newSigningKey() (*rsa.PrivateKey, error) {
+	if d.Sandbox {
+		return publishedKey()
 	}
-	return strconv.FormatUint(firstShopID+binary.BigEndian.Uint64(b[:])%shopIDs, 10), nil
+	return rsa.GenerateKey(rand.Reader, keyBits)
 }
 
-func (d *Dialect) newSigningKey() (*rsa.PrivateKey, error) {
-	if !d.Sandbox {
-		return rsa.GenerateKey(rand.Reader, keyBits)
-	}
+var publishedKey = sync.OnceValues(func() (*rsa.PrivateKey, error) {
 	block, _ := pem.Decode(sandboxKey)
 	if block == nil {
 		return nil, errors.New("begateway: the sandbox key is no PEM block")
@@ -116,4 +106,4 @@ func (d *Dialect) newSigningKey() (*rsa.PrivateKey, error) {
 		return nil, errors.New("begateway: the sandbox key is no RSA key")
 	}
 	return private, nil
-}
+})

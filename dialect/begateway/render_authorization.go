@@ -106,7 +106,7 @@ func (d *Dialect) appendAuthorization(b []byte, s *shop, p *payment.Payment) ([]
 	b = dialect.AppendString(append(b, `,"language":`...), language)
 	b = append(b, `,"redirect_url":`...)
 	if p.Status == payment.AwaitingPayer {
-		b = dialect.AppendString(b, d.PublicURL()+"/process/"+uid)
+		b = dialect.AppendString(b, d.PublicURL+"/process/"+uid)
 	} else {
 		b = append(b, "null"...)
 	}

@@ -75,7 +75,7 @@ func (d *Dialect) receiptURL(s *shop, uid string) string {
 	sum := d.Keys.MAC(receiptPurpose, []byte(uid))
 	pad := sum[receiptMAC:]
 	binary.BigEndian.PutUint64(pad, binary.BigEndian.Uint64(pad)^uint64(s.number))
-	return d.PublicURL() + receiptPath + uid + "/" + hex.EncodeToString(sum[:])
+	return d.PublicURL + receiptPath + uid + "/" + hex.EncodeToString(sum[:])
 }
 
 // parseReceipt returns the number of the shop whose receipt a hash opens, and
