@@ -1,6 +1,10 @@
 package payment
 
-import "github.com/capstan-pay/capstan/ledger"
+import (
+	"time"
+
+	"github.com/capstan-pay/capstan/ledger"
+)
 
 // Create makes a payment. With an Attempt its authorization is asked for at
 // once. The caller has checked Intake against its dialect's rules; here only
@@ -69,15 +73,12 @@ func (c Revise) decide(d *decision) {
 }
 
 func (c PayerAnswer) decide(d *decision) {
+	over := d.expireIfDue()
 	op := d.p.Authorization()
 	r := &Refusal{}
 	r.when(d.p.Status != AwaitingPayer, NotAwaitingPayer)
+	r.when(over, HoldOver)
 	if d.refuse(r) {
-		return
-	}
-	if d.p.due(d.env.Now) {
-		d.emit(Event{Kind: HoldExpired, Ending: EndedByDeadline})
-		d.refuse(Refuse(HoldOver))
 		return
 	}
 	if c.Method != nil {
@@ -127,6 +128,7 @@ func (d *decision) autoCapture(authorization int) {
 }
 
 func (p *Payment) applyAuthorization(op *Operation, e Event) ledger.Entry {
+	p.ExpiresAt = time.Time{} // the payer's deadline is over, or a new one is set
 	switch e.Kind {
 	case AuthorizationPending:
 		p.Status = Authorizing

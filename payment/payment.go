@@ -172,7 +172,7 @@ func (p *Payment) Remaining() int64 {
 	if p.Status != Authorized {
 		return 0
 	}
-	return p.held() - p.InFlight(OpCapture) - p.InFlight(OpVoid)
+	return p.held() - p.reserved()
 }
 
 // Capturable is the most that a further capture may take: Remaining, and what
@@ -181,7 +181,7 @@ func (p *Payment) Capturable() int64 {
 	if p.Status != Authorized {
 		return 0
 	}
-	left := p.Policy.ceiling(p.Authorized) - p.Captured - p.Voided - p.InFlight(OpCapture) - p.InFlight(OpVoid)
+	left := p.Policy.ceiling(p.Authorized) - p.Captured - p.Voided - p.reserved()
 	return max(left, p.Remaining(), 0)
 }
 
@@ -204,6 +204,11 @@ func (p *Payment) Captures() int {
 // held is what the ledger holds for the payment.
 func (p *Payment) held() int64 {
 	return p.Authorized + p.Extended - p.Captured - p.Voided - p.Released
+}
+
+// reserved is what pending operations take from the hold if they succeed.
+func (p *Payment) reserved() int64 {
+	return p.InFlight(OpCapture) + p.InFlight(OpVoid) + p.InFlight(OpCancel)
 }
 
 func (p *Payment) due(at time.Time) bool {
@@ -244,7 +249,7 @@ func (p *Payment) Check() error {
 		return p.broken("a total is negative")
 	case p.held() < 0:
 		return p.broken("captured %d + voided %d + released %d exceed the hold of %d + %d", p.Captured, p.Voided, p.Released, p.Authorized, p.Extended)
-	case p.held() < p.InFlight(OpCapture)+p.InFlight(OpVoid):
+	case p.held() < p.reserved():
 		return p.broken("pending operations exceed the hold of %d", p.held())
 	case p.Status.Final() && p.held() != 0:
 		return p.broken("is %s with %d still held", p.Status, p.held())
