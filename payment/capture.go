@@ -15,9 +15,10 @@ type Capture struct {
 	Final    bool           // release what is left afterwards
 
 	// What the capturing dialect does not offer, whatever the policy says:
-	NoOverCapture bool  // nothing above what is left of the hold
-	MinCapture    int64 // a higher least amount
-	FeePercent    int64 // a lower bound for the fee; 0 is none
+	NoOverCapture      bool  // nothing above what is left of the hold
+	PresentOverCapture bool  // nothing above it unless a terminal read the card
+	MinCapture         int64 // a higher least amount
+	FeePercent         int64 // a lower bound for the fee; 0 is none
 
 	// MustStayOpen refuses a capture that is not final where the policy would
 	// close the hold all the same; without it the hold is closed.
@@ -77,7 +78,7 @@ func (c Capture) guards(d *decision, over bool) *Refusal {
 	p, r := d.p, &Refusal{}
 	amount := c.amount(p)
 	r.Limit = p.Capturable()
-	if c.NoOverCapture {
+	if c.NoOverCapture || (c.PresentOverCapture && !p.Method.Present) {
 		r.Limit = p.Remaining()
 	}
 	r.Least = max(p.Policy.MinCapture, c.MinCapture, 1)

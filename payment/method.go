@@ -41,8 +41,9 @@ type Method struct {
 // Secret is card data that is needed to ask for an authorization and is
 // forgotten afterwards. It is never stored, and prints as a placeholder.
 type Secret struct {
-	Number string
-	CVC    string
+	Number  string
+	CVC     string
+	Encoded string // what a terminal read, for the processor to decode; Number and CVC are empty then
 }
 
 // String keeps card data out of logs.
