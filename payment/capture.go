@@ -39,13 +39,10 @@ type Capture struct {
 	Dialect   string
 	Reference string
 	Details   []byte
-	Key       Key
 
 	// Revise replaces the payment's details in the same decision; nil leaves
 	// them.
 	Revise []byte
-
-	automatic bool
 }
 
 func (c Capture) decide(d *decision) {
@@ -57,16 +54,20 @@ func (c Capture) decide(d *decision) {
 	if d.refuse(c.guards(d, over)) {
 		return
 	}
-	amount := c.amount(p)
-	e := Event{
-		Operation: d.next(), Amount: amount, Fee: c.fee(p, amount), Extended: max(0, amount-p.Remaining()),
-		Final: c.Final || p.lastCapture(),
-		Asked: &Asked{Dialect: c.Dialect, Reference: c.Reference, Details: c.Details, Key: c.Key},
-	}
 	if c.Revise != nil {
 		intake := p.Intake
 		intake.Details = c.Revise
 		d.emit(Event{Kind: PaymentRevised, Intake: &intake})
+	}
+	d.capture(c, Asked{Dialect: c.Dialect, Reference: c.Reference, Details: c.Details})
+}
+
+// capture asks for a capture as a new operation.
+func (d *decision) capture(c Capture, asked Asked) {
+	p, amount := d.p, c.amount(d.p)
+	e := Event{
+		Operation: d.next(), Amount: amount, Fee: c.fee(p, amount), Extended: max(0, amount-p.Remaining()),
+		Final: c.Final || p.lastCapture(), Asked: &asked,
 	}
 	answer := d.put(Instruction{Operation: e.Operation, Kind: OpCapture, Amount: amount, Final: e.Final})
 	d.concludeCapture(e, answer)
@@ -88,7 +89,7 @@ func (c Capture) guards(d *decision, over bool) *Refusal {
 	r.when(over, HoldOver)
 	r.when(p.Policy.ScheduledOnly && !c.Scheduled, ScheduledCapture)
 	r.when(c.Currency != "" && c.Currency != p.Currency, CurrencyMismatch)
-	r.when(amount < r.Least && !c.Scheduled && !c.automatic, AmountTooSmall)
+	r.when(amount < r.Least && !c.Scheduled, AmountTooSmall)
 	r.when(amount > r.Limit, AmountTooLarge)
 	r.when(p.Policy.MaxCaptures > 0 && p.Captures() >= p.Policy.MaxCaptures, TooManyCaptures)
 	r.when(c.MustStayOpen && !c.Final && p.lastCapture(), CannotStayOpen)
