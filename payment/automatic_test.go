@@ -2,6 +2,7 @@ package payment_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/capstan-pay/capstan/payment"
 )
@@ -27,6 +28,49 @@ func TestAutoCapture(t *testing.T) {
 		{"the capture is not answered", created(t, auto).says(approve, unknown), ask, "authorized, held 10000, capture 2 pending"},
 		{"the capture is approved after the deadline", created(t, auto).says(approve, unknown).after(approve, ask).in(week), payment.Resolve{Operation: 2, Answer: approve}, "captured by capture, held 10000, captured 10000"},
 	})
+}
+
+func TestScheduledCapture(t *testing.T) {
+	at := func(wait time.Duration) func(*payment.Intake) {
+		return policy(func(p *payment.Policy) { p.CaptureAt = noon.Add(wait) })
+	}
+	tomorrow := at(24 * time.Hour)
+	only := policy(func(p *payment.Policy) { p.ScheduledOnly = true })
+	twenty := policy(func(p *payment.Policy) { p.FeePercent = 20 })
+	fee := func(i *payment.Intake) { i.Fee = 20_00 }
+	ends := policy(func(p *payment.Policy) { p.DeclinedCaptureEnds = true })
+	least := policy(func(p *payment.Policy) { p.MinCapture = 50_00 })
+	timer := payment.Capture{Scheduled: true, Final: true}
+	waiting := authorized(t, tomorrow).after(unknown, void(30_00)).in(week)
+	runCaptures(t, []captureTest{
+		{"everything", authorized(t, tomorrow).in(24 * time.Hour), timer, "captured by capture, held 10000, captured 10000"},
+		{"what is left", authorized(t, tomorrow).after(approve, capture(60_00)).in(24 * time.Hour), timer, "captured by capture, held 10000, captured 10000"},
+		{"what is left, below the least amount", authorized(t, tomorrow, least).after(approve, capture(60_00)).in(24 * time.Hour), timer, "captured by capture, held 10000, captured 10000"},
+		{"by hand before", authorized(t, tomorrow), capture(60_00), "authorized, held 10000, captured 6000, left 4000"},
+		{"by hand before, where that is not permitted", authorized(t, tomorrow, only), capture(60_00), "scheduled_capture"},
+		{"by schedule, where nothing else is permitted", authorized(t, tomorrow, only).in(24 * time.Hour), timer, "captured by capture, held 10000, captured 10000"},
+		{"of a captured payment", authorized(t, tomorrow).after(approve, final(60_00)).in(24 * time.Hour), timer, "captured by capture, held 10000, captured 6000, released 4000"},
+		{"of a voided payment", authorized(t, tomorrow).after(approve, void(0)).in(24 * time.Hour), timer, "voided by void, held 10000, voided 10000"},
+		{"of a payment that was not authorized", created(t, tomorrow).after(decline, payment.Authorize{}).in(24 * time.Hour), timer, "declined by decline"},
+		{"declined", authorized(t, tomorrow).in(24 * time.Hour).says(decline), timer, "authorized, held 10000, left 10000"},
+		{"declined, which ends it", authorized(t, tomorrow, ends).in(24 * time.Hour).says(decline), timer, "declined by decline, held 10000, released 10000"},
+		{"with a fee that has become too large", authorized(t, tomorrow, twenty, fee).after(approve, void(50_00)).in(24 * time.Hour), timer, "captured by capture, held 10000, captured 5000, voided 5000"},
+
+		{"served late, after the deadline", authorized(t, tomorrow).in(2 * week), timer, "captured by capture, held 10000, captured 10000"},
+		{"at the deadline", authorized(t, at(week)).in(week), timer, "captured by capture, held 10000, captured 10000"},
+		{"after the deadline", authorized(t, at(week+time.Millisecond)).in(2 * week), timer, "expired by deadline, held 10000, released 10000"},
+		{"the deadline is served first", authorized(t, tomorrow).in(2 * week), payment.Expire{}, "authorized, held 10000, left 10000"},
+		{"by hand after the deadline", authorized(t, tomorrow).in(2 * week), capture(1), "hold_over"},
+		{"voided after the deadline", authorized(t, tomorrow).in(2 * week), void(1), "hold_over"},
+		{"the deadline, after it was declined", authorized(t, tomorrow).in(24*time.Hour).after(decline, timer).in(week), payment.Expire{}, "expired by deadline, held 10000, released 10000"},
+		{"the deadline, after one by hand", authorized(t, tomorrow).after(approve, capture(1)).in(2 * week), payment.Expire{}, "authorized, held 10000, captured 1, left 9999"},
+		{"while another waits", waiting.fork(), timer, "operation_pending"},
+		{"after the other was answered", waiting.fork().after(approve, payment.Resolve{Operation: 2, Answer: approve}), timer, "captured by capture, held 10000, captured 7000, voided 3000"},
+	})
+	bounded := authorized(t, tomorrow, twenty, fee).after(approve, void(50_00)).in(24*time.Hour).after(approve, timer)
+	if fee := bounded.p.Op(3).Fee; fee != 10_00 {
+		t.Errorf("the fee is %d, want the bound of 20 percent", fee)
+	}
 }
 
 // The command that asked for the authorization has its answer when the

@@ -33,7 +33,9 @@ type Capture struct {
 	Alongside bool
 
 	// Scheduled is set by the capture timer. Such a capture takes what is
-	// left of a hold that is open, and does nothing on any other.
+	// left of a hold that is open, with as much of the fee as it can bear,
+	// and does nothing on any other. One that fell due before the deadline
+	// is not too late after it.
 	Scheduled bool
 
 	Dialect   string
@@ -47,11 +49,11 @@ type Capture struct {
 
 func (c Capture) decide(d *decision) {
 	p := d.p
+	over := d.expireIfDue()
 	if c.Scheduled && p.Status != Authorized {
 		return // captured or closed before: nothing to do any more
 	}
-	over := d.expireIfDue()
-	if d.refuse(c.guards(d, over)) {
+	if d.refuse(c.guards(d, over && !c.Scheduled)) {
 		return
 	}
 	if c.Revise != nil {
@@ -106,8 +108,9 @@ func (c Capture) amount(p *Payment) int64 {
 }
 
 // fee is the platform's share of this capture. The payment's fee is taken by
-// its first captures until it is used up; it never exceeds the amount unless
-// the caller said so himself.
+// its first captures until it is used up. Where a bound in percent is set, it
+// is held against the bound by the guards rather than cut silently, unless
+// nobody is there to name another.
 func (c Capture) fee(p *Payment, amount int64) int64 {
 	if c.Fee != nil {
 		return *c.Fee
@@ -118,11 +121,14 @@ func (c Capture) fee(p *Payment, amount int64) int64 {
 			left -= op.Fee
 		}
 	}
-	left = max(left, 0)
-	if percent := tighter(p.Policy.FeePercent, c.FeePercent); percent > 0 {
-		return left // held against the bound by feeTooLarge: the payment's fee is not cut silently
+	left, amount = max(left, 0), max(amount, 0)
+	switch percent := tighter(p.Policy.FeePercent, c.FeePercent); {
+	case percent == 0:
+		return min(left, amount)
+	case c.Scheduled:
+		return min(left, amount, money.Percent(amount, percent))
 	}
-	return min(left, amount)
+	return left
 }
 
 // feeTooLarge tells whether a fee exceeds its amount, or the bound in percent
@@ -140,6 +146,21 @@ func tighter(a, b int64) int64 {
 		return b
 	}
 	return a
+}
+
+// scheduled tells whether a capture has fallen due by schedule, before the
+// deadline, and was not tried yet.
+func (p *Payment) scheduled(at time.Time) bool {
+	due := p.Policy.CaptureAt
+	if p.Status != Authorized || due.IsZero() || due.After(at) || due.After(p.ExpiresAt) {
+		return false
+	}
+	for i := range p.Operations {
+		if op := &p.Operations[i]; op.Kind == OpCapture && !op.At.Before(due) {
+			return false
+		}
+	}
+	return true
 }
 
 // mayClose tells whether the hold may end with this capture although something
