@@ -117,6 +117,9 @@ func Decide(p *Payment, c Command, env Env) (Decision, error) {
 	if d.err != nil {
 		return Decision{}, d.err
 	}
+	for _, e := range d.events {
+		d.timers = append(d.timers, d.p.timers(e)...)
+	}
 	if d.p.Status == None {
 		return Decision{Refusal: d.refusal}, nil
 	}
@@ -167,7 +170,6 @@ func (d *decision) emit(e Event) {
 	}
 	d.events = append(d.events, e)
 	d.entries = append(d.entries, entry)
-	d.timers = append(d.timers, d.p.timers(e)...)
 	if e.Operation != 0 {
 		d.made = e.Operation
 	}
