@@ -112,9 +112,9 @@ func (i Intake) guards() *Refusal {
 
 // authorize asks for an authorization as a new operation.
 func (d *decision) authorize(a Attempt) {
-	number, asked := d.next(), a.Asked
+	number := d.next()
 	answer := d.put(Instruction{Operation: number, Kind: OpAuthorize, Amount: d.p.Amount, Secret: a.Secret})
-	d.concludeAuthorization(number, answer, &asked)
+	d.concludeAuthorization(number, answer, &a.Asked)
 }
 
 // concludeAuthorization writes down what the processor said.
@@ -138,11 +138,12 @@ func (d *decision) concludeAuthorization(number int, a Answer, asked *Asked) {
 	}
 }
 
-// autoCapture captures everything of a hold that has just been authorized.
-// The authorization stays the operation that the command made.
+// autoCapture captures everything of a hold that has just been authorized,
+// whatever its deadline. The authorization stays the operation that the
+// command made, and a later answer to the capture reaches the command's record.
 func (d *decision) autoCapture(authorization int) {
 	op := d.p.Op(authorization)
-	Capture{Final: true, Dialect: op.Dialect, Reference: op.Reference, automatic: true}.decide(d)
+	d.capture(Capture{Final: true}, Asked{Dialect: op.Dialect, Reference: op.Reference, Parent: authorization, Key: op.Key})
 	d.made = authorization
 }
 

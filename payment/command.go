@@ -17,7 +17,7 @@ type Command interface {
 // Env is what a decision may look at besides the payment and the command.
 type Env struct {
 	Now time.Time // the moment of the decision
-	Key Key       // of the request
+	Key Key       // of the command; kept with what waits for a processor
 
 	// Payer is the wallet user the payment is paid by, nil for other methods.
 	Payer *Payer
@@ -84,13 +84,15 @@ type Decision struct {
 	Refusal   *Refusal       // why not; events may come with it when a refusal had to close the hold first
 }
 
-// Pending tells whether the command's own operation waits for its processor.
+// Pending tells whether the decision waits for a processor: the command's own
+// operation does, or the automatic capture that followed from it.
 func (d Decision) Pending() bool {
-	if d.Payment == nil {
-		return false
+	for i := range d.Events {
+		if _, status := d.Events[i].Kind.operation(); status == OpPending {
+			return true
+		}
 	}
-	op := d.Payment.Op(d.Operation)
-	return op != nil && op.Status == OpPending
+	return false
 }
 
 // Decide says what follows from command c on payment p at env.Now. It changes
@@ -114,6 +116,9 @@ func Decide(p *Payment, c Command, env Env) (Decision, error) {
 	c.decide(d)
 	if d.err != nil {
 		return Decision{}, d.err
+	}
+	for _, e := range d.events {
+		d.timers = append(d.timers, d.p.timers(e)...)
 	}
 	if d.p.Status == None {
 		return Decision{Refusal: d.refusal}, nil
@@ -154,12 +159,7 @@ func (d *decision) emit(e Event) {
 		return
 	}
 	e.At = d.env.Now
-	if _, status := e.Kind.operation(); e.Asked != nil {
-		e.Asked.Key = Key{}
-		if status == OpPending { // the answer that is still to come has to find the record
-			e.Asked.Key = d.env.Key
-		}
-	}
+	e.Asked = d.asked(e)
 	entry, err := d.p.Apply(e)
 	if err == nil {
 		err = entry.Check()
@@ -170,10 +170,27 @@ func (d *decision) emit(e Event) {
 	}
 	d.events = append(d.events, e)
 	d.entries = append(d.entries, entry)
-	d.timers = append(d.timers, d.p.timers(e)...)
 	if e.Operation != 0 {
 		d.made = e.Operation
 	}
+}
+
+// asked is who asked, as the event keeps it: with a key only while an answer
+// is to come that has to find the record of the command it is for.
+func (d *decision) asked(e Event) *Asked {
+	var asked Asked
+	if e.Asked != nil {
+		asked = *e.Asked
+	}
+	if _, status := e.Kind.operation(); status != OpPending {
+		asked.Key = Key{}
+	} else if asked.Key == (Key{}) {
+		asked.Key = d.env.Key
+	}
+	if e.Asked == nil && asked.Key == (Key{}) {
+		return nil
+	}
+	return &asked
 }
 
 // refuse takes the refusal if any guard failed, and tells whether one did.

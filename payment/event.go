@@ -79,7 +79,7 @@ type Event struct {
 	Ending   Ending
 
 	Intake *Intake // created, revised
-	Asked  *Asked  // on the first event of an operation
+	Asked  *Asked  // on the first event of an operation; later, only its Key counts
 	Answer *Answer // what the processor said, where it said something
 }
 
@@ -167,6 +167,9 @@ func (p *Payment) operation(e Event) (*Operation, error) {
 		return nil, fmt.Errorf("%w: %s of operation %d, which payment %s lacks", ErrIllegal, e.Kind, e.Operation, p.ID)
 	case op.Status >= OpApproved && e.Kind != CaptureSettled:
 		return nil, fmt.Errorf("%w: %s of operation %d of payment %s, which is %s", ErrIllegal, e.Kind, e.Operation, p.ID, op.Status)
+	}
+	if e.Asked != nil {
+		op.Key = e.Asked.Key
 	}
 	if e.Answer != nil {
 		op.Answer = *e.Answer

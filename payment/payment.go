@@ -122,8 +122,8 @@ type Asked struct {
 	Dialect   string // the dialect that asked
 	Reference string // the merchant's own name for the operation
 	Details   []byte // the dialect's own document, not read here
-	Parent    int    // refunds: the capture it is for; 0 is the payment as a whole
-	Key       Key    // of the request, while it is pending: a later answer finds its record by it
+	Parent    int    // refunds: the capture it is for; automatic captures: the authorization; 0 is none
+	Key       Key    // set by the decision, of the command whose record a later answer has to reach
 }
 
 // Op returns the operation with the given number, or nil.

@@ -19,7 +19,8 @@ type Policy struct {
 	// AutoCapture captures everything as soon as it is authorized.
 	AutoCapture bool
 
-	// CaptureAt captures what is left at that moment; zero is never.
+	// CaptureAt captures what is left at that moment; zero is never, and so
+	// is a moment after the hold is over.
 	// With ScheduledOnly nobody may capture before.
 	CaptureAt     time.Time
 	ScheduledOnly bool

@@ -35,8 +35,7 @@ func (c Refund) decide(d *decision) {
 	if d.refuse(r) {
 		return
 	}
-	asked := c.Asked
-	e := Event{Operation: d.next(), Amount: amount, Fee: fee, Asked: &asked}
+	e := Event{Operation: d.next(), Amount: amount, Fee: fee, Asked: &c.Asked}
 	d.concludeRefund(e, d.put(Instruction{Operation: e.Operation, Kind: OpRefund, Amount: amount, Parent: c.Parent}))
 }
 

@@ -3,7 +3,8 @@ package payment
 import "time"
 
 // Resolve brings the processor's answer to a pending operation. Answering an
-// operation that is not pending changes nothing.
+// operation that is not pending changes nothing. The answer to an automatic
+// capture belongs to its authorization: that is Decision.Operation then.
 type Resolve struct {
 	Operation int
 	Answer    Answer
@@ -32,6 +33,9 @@ func (c Resolve) decide(d *decision) {
 	}
 	d.expireIfDue()
 	d.made = c.Operation
+	if op.Kind == OpCapture && op.Parent != 0 {
+		d.made = op.Parent
+	}
 }
 
 // Inquire puts another question to the processor of a pending operation on

@@ -71,12 +71,11 @@ func (c Cancel) decide(d *decision) {
 	if d.refuse(r) {
 		return
 	}
-	asked := c.Asked
 	if p.Status != Authorized {
-		d.emit(Event{Kind: PaymentCancelled, Operation: d.next(), Ending: EndedByCancel, Asked: &asked})
+		d.emit(Event{Kind: PaymentCancelled, Operation: d.next(), Ending: EndedByCancel, Asked: &c.Asked})
 		return
 	}
-	d.void(OpCancel, p.Remaining(), EndedByCancel, asked)
+	d.void(OpCancel, p.Remaining(), EndedByCancel, c.Asked)
 }
 
 // void asks the processor to give back amount of the hold.
