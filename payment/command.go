@@ -16,7 +16,7 @@ type Command interface {
 
 // Env is what a decision may look at besides the payment and the command.
 type Env struct {
-	Now time.Time // the moment of the decision
+	Now time.Time // the moment of the decision; counts to the millisecond
 	Key Key       // of the command; kept with what waits for a processor
 
 	// Payer is the wallet user the payment is paid by, nil for other methods.
@@ -107,6 +107,7 @@ func Decide(p *Payment, c Command, env Env) (Decision, error) {
 		return Decision{Refusal: Refuse(NotFound)}, nil
 	}
 	d.p = p.clone()
+	d.env.Now = d.env.Now.UTC().Truncate(time.Millisecond) // as a store keeps it
 	if d.env.Now.Before(p.UpdatedAt) {
 		d.env.Now = p.UpdatedAt // a payment's time never runs backwards
 	}
