@@ -172,7 +172,11 @@ func (p *Payment) operation(e Event) (*Operation, error) {
 		op.Key = e.Asked.Key
 	}
 	if e.Answer != nil {
+		screening := op.Answer.Screening // is found out once, before the first answer
 		op.Answer = *e.Answer
+		if op.Answer.Screening == nil {
+			op.Answer.Screening = screening
+		}
 	}
 	if status != 0 {
 		op.Status = status
