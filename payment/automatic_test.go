@@ -57,6 +57,7 @@ func TestScheduledCapture(t *testing.T) {
 		{"with a fee that has become too large", authorized(t, tomorrow, twenty, fee).after(approve, void(50_00)).in(24 * time.Hour), timer, "captured by capture, held 10000, captured 5000, voided 5000"},
 
 		{"served late, after the deadline", authorized(t, tomorrow).in(2 * week), timer, "captured by capture, held 10000, captured 10000"},
+		{"served late, and declined", authorized(t, tomorrow).in(2 * week).says(decline), timer, "expired by deadline, held 10000, released 10000"},
 		{"at the deadline", authorized(t, at(week)).in(week), timer, "captured by capture, held 10000, captured 10000"},
 		{"after the deadline", authorized(t, at(week+time.Millisecond)).in(2 * week), timer, "expired by deadline, held 10000, released 10000"},
 		{"the deadline is served first", authorized(t, tomorrow).in(2 * week), payment.Expire{}, "authorized, held 10000, left 10000"},

@@ -63,6 +63,9 @@ func (c Capture) decide(d *decision) {
 		d.emit(Event{Kind: PaymentRevised, Intake: &intake})
 	}
 	d.capture(c, Asked{Dialect: c.Dialect, Reference: c.Reference, Details: c.Details})
+	if over { // and declined: its turn has passed
+		d.expireIfDue()
+	}
 }
 
 // capture asks for a capture as a new operation.

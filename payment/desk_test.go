@@ -48,6 +48,7 @@ type desk struct {
 	asked   []payment.Instruction
 	screen  func(payment.Instruction) payment.Answer
 	key     payment.Key
+	setBack bool // the clock was
 }
 
 func newDesk(t fataler) *desk {
