@@ -30,6 +30,28 @@ func TestExpire(t *testing.T) {
 	})
 }
 
+// Over says what Expire would do.
+func TestOver(t *testing.T) {
+	tomorrow := policy(func(p *payment.Policy) { p.CaptureAt = noon.Add(24 * time.Hour) })
+	for name, d := range map[string]*desk{
+		"on the last instant":        authorized(t).in(week - time.Millisecond),
+		"at the deadline":            authorized(t).in(week),
+		"captured":                   authorized(t).after(approve, capture(0)).in(week),
+		"before the authorization":   created(t).in(week),
+		"while a capture waits":      authorized(t).after(unknown, capture(1)).in(week),
+		"while a refund waits":       authorized(t).after(approve, capture(1)).after(unknown, refund(1)).in(week),
+		"while a schedule waits":     authorized(t, tomorrow).in(week),
+		"a payer without a deadline": created(t).after(askPayer, payment.Authorize{}).in(week),
+	} {
+		t.Run(name, func(t *testing.T) {
+			over := d.p.Over(d.now)
+			if closed := d.do(payment.Expire{}).Payment.Ended == payment.EndedByDeadline; closed != over {
+				t.Errorf("over %t, closed %t", over, closed)
+			}
+		})
+	}
+}
+
 func TestExpiryClosesThePayersOperation(t *testing.T) {
 	d := created(t, policy(func(p *payment.Policy) { p.PayerDeadline = time.Hour })).after(askPayer, payment.Authorize{}).in(time.Hour)
 	d.do(payment.Expire{})
