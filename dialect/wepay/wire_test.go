@@ -21,7 +21,7 @@ func TestWire(t *testing.T) {
 }
 
 // inMemory starts a server on a store of its own that keeps nothing.
-func inMemory(c *capstan.Config) { c.Store = memory.Open() }
+var inMemory = capstantest.With(func(c *capstan.Config) { c.Store = memory.Open() })
 
 // prepare adds the headers that nearly all requests have.
 func prepare(s *capstantest.Server, r *dialecttest.Request) {
