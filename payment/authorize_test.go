@@ -10,7 +10,55 @@ import (
 // retries lets another authorization follow a declined one.
 var retries = policy(func(p *payment.Policy) { p.RetryDeclined = true })
 
+func TestCreate(t *testing.T) {
+	attempt := &payment.Attempt{}
+	auto := policy(func(p *payment.Policy) { p.AutoCapture = true })
+	amount := func(minor int64) func(*payment.Intake) { return func(i *payment.Intake) { i.Amount = minor } }
+	fee := func(minor int64) func(*payment.Intake) { return func(i *payment.Intake) { i.Fee = minor } }
+	twenty := policy(func(p *payment.Policy) { p.FeePercent = 20 })
+	for _, test := range []struct {
+		name    string
+		answer  payment.Answer
+		attempt *payment.Attempt
+		intake  payment.Intake
+		want    string
+	}{
+		{"to be authorized later", approve, nil, intake(), "created"},
+		{"authorized at once", approve, attempt, intake(), "authorized, held 10000, left 10000"},
+		{"declined", decline, attempt, intake(), "declined by decline"},
+		{"declined, and may be tried again", decline, attempt, intake(retries), "created"},
+		{"not answered", unknown, attempt, intake(), "authorizing, authorize 1 pending"},
+		{"the payer has to act", askPayer, attempt, intake(), "awaiting_payer, authorize 1 awaiting_payer"},
+		{"captured at once", approve, attempt, intake(auto), "captured by capture, held 10000, captured 10000"},
+		{"to be captured at once, but declined", decline, attempt, intake(auto), "declined by decline"},
+
+		{"the least", approve, attempt, intake(amount(1)), "authorized, held 1, left 1"},
+		{"nothing", approve, attempt, intake(amount(0)), "amount_too_small (at least 1)"},
+		{"nothing, captured at once", approve, attempt, intake(amount(0), auto), "amount_too_small (at least 1)"},
+		{"less than nothing", approve, nil, intake(amount(-1)), "amount_too_small (at least 1)"},
+		{"the most", approve, attempt, intake(amount(payment.MaxAmount)), "authorized, held 2305843009213693951, left 2305843009213693951"},
+		{"more than the most", approve, nil, intake(amount(payment.MaxAmount + 1)), "amount_too_large (at most 2305843009213693951)"},
+		{"a currency nobody knows", approve, nil, intake(func(i *payment.Intake) { i.Currency = "XXX" }), "currency_mismatch"},
+		{"a fee of all", approve, nil, intake(fee(100_00)), "created"},
+		{"a fee above all", approve, nil, intake(fee(100_01)), "fee_too_large"},
+		{"a fee below nothing", approve, nil, intake(fee(-1)), "fee_too_large"},
+		{"a fee of exactly 20 percent", approve, nil, intake(fee(20_00), twenty), "created"},
+		{"a fee above 20 percent", approve, nil, intake(fee(20_01), twenty), "fee_too_large"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := newDesk(t).says(test.answer)
+			got := d.do(payment.Create{Intake: test.intake, Attempt: test.attempt})
+			expect(t, got, test.want)
+			if got.Refusal != nil && (got.Payment != nil || got.Events != nil) {
+				t.Errorf("refused, and yet there is %+v", got)
+			}
+		})
+	}
+}
+
 func TestAuthorize(t *testing.T) {
+	other := intake(func(i *payment.Intake) { i.Amount = 50_00 })
+	wrong := intake(func(i *payment.Intake) { i.Amount = 0 })
 	for _, test := range []struct {
 		name  string
 		desk  *desk
@@ -35,6 +83,9 @@ func TestAuthorize(t *testing.T) {
 		{"while the payer is awaited", created(t).after(askPayer, payment.Authorize{}), payment.Authorize{}, "not_created", nil},
 		{"with a hold open", authorized(t), payment.Authorize{}, "not_created", nil},
 		{"cancelled", created(t).after(approve, payment.Cancel{}), payment.Authorize{}, "not_created", nil},
+		{"with other terms", created(t), payment.Authorize{Intake: &other}, "authorized, held 5000, left 5000", nil},
+		{"with terms that cannot be", created(t), payment.Authorize{Intake: &wrong}, "amount_too_small (at least 1)", nil},
+		{"with other terms, too late", authorized(t), payment.Authorize{Intake: &wrong}, "not_created, amount_too_small (at least 1)", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			expect(t, test.desk.do(test.c), test.want)
@@ -116,6 +167,7 @@ func TestRevise(t *testing.T) {
 		{"details of a declined payment", created(t).after(decline, payment.Authorize{}), details, "declined by decline"},
 		{"amount before the authorization", created(t), amount, "created"},
 		{"amount after a decline", declinedOnce(t), payment.Revise{Intake: intake(retries, func(i *payment.Intake) { i.Amount = 1 })}, "created"},
+		{"an amount that cannot be", created(t), revised(func(i *payment.Intake) { i.Amount = -1 }), "amount_too_small (at least 1)"},
 		{"amount while it is not answered", pending(), amount, "not_created"},
 		{"amount of a hold", authorized(t), amount, "not_created"},
 		{"fee of a hold", authorized(t), revised(func(i *payment.Intake) { i.Fee = 1 }), "not_created"},

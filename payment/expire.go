@@ -12,13 +12,14 @@ func (Expire) decide(d *decision) { d.expireIfDue() }
 // expireIfDue closes a hold, or the wait for a payer, whose deadline has
 // passed, and tells whether it has. While an operation waits for its processor
 // nobody knows how much is left: then the hold is closed when the answer is
-// there, and nothing more is taken from it before.
+// there, and nothing more is taken from it before. A capture that was scheduled
+// before the deadline goes first, even when both fall due at once.
 func (d *decision) expireIfDue() bool {
 	p := d.p
 	if p.Status != Authorized && p.Status != AwaitingPayer || !p.due(d.env.Now) {
 		return false
 	}
-	if p.Pending() == nil {
+	if !p.inDoubt() && !p.scheduled(d.env.Now) {
 		d.emit(Event{Kind: HoldExpired, Released: p.held(), Ending: EndedByDeadline})
 	}
 	return true

@@ -37,13 +37,13 @@ func (c Void) guards(d *decision, over bool) *Refusal {
 	p, r := d.p, &Refusal{}
 	amount := c.amount(p)
 	r.Limit, r.Least = p.Remaining(), 1
-	r.when(p.Pending() != nil && (!c.Alongside || p.aloneInFlight()), OperationPending)
+	r.when(p.inDoubt() && (!c.Alongside || p.aloneInFlight()), OperationPending)
 	r.when(p.Status != Authorized, NotVoidable)
 	r.when(over, HoldOver)
 	r.when(c.Currency != "" && c.Currency != p.Currency, CurrencyMismatch)
 	r.when(amount < 1, AmountTooSmall)
 	r.when(amount > r.Limit, AmountTooLarge)
-	r.when(c.DuplicateWithin > 0 && p.asked(OpVoid, amount, d.env.Now.Add(-c.DuplicateWithin)), DuplicateOperation)
+	r.when(c.DuplicateWithin > 0 && p.asked(OpVoid, 0, amount, d.env.Now.Add(-c.DuplicateWithin)), DuplicateOperation)
 	return r
 }
 
@@ -59,7 +59,7 @@ func (c Cancel) decide(d *decision) {
 	over := d.expireIfDue()
 	late := p.Policy.CancelFor > 0 && !d.env.Now.Before(p.CreatedAt.Add(p.Policy.CancelFor))
 	r := &Refusal{}
-	r.when(p.Pending() != nil, OperationPending)
+	r.when(p.inDoubt(), OperationPending)
 	r.when(over, HoldOver)
 	switch p.Status {
 	case Created, AwaitingPayer:
@@ -71,12 +71,11 @@ func (c Cancel) decide(d *decision) {
 	if d.refuse(r) {
 		return
 	}
-	asked := c.Asked
 	if p.Status != Authorized {
-		d.emit(Event{Kind: PaymentCancelled, Operation: d.next(), Ending: EndedByCancel, Asked: &asked})
+		d.emit(Event{Kind: PaymentCancelled, Operation: d.next(), Ending: EndedByCancel, Asked: &c.Asked})
 		return
 	}
-	d.void(OpCancel, p.Remaining(), EndedByCancel, asked)
+	d.void(OpCancel, p.Remaining(), EndedByCancel, c.Asked)
 }
 
 // void asks the processor to give back amount of the hold.
@@ -93,8 +92,10 @@ func (d *decision) concludeVoid(e Event, a Answer) {
 		e.Kind = HoldVoided
 	case Pending:
 		e.Kind = VoidPending
-	default:
+	case Refused:
 		e.Kind = VoidDeclined
+	default:
+		d.noAnswer(e.Operation, a)
 	}
 	d.emit(e)
 }

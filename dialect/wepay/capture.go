@@ -27,7 +27,7 @@ func (d *Dialect) capture(c *call) ([]byte, *problem) {
 // readCapture reads the body of a capture; details say what is wrong with it.
 func (c *call) readCapture() (payment.Capture, []detail) {
 	command := payment.Capture{
-		Final: true, PresentOverCapture: true, FeePercent: c.feePercent, Dialect: Name, Key: c.engineKey(),
+		Final: true, PresentOverCapture: true, FeePercent: c.feePercent, Dialect: Name,
 	}
 	f := fields{wrong: c.checkID()}
 	if amounts := f.object(&c.body, "amounts"); amounts != nil {

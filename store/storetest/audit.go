@@ -163,7 +163,7 @@ func testReopen(t *testing.T, s store.Store, reopen func() store.Store) {
 	u := newUser(t, s, 1000, "USD")
 	first, second := a.create(card(1000, "USD")), a.create(purse(u, 300, "USD"))
 	must(t, s, first, second)
-	must(t, s, a.decide(first.Payment, payment.Capture{Amount: 10, Key: payment.Key{9}}, wait))
+	must(t, s, a.decide(first.Payment, payment.Capture{Amount: 10}, wait))
 	_, err := s.PutMeta(ctx, "mode", []byte("sandbox"), true)
 	check(t, err)
 	before := take(t, s)

@@ -48,7 +48,7 @@ func card(amount int64, currency money.Currency) payment.Intake {
 	return payment.Intake{
 		Dialect: "intents", Currency: currency, Amount: amount, Fee: amount / 50, Reference: "order 7", Details: []byte(`{"metadata":{}}`),
 		Method: payment.Method{Kind: payment.CardMethod, Brand: "visa", First6: "424242", Last4: "4242", ExpMonth: 12, ExpYear: 2030, Fingerprint: "f1"},
-		Policy: payment.Policy{HoldFor: 7 * 24 * time.Hour, SettleAfter: time.Hour, FeePercent: 50},
+		Policy: payment.Policy{HoldFor: 7 * 24 * time.Hour, SettleAfter: time.Hour},
 	}
 }
 
@@ -78,7 +78,8 @@ func (a *author) create(intake payment.Intake) store.Change {
 // decide decides a command and returns what follows, under a new key.
 func (a *author) decide(p *payment.Payment, c payment.Command, ask func(payment.Instruction) payment.Answer) store.Change {
 	a.t.Helper()
-	d, err := payment.Decide(p, c, payment.Env{Now: a.now, Ask: ask})
+	key := a.key()
+	d, err := payment.Decide(p, c, payment.Env{Now: a.now, Key: key, Ask: ask})
 	if err != nil {
 		a.t.Fatalf("decide %T: %v", c, err)
 	}
@@ -87,7 +88,7 @@ func (a *author) decide(p *payment.Payment, c payment.Command, ask func(payment.
 		change.Payment = d.Payment
 	}
 	change.Record = store.Record{
-		Key: a.key(), Tenant: p.Tenant, Fingerprint: payment.Fingerprint{1, 2, 3, byte(a.keys)}, Payment: p.ID, Version: d.Payment.Version,
+		Key: key, Tenant: p.Tenant, Fingerprint: payment.Fingerprint{1, 2, 3, byte(a.keys)}, Payment: p.ID, Version: d.Payment.Version,
 		Operation: d.Operation, Refusal: d.Refusal, Pending: d.Pending(), At: a.now,
 	}
 	return change

@@ -81,7 +81,7 @@ func testResolve(t *testing.T, s store.Store) {
 	a := newAuthor(t)
 	created := a.create(card(1000, "USD"))
 	must(t, s, created)
-	asked := a.decide(created.Payment, payment.Capture{Amount: 300, Key: payment.Key{7}}, wait)
+	asked := a.decide(created.Payment, payment.Capture{Amount: 300}, wait)
 	asked.Record.Expires = noon.Add(time.Hour)
 	if !asked.Record.Pending {
 		t.Fatal("the capture is not pending")
@@ -113,7 +113,7 @@ func testResolve(t *testing.T, s store.Store) {
 	}
 
 	// asked and answered in one batch
-	asked = a.decide(answer.Payment, payment.Capture{Amount: 100, Key: payment.Key{8}}, wait)
+	asked = a.decide(answer.Payment, payment.Capture{Amount: 100}, wait)
 	answer = a.decide(asked.Payment, payment.Resolve{Operation: asked.Record.Operation, Answer: approve(payment.Instruction{})}, nil)
 	answer.Record.Key, answer.Resolves = asked.Record.Key, true
 	must(t, s, asked, answer)
