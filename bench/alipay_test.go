@@ -131,6 +131,7 @@ func TestAlipay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.Close()
 	if result.Captures != 32 || result.Errors != 8 {
 		t.Errorf("result is %+v", result)
 	}

@@ -156,6 +156,7 @@ func TestMember(t *testing.T) {
 
 func FuzzParseHead(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"))
+	f.Add([]byte("HTTP/1.1 200 OK, and no end of line"))
 	f.Add([]byte("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nConnection: close\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, head []byte) {
 		ours, err := parseHead(head)

@@ -47,8 +47,10 @@ func parseHead(head []byte) (frame, error) {
 
 // after returns what follows the first line.
 func after(lines []byte) []byte {
-	i := bytes.IndexByte(lines, '\n')
-	return lines[i+1:]
+	if i := bytes.IndexByte(lines, '\n'); i >= 0 {
+		return lines[i+1:]
+	}
+	return nil
 }
 
 // header returns the value of the first line if the line has that name, which

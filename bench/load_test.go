@@ -16,6 +16,7 @@ func TestEveryPaymentIsCapturedOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.Close()
 	if result.Captures != 500 || result.Errors != 0 {
 		t.Errorf("result is %+v", result)
 	}
@@ -38,6 +39,7 @@ func TestMerchantsShareThePayments(t *testing.T) {
 	if err != nil || result.Captures != 103 || result.Errors != 0 {
 		t.Fatalf("%+v %v", result, err)
 	}
+	f.Close()
 	shares := map[string]int{}
 	for _, by := range f.holds {
 		shares[by]++
@@ -102,6 +104,7 @@ func TestErrorsAreCounted(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			f.Close() // nobody writes down anything any more
 			if result.Errors != c.errors || result.Captures != 200-c.errors || f.captures != 200 {
 				t.Errorf("%d errors and %d captures in %d requests, want %d errors", result.Errors, result.Captures, f.captures, c.errors)
 			}
@@ -148,6 +151,7 @@ func TestTimeIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.Close()
 	if result.Captures != f.captures || result.Captures == 0 || result.Captures > 4*11 {
 		t.Errorf("%d captures counted, %d made", result.Captures, f.captures)
 	}
