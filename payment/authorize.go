@@ -1,10 +1,15 @@
 package payment
 
-import "github.com/capstan-pay/capstan/ledger"
+import (
+	"time"
+
+	"github.com/capstan-pay/capstan/ledger"
+)
 
 // Create makes a payment. With an Attempt its authorization is asked for at
 // once. The caller has checked Intake against its dialect's rules; here only
-// what would break the state machine is refused.
+// what would break the state machine is refused, as it is where an intake is
+// replaced.
 type Create struct {
 	Intake
 	Attempt *Attempt
@@ -28,7 +33,7 @@ type Attempt struct {
 // place of one that waits for the payer.
 type Authorize struct {
 	Intake *Intake // replaces the payment's before it is tried; nil leaves it
-	Edit   Edit    // makes that intake at the decision; nil does not
+	Edit   Edit    `json:"-"` // makes that intake at the decision; nil does not
 	Attempt
 }
 
@@ -37,7 +42,7 @@ type Authorize struct {
 type PayerAnswer struct {
 	Approved bool
 	Method   *Method // who pays, where it was not known before; nil leaves it
-	Data     []byte  // what is to be kept of it
+	Data     []byte  // what is to be kept of it, unless the processor has a document of its own
 }
 
 // Revise replaces the payment's intake. Once an authorization was asked for,
@@ -45,11 +50,14 @@ type PayerAnswer struct {
 // follow a declined one, any other change ends the wait for a payer.
 type Revise struct {
 	Intake Intake
-	Edit   Edit // makes the intake at the decision; nil takes Intake
+	Edit   Edit `json:"-"` // makes the intake at the decision; nil takes Intake
 }
 
 func (c Create) decide(d *decision) {
 	intake := c.Intake
+	if d.refuse(intake.guards()) {
+		return
+	}
 	d.emit(Event{Kind: PaymentCreated, Intake: &intake})
 	if c.Attempt != nil {
 		d.authorize(*c.Attempt)
@@ -58,16 +66,17 @@ func (c Create) decide(d *decision) {
 
 func (c Authorize) decide(d *decision) {
 	waiting := d.p.Status == AwaitingPayer && d.p.Policy.RetryDeclined
-	r := &Refusal{}
+	r, intake := &Refusal{}, c.Intake
+	if c.Edit != nil && (d.p.Status == Created || waiting) {
+		if intake = d.edit(c.Edit); intake == nil {
+			return
+		}
+	}
+	if intake != nil {
+		r = intake.guards()
+	}
 	r.when(d.p.Status != Created && !waiting, NotCreated)
 	if d.refuse(r) {
-		return
-	}
-	intake := c.Intake
-	if c.Edit != nil {
-		intake = d.edit(c.Edit)
-	}
-	if d.refusal != nil {
 		return
 	}
 	d.abandon()
@@ -79,35 +88,33 @@ func (c Authorize) decide(d *decision) {
 
 func (c Revise) decide(d *decision) {
 	was, now := d.p.Intake, c.Intake
-	if edited := d.edit(c.Edit); edited != nil {
+	if c.Edit != nil {
+		edited := d.edit(c.Edit)
+		if edited == nil {
+			return
+		}
 		now = *edited
 	}
-	if d.refusal != nil {
-		return
-	}
 	changes := was.Amount != now.Amount || was.Currency != now.Currency || was.Fee != now.Fee || was.Method != now.Method || was.Policy != now.Policy
-	if changes {
-		d.abandon()
-	}
-	free := d.p.Status == Created && d.p.Pending() == nil
-	r := &Refusal{}
-	r.when(!free && changes, NotCreated)
+	waiting := d.p.Status == AwaitingPayer && d.p.Policy.RetryDeclined
+	r := now.guards()
+	r.when(d.p.Status != Created && !waiting && changes, NotCreated)
 	if d.refuse(r) {
 		return
+	}
+	if changes {
+		d.abandon()
 	}
 	d.emit(Event{Kind: PaymentRevised, Intake: &now})
 }
 
 func (c PayerAnswer) decide(d *decision) {
+	lapsed := d.expireIfDue()
 	op := d.p.Authorization()
 	r := &Refusal{}
 	r.when(d.p.Status != AwaitingPayer, NotAwaitingPayer)
+	r.when(lapsed, HoldOver)
 	if d.refuse(r) {
-		return
-	}
-	if d.p.due(d.env.Now) {
-		d.emit(Event{Kind: HoldExpired, Ending: EndedByDeadline})
-		d.refuse(Refuse(HoldOver))
 		return
 	}
 	if c.Method != nil {
@@ -115,23 +122,36 @@ func (c PayerAnswer) decide(d *decision) {
 		intake.Method = *c.Method
 		d.emit(Event{Kind: PaymentRevised, Intake: &intake})
 	}
-	answer := Answer{Result: Refused, Reason: PayerDeclined, Data: c.Data}
+	answer := Answer{Result: Refused, Reason: PayerDeclined}
 	if c.Approved {
 		answer = d.put(Instruction{Operation: op.Number, Kind: OpAuthorize, Amount: d.p.Amount, PayerDone: true})
+	}
+	if answer.Data == nil {
+		answer.Data = c.Data
 	}
 	d.concludeAuthorization(op.Number, answer, nil)
 }
 
+// guards evaluates what no intake may break.
+func (i Intake) guards() *Refusal {
+	r := &Refusal{Least: 1, Limit: MaxAmount}
+	r.when(!i.Currency.Known(), CurrencyMismatch)
+	r.when(i.Amount < r.Least, AmountTooSmall)
+	r.when(i.Amount > r.Limit, AmountTooLarge)
+	r.when(feeTooLarge(i.Fee, i.Amount, i.Policy.FeePercent), FeeTooLarge)
+	return r
+}
+
 // authorize asks for an authorization as a new operation.
 func (d *decision) authorize(a Attempt) {
-	number, asked := d.next(), a.Asked
+	number := d.next()
 	answer := d.put(Instruction{
 		Operation: number, Kind: OpAuthorize, Amount: d.p.Amount, Secret: a.Secret, Challenge: a.Challenge, PayerAbsent: a.PayerAbsent,
 	})
 	if a.PayerAbsent && answer.Result == PayerRequired {
 		answer.Result, answer.Reason = Refused, AuthenticationFailed
 	}
-	d.concludeAuthorization(number, answer, &asked)
+	d.concludeAuthorization(number, answer, &a.Asked)
 }
 
 // concludeAuthorization writes down what the processor said.
@@ -144,8 +164,10 @@ func (d *decision) concludeAuthorization(number int, a Answer, asked *Asked) {
 		e.Kind = PayerAwaited
 	case Pending:
 		e.Kind = AuthorizationPending
-	default:
+	case Refused:
 		e.Kind = AuthorizationDeclined
+	default:
+		d.noAnswer(number, a)
 	}
 	d.emit(e)
 	if e.Kind == HoldAuthorized && d.p.Policy.AutoCapture && d.err == nil {
@@ -153,15 +175,17 @@ func (d *decision) concludeAuthorization(number int, a Answer, asked *Asked) {
 	}
 }
 
-// autoCapture captures everything of a hold that has just been authorized.
-// The authorization stays the operation that the command made.
+// autoCapture captures everything of a hold that has just been authorized,
+// whatever its deadline. The authorization stays the operation that the
+// command made, and a later answer to the capture reaches the command's record.
 func (d *decision) autoCapture(authorization int) {
 	op := d.p.Op(authorization)
-	Capture{Final: true, Dialect: op.Dialect, Reference: op.Reference, automatic: true}.decide(d)
+	d.capture(Capture{Final: true}, Asked{Dialect: op.Dialect, Reference: op.Reference, Parent: authorization, Key: op.Key})
 	d.made = authorization
 }
 
 func (p *Payment) applyAuthorization(op *Operation, e Event) ledger.Entry {
+	p.ExpiresAt = time.Time{} // the payer's deadline is over, or a new one is set
 	switch e.Kind {
 	case AuthorizationPending:
 		p.Status = Authorizing

@@ -5,12 +5,8 @@ package payment
 // must be pure and must not change the payment. With a refusal nothing is done.
 type Edit func(p *Payment) (Intake, *Refusal)
 
-// edit runs e, if there is one, and returns the intake it made; nil without
-// one, or when it refused.
+// edit runs e and returns the intake it made; nil when it refused.
 func (d *decision) edit(e Edit) *Intake {
-	if e == nil {
-		return nil
-	}
 	intake, refusal := e(d.p)
 	if refusal != nil {
 		d.refuse(refusal)
@@ -19,12 +15,9 @@ func (d *decision) edit(e Edit) *Intake {
 	return &intake
 }
 
-// abandon ends the wait for a payer who has not acted, where the policy lets
-// another authorization follow, and tells whether it did.
-func (d *decision) abandon() bool {
-	if d.p.Status != AwaitingPayer || !d.p.Policy.RetryDeclined {
-		return false
+// abandon ends the wait for a payer who has not acted, if there is one.
+func (d *decision) abandon() {
+	if d.p.Status == AwaitingPayer {
+		d.concludeAuthorization(d.p.Authorization().Number, Answer{Result: Refused, Reason: PayerDeclined}, nil)
 	}
-	d.concludeAuthorization(d.p.Authorization().Number, Answer{Result: Refused, Reason: PayerDeclined}, nil)
-	return true
 }
