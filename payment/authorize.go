@@ -32,7 +32,7 @@ type Authorize struct {
 type PayerAnswer struct {
 	Approved bool
 	Method   *Method // who pays, where it was not known before; nil leaves it
-	Data     []byte  // what is to be kept of it
+	Data     []byte  // what is to be kept of it, unless the processor has a document of its own
 }
 
 // Revise replaces the payment's intake. Once an authorization was asked for,
@@ -80,11 +80,11 @@ func (c Revise) decide(d *decision) {
 }
 
 func (c PayerAnswer) decide(d *decision) {
-	over := d.expireIfDue()
+	lapsed := d.expireIfDue()
 	op := d.p.Authorization()
 	r := &Refusal{}
 	r.when(d.p.Status != AwaitingPayer, NotAwaitingPayer)
-	r.when(over, HoldOver)
+	r.when(lapsed, HoldOver)
 	if d.refuse(r) {
 		return
 	}
@@ -93,9 +93,12 @@ func (c PayerAnswer) decide(d *decision) {
 		intake.Method = *c.Method
 		d.emit(Event{Kind: PaymentRevised, Intake: &intake})
 	}
-	answer := Answer{Result: Refused, Reason: PayerDeclined, Data: c.Data}
+	answer := Answer{Result: Refused, Reason: PayerDeclined}
 	if c.Approved {
 		answer = d.put(Instruction{Operation: op.Number, Kind: OpAuthorize, Amount: d.p.Amount, PayerDone: true})
+	}
+	if answer.Data == nil {
+		answer.Data = c.Data
 	}
 	d.concludeAuthorization(op.Number, answer, nil)
 }

@@ -15,7 +15,6 @@ func (c Resolve) decide(d *decision) {
 	if op == nil || op.Status != OpPending || c.Answer.Result == Pending {
 		return
 	}
-	c.Answer.Screening = op.Answer.Screening
 	e := Event{Operation: op.Number, Amount: op.Amount, Fee: op.Fee, Final: op.Final}
 	switch op.Kind {
 	case OpAuthorize:
