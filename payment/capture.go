@@ -18,6 +18,8 @@ type Capture struct {
 	NoOverCapture bool  // nothing above what is left of the hold
 	MinCapture    int64 // a higher least amount
 	FeePercent    int64 // a lower bound for the fee; 0 is none
+	MaxAmount     int64 // the most that this capture may have; 0 is no bound
+	MaxCaptures   int   // how many captures there may be with this one, without closing the hold; 0 is no bound
 
 	// MustStayOpen refuses a capture that is not final where the policy would
 	// close the hold all the same; without it the hold is closed.
@@ -85,11 +87,14 @@ func (c Capture) guards(d *decision, failed ...Guard) *Refusal {
 	r.Least = max(p.Policy.MinCapture, c.MinCapture, 1)
 	r.when(p.Pending() != nil && !c.Alongside, OperationPending)
 	r.when(p.Status != Authorized, NotCapturable)
+	r.when(p.AuthorizedAt.IsZero() || p.Policy.AutoCapture && !c.automatic, NeverHeld)
 	r.when(p.Policy.ScheduledOnly && !c.Scheduled, ScheduledCapture)
 	r.when(c.Currency != "" && c.Currency != p.Currency, CurrencyMismatch)
 	r.when(amount < r.Least && !c.Scheduled && !c.automatic, AmountTooSmall)
 	r.when(amount > r.Limit, AmountTooLarge)
+	r.when(c.MaxAmount > 0 && amount > c.MaxAmount, AboveMaximum)
 	r.when(p.Policy.MaxCaptures > 0 && p.Captures() >= p.Policy.MaxCaptures, TooManyCaptures)
+	r.when(c.MaxCaptures > 0 && p.Captures() >= c.MaxCaptures, TooManyCaptures)
 	r.when(c.MustStayOpen && !c.Final && p.lastCapture(), CannotStayOpen)
 	r.when(c.feeTooLarge(p, amount), FeeTooLarge)
 	r.when(c.DuplicateWithin > 0 && p.asked(OpCapture, amount, d.env.Now.Add(-c.DuplicateWithin)), DuplicateOperation)
