@@ -79,8 +79,8 @@ type Services struct {
 	Keys      *keyring.Keyring
 	Cards     card.Inspector
 	Logger    *slog.Logger
-	Random    io.Reader     // for request ids and the like; safe for concurrent use
-	PublicURL func() string // what receipts and redirects begin with, without a slash at the end
+	Random    io.Reader // for request ids and the like; safe for concurrent use
+	PublicURL string    // what receipts and redirects begin with, without a slash at the end
 	Sandbox   bool
 }
 

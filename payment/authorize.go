@@ -1,10 +1,15 @@
 package payment
 
-import "github.com/capstan-pay/capstan/ledger"
+import (
+	"time"
+
+	"github.com/capstan-pay/capstan/ledger"
+)
 
 // Create makes a payment. With an Attempt its authorization is asked for at
 // once. The caller has checked Intake against its dialect's rules; here only
-// what would break the state machine is refused.
+// what would break the state machine is refused, as it is where an intake is
+// replaced.
 type Create struct {
 	Intake
 	Attempt *Attempt
@@ -47,6 +52,9 @@ func (c Create) decide(d *decision) {
 		return
 	}
 	intake := c.Intake
+	if d.refuse(intake.guards()) {
+		return
+	}
 	d.emit(Event{Kind: PaymentCreated, Intake: &intake})
 	if c.Attempt != nil {
 		d.authorize(*c.Attempt)
@@ -55,6 +63,9 @@ func (c Create) decide(d *decision) {
 
 func (c Authorize) decide(d *decision) {
 	r := &Refusal{}
+	if c.Intake != nil {
+		r = c.Intake.guards()
+	}
 	r.when(d.p.Status != Created, NotCreated)
 	if d.refuse(r) {
 		return
@@ -67,9 +78,9 @@ func (c Authorize) decide(d *decision) {
 
 func (c Revise) decide(d *decision) {
 	was, now := d.p.Intake, c.Intake
-	free := d.p.Status == Created && d.p.Pending() == nil
+	free := d.p.Status == Created
 	changes := was.Amount != now.Amount || was.Currency != now.Currency || was.Fee != now.Fee || was.Method != now.Method || was.Policy != now.Policy
-	r := &Refusal{}
+	r := now.guards()
 	r.when(!free && changes, NotCreated)
 	if d.refuse(r) {
 		return
@@ -78,15 +89,12 @@ func (c Revise) decide(d *decision) {
 }
 
 func (c PayerAnswer) decide(d *decision) {
+	over := d.expireIfDue()
 	op := d.p.Authorization()
 	r := &Refusal{}
 	r.when(d.p.Status != AwaitingPayer, NotAwaitingPayer)
+	r.when(over, HoldOver)
 	if d.refuse(r) {
-		return
-	}
-	if d.p.due(d.env.Now) {
-		d.emit(Event{Kind: HoldExpired, Ending: EndedByDeadline})
-		d.refuse(Refuse(HoldOver))
 		return
 	}
 	if c.Method != nil {
@@ -99,6 +107,16 @@ func (c PayerAnswer) decide(d *decision) {
 		answer = d.put(Instruction{Operation: op.Number, Kind: OpAuthorize, Amount: d.p.Amount, PayerDone: true})
 	}
 	d.concludeAuthorization(op.Number, answer, nil)
+}
+
+// guards evaluates what no intake may break.
+func (i Intake) guards() *Refusal {
+	r := &Refusal{Least: 1, Limit: MaxAmount}
+	r.when(!i.Currency.Known(), CurrencyMismatch)
+	r.when(i.Amount < r.Least, AmountTooSmall)
+	r.when(i.Amount > r.Limit, AmountTooLarge)
+	r.when(feeTooLarge(i.Fee, i.Amount, i.Policy.FeePercent), FeeTooLarge)
+	return r
 }
 
 // authorize asks for an authorization as a new operation.
@@ -118,8 +136,10 @@ func (d *decision) concludeAuthorization(number int, a Answer, asked *Asked) {
 		e.Kind = PayerAwaited
 	case Pending:
 		e.Kind = AuthorizationPending
-	default:
+	case Refused:
 		e.Kind = AuthorizationDeclined
+	default:
+		d.noAnswer(number, a)
 	}
 	d.emit(e)
 	if e.Kind == HoldAuthorized && d.p.Policy.AutoCapture && d.err == nil {
@@ -136,6 +156,7 @@ func (d *decision) autoCapture(authorization int) {
 }
 
 func (p *Payment) applyAuthorization(op *Operation, e Event) ledger.Entry {
+	p.ExpiresAt = time.Time{} // the payer's deadline is over, or a new one is set
 	switch e.Kind {
 	case AuthorizationPending:
 		p.Status = Authorizing

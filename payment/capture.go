@@ -29,7 +29,9 @@ type Capture struct {
 	// asked for no longer ago than this, whatever became of it; 0 does not.
 	DuplicateWithin time.Duration
 
-	// Alongside lets it run while another operation waits for the processor.
+	// Alongside lets it run while another operation waits for the processor,
+	// as long as it cannot matter which of them is answered first: neither
+	// may close the hold or enlarge it.
 	Alongside bool
 
 	// Scheduled is set by the capture timer. Such a capture takes what is
@@ -39,7 +41,6 @@ type Capture struct {
 	Dialect   string
 	Reference string
 	Details   []byte
-	Key       Key
 
 	// Revise replaces the payment's details in the same decision; nil leaves
 	// them.
@@ -53,18 +54,15 @@ func (c Capture) decide(d *decision) {
 	if c.Scheduled && p.Status != Authorized {
 		return // captured or closed before: nothing to do any more
 	}
-	if d.expireIfDue() {
-		d.refuse(c.guards(d, HoldOver))
-		return
-	}
-	if d.refuse(c.guards(d)) {
+	over := d.expireIfDue()
+	if d.refuse(c.guards(d, over)) {
 		return
 	}
 	amount := c.amount(p)
 	e := Event{
 		Operation: d.next(), Amount: amount, Fee: c.fee(p, amount), Extended: max(0, amount-p.Remaining()),
 		Final: c.Final || p.lastCapture(),
-		Asked: &Asked{Dialect: c.Dialect, Reference: c.Reference, Details: c.Details, Key: c.Key},
+		Asked: &Asked{Dialect: c.Dialect, Reference: c.Reference, Details: c.Details},
 	}
 	if c.Revise != nil {
 		intake := p.Intake
@@ -77,16 +75,18 @@ func (c Capture) decide(d *decision) {
 
 // guards evaluates every guard, so that each dialect can pick the one that its
 // callers hear first.
-func (c Capture) guards(d *decision, failed ...Guard) *Refusal {
-	p, r := d.p, Refuse(failed...)
+func (c Capture) guards(d *decision, over bool) *Refusal {
+	p, r := d.p, &Refusal{}
 	amount := c.amount(p)
 	r.Limit = p.Capturable()
 	if c.NoOverCapture {
 		r.Limit = p.Remaining()
 	}
 	r.Least = max(p.Policy.MinCapture, c.MinCapture, 1)
-	r.when(p.Pending() != nil && !c.Alongside, OperationPending)
+	enlarges := amount > p.Remaining() && amount <= r.Limit
+	r.when(p.inDoubt() && (!c.Alongside || p.aloneInFlight() || c.mayClose(p) || enlarges), OperationPending)
 	r.when(p.Status != Authorized, NotCapturable)
+	r.when(over, HoldOver)
 	r.when(p.AuthorizedAt.IsZero() || p.Policy.AutoCapture && !c.automatic, NeverHeld)
 	r.when(p.Policy.ScheduledOnly && !c.Scheduled, ScheduledCapture)
 	r.when(c.Currency != "" && c.Currency != p.Currency, CurrencyMismatch)
@@ -96,8 +96,8 @@ func (c Capture) guards(d *decision, failed ...Guard) *Refusal {
 	r.when(p.Policy.MaxCaptures > 0 && p.Captures() >= p.Policy.MaxCaptures, TooManyCaptures)
 	r.when(c.MaxCaptures > 0 && p.Captures() >= c.MaxCaptures, TooManyCaptures)
 	r.when(c.MustStayOpen && !c.Final && p.lastCapture(), CannotStayOpen)
-	r.when(c.feeTooLarge(p, amount), FeeTooLarge)
-	r.when(c.DuplicateWithin > 0 && p.asked(OpCapture, amount, d.env.Now.Add(-c.DuplicateWithin)), DuplicateOperation)
+	r.when(feeTooLarge(c.fee(p, amount), amount, tighter(p.Policy.FeePercent, c.FeePercent)), FeeTooLarge)
+	r.when(c.DuplicateWithin > 0 && p.asked(OpCapture, 0, amount, d.env.Now.Add(-c.DuplicateWithin)), DuplicateOperation)
 	return r
 }
 
@@ -128,13 +128,13 @@ func (c Capture) fee(p *Payment, amount int64) int64 {
 	return min(left, amount)
 }
 
-func (c Capture) feeTooLarge(p *Payment, amount int64) bool {
-	fee := c.fee(p, amount)
-	if fee < 0 || fee > max(amount, 0) {
-		return true
+// feeTooLarge tells whether a fee exceeds its amount, or the bound in percent
+// of it if there is one.
+func feeTooLarge(fee, amount, percent int64) bool {
+	if amount < 1 {
+		return false // it is the amount that is wrong
 	}
-	percent := tighter(p.Policy.FeePercent, c.FeePercent)
-	return percent > 0 && amount > 0 && money.ExceedsPercent(fee, amount, percent)
+	return fee < 0 || fee > amount || percent > 0 && money.ExceedsPercent(fee, amount, percent)
 }
 
 // tighter is the lower of two bounds, where 0 is none.
@@ -145,16 +145,35 @@ func tighter(a, b int64) int64 {
 	return a
 }
 
+// mayClose tells whether the hold may end with this capture although something
+// is left of it.
+func (c Capture) mayClose(p *Payment) bool {
+	return c.Final || p.lastCapture() || p.Policy.DeclinedCaptureEnds
+}
+
+// aloneInFlight tells whether a pending capture bears no other operation
+// beside it, because it may close the hold or has enlarged it.
+func (p *Payment) aloneInFlight() bool {
+	for i := range p.Operations {
+		if op := &p.Operations[i]; op.Kind == OpCapture && op.Status == OpPending {
+			if op.Final || op.Extended > 0 || p.Policy.DeclinedCaptureEnds {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // lastCapture tells whether the policy closes the hold with the next capture.
 func (p *Payment) lastCapture() bool {
 	return p.Policy.MaxCaptures > 0 && p.Captures() >= p.Policy.MaxCaptures-1
 }
 
-// asked tells whether an operation of this kind and amount was asked for at
-// since or later.
-func (p *Payment) asked(kind OperationKind, amount int64, since time.Time) bool {
+// asked tells whether an operation of this kind, parent and amount was asked
+// for at since or later.
+func (p *Payment) asked(kind OperationKind, parent int, amount int64, since time.Time) bool {
 	for i := range p.Operations {
-		if op := &p.Operations[i]; op.Kind == kind && op.Amount == amount && !op.At.Before(since) {
+		if op := &p.Operations[i]; op.Kind == kind && op.Parent == parent && op.Amount == amount && !op.At.Before(since) {
 			return true
 		}
 	}
@@ -173,43 +192,42 @@ func (d *decision) concludeCapture(e Event, a Answer) {
 		}
 	case Pending:
 		e.Kind = CapturePending
-	default:
+	case Refused:
 		e.Kind, e.Extended = CaptureDeclined, 0
 		if op := d.p.Op(e.Operation); op != nil {
-			e.Released = op.Extended
+			e.Extended = -op.Extended
 		}
 		if d.p.Policy.DeclinedCaptureEnds && d.p.Captured == 0 {
-			e.Released, e.Ending = d.p.held(), EndedByDecline
+			e.Released, e.Ending = d.p.held()+e.Extended, EndedByDecline
 		}
+	default:
+		d.noAnswer(e.Operation, a)
 	}
 	d.emit(e)
 }
 
 func (p *Payment) applyCapture(op *Operation, e Event) ledger.Entry {
 	held, source := p.account(ledger.Held), p.source()
+	op.Extended += e.Extended
+	p.Extended += e.Extended
+	p.Released += e.Released
 	switch e.Kind {
 	case CapturePending:
-		op.Extended = e.Extended
-		p.Extended += e.Extended
 		return ledger.Move(e.Extended, source, held)
 	case CaptureDeclined:
-		p.Released += e.Released
 		if e.Ending != Open {
-			p.close(e.Ending, Declined)
+			p.close(e, Declined)
 		}
-		return ledger.Move(e.Released, held, source)
+		return ledger.Move(e.Released-e.Extended, held, source)
 	case CaptureSettled:
 		op.Settled = true
 		p.Settled += op.Amount
 		return p.credit(ledger.InTransit, op.Amount, op.Fee)
 	}
 	op.Amount, op.Fee, op.Final, op.Released = e.Amount, e.Fee, e.Final, e.Released
-	op.Extended += e.Extended
-	p.Extended += e.Extended
 	p.Captured += e.Amount
-	p.Released += e.Released
 	if e.Ending != Open {
-		p.close(e.Ending, Captured)
+		p.close(e, Captured)
 	}
 	entry := ledger.Entry{
 		{Account: held, Minor: e.Extended - e.Amount - e.Released},

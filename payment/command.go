@@ -17,6 +17,7 @@ type Command interface {
 // Env is what a decision may look at besides the payment and the command.
 type Env struct {
 	Now time.Time // the moment of the decision
+	Key Key       // of the request
 
 	// Payer is the wallet user the payment is paid by, nil for other methods.
 	Payer *Payer
@@ -114,7 +115,10 @@ func Decide(p *Payment, c Command, env Env) (Decision, error) {
 	if d.err != nil {
 		return Decision{}, d.err
 	}
-	if err := d.p.Check(); err != nil && d.p.Status != None {
+	if d.p.Status == None {
+		return Decision{Refusal: d.refusal}, nil
+	}
+	if err := d.p.Check(); err != nil {
 		return Decision{}, err
 	}
 	if d.refusal != nil {
@@ -150,8 +154,11 @@ func (d *decision) emit(e Event) {
 		return
 	}
 	e.At = d.env.Now
-	if _, status := e.Kind.operation(); e.Asked != nil && status != OpPending {
-		e.Asked.Key = Key{} // only an answer that is still to come has to find the record
+	if _, status := e.Kind.operation(); e.Asked != nil {
+		e.Asked.Key = Key{}
+		if status == OpPending { // the answer that is still to come has to find the record
+			e.Asked.Key = d.env.Key
+		}
 	}
 	entry, err := d.p.Apply(e)
 	if err == nil {
@@ -195,6 +202,12 @@ func (d *decision) put(i Instruction) Answer {
 	answer := d.env.Ask(i)
 	answer.Screening = screening
 	return answer
+}
+
+// noAnswer makes a fault of an answer that an operation of its kind cannot
+// have. It is not taken for a refusal: nobody knows whether money has moved.
+func (d *decision) noAnswer(operation int, a Answer) {
+	d.err = fmt.Errorf("payment %s: processor answered operation %d with result %d", d.p.ID, operation, a.Result)
 }
 
 // answered is the answer as an event carries it: nil while there is none.

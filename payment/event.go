@@ -73,7 +73,7 @@ type Event struct {
 
 	Amount   int64
 	Fee      int64
-	Extended int64 // captures: by which the hold grew first
+	Extended int64 // captures: by which the hold grew first; below zero where a declined one's growth is taken back
 	Released int64 // what went back to the payer
 	Final    bool  // captures: asked to be the last
 	Ending   Ending
@@ -218,11 +218,13 @@ func (k EventKind) operation() (OperationKind, OperationStatus) {
 	return 0, 0
 }
 
-// close ends the hold: nothing is left of it.
-func (p *Payment) close(why Ending, otherwise Status) {
-	p.Ended = why
-	p.Status = otherwise
+// close ends the hold, or the wait for the payer: nothing is left of it.
+func (p *Payment) close(e Event, otherwise Status) {
+	p.Status, p.Ended = otherwise, e.Ending
 	if p.Captured > 0 {
 		p.Status = Captured
+	}
+	if op := p.Authorization(); op != nil && op.Status == OpAwaiting {
+		op.Status, op.DoneAt = OpFailed, e.At
 	}
 }

@@ -9,24 +9,24 @@ type Expire struct{}
 
 func (Expire) decide(d *decision) { d.expireIfDue() }
 
-// expireIfDue closes a hold whose deadline has passed and tells whether it
-// did. While an operation waits for its processor nobody knows how much is
-// left, so the hold is closed when the answer is there.
+// expireIfDue closes a hold, or the wait for a payer, whose deadline has
+// passed, and tells whether it has. While an operation waits for its processor
+// nobody knows how much is left: then the hold is closed when the answer is
+// there, and nothing more is taken from it before.
 func (d *decision) expireIfDue() bool {
 	p := d.p
-	if p.Status != Authorized && p.Status != AwaitingPayer || !p.due(d.env.Now) || p.Pending() != nil {
+	if p.Status != Authorized && p.Status != AwaitingPayer || !p.due(d.env.Now) {
 		return false
 	}
-	d.emit(Event{Kind: HoldExpired, Released: p.held(), Ending: EndedByDeadline})
-	return d.err == nil
+	if !p.inDoubt() {
+		d.emit(Event{Kind: HoldExpired, Released: p.held(), Ending: EndedByDeadline})
+	}
+	return true
 }
 
 func (p *Payment) applyExpired(e Event) ledger.Entry {
-	if op := p.Authorization(); op != nil && op.Status == OpAwaiting {
-		op.Status, op.DoneAt = OpFailed, e.At
-	}
 	p.Released += e.Released
-	p.close(e.Ending, Expired)
+	p.close(e, Expired)
 	return ledger.Move(e.Released, p.account(ledger.Held), p.source())
 }
 

@@ -42,7 +42,7 @@ type Payment struct {
 type Intake struct {
 	Dialect     string // which dialect made it; a label, nothing here depends on it
 	Currency    money.Currency
-	Amount      int64 // asked for
+	Amount      int64 // asked for, from 1 to MaxAmount
 	Fee         int64 // the platform's share, unless a capture names another
 	Method      Method
 	Policy      Policy
@@ -123,7 +123,7 @@ type Asked struct {
 	Reference string // the merchant's own name for the operation
 	Details   []byte // the dialect's own document, not read here
 	Parent    int    // refunds: the capture it is for; 0 is the payment as a whole
-	Key       Key    // of the command, so that a later answer reaches its record
+	Key       Key    // of the request, while it is pending: a later answer finds its record by it
 }
 
 // Op returns the operation with the given number, or nil.
@@ -155,6 +155,17 @@ func (p *Payment) Pending() *Operation {
 	return nil
 }
 
+// inDoubt tells whether a processor owes an answer on which the hold depends.
+// It does not depend on refunds.
+func (p *Payment) inDoubt() bool {
+	for i := range p.Operations {
+		if op := &p.Operations[i]; op.Status == OpPending && op.Kind != OpRefund {
+			return true
+		}
+	}
+	return false
+}
+
 // InFlight sums the amounts of pending operations of one kind.
 func (p *Payment) InFlight(kind OperationKind) int64 {
 	var sum int64
@@ -172,7 +183,7 @@ func (p *Payment) Remaining() int64 {
 	if p.Status != Authorized {
 		return 0
 	}
-	return p.held() - p.InFlight(OpCapture) - p.InFlight(OpVoid)
+	return p.held() - p.reserved()
 }
 
 // Capturable is the most that a further capture may take: Remaining, and what
@@ -181,7 +192,7 @@ func (p *Payment) Capturable() int64 {
 	if p.Status != Authorized {
 		return 0
 	}
-	left := p.Policy.ceiling(p.Authorized) - p.Captured - p.Voided - p.InFlight(OpCapture) - p.InFlight(OpVoid)
+	left := p.Policy.ceiling(p.Authorized) - p.Captured - p.Voided - p.reserved()
 	return max(left, p.Remaining(), 0)
 }
 
@@ -204,6 +215,11 @@ func (p *Payment) Captures() int {
 // held is what the ledger holds for the payment.
 func (p *Payment) held() int64 {
 	return p.Authorized + p.Extended - p.Captured - p.Voided - p.Released
+}
+
+// reserved is what pending operations take from the hold if they succeed.
+func (p *Payment) reserved() int64 {
+	return p.InFlight(OpCapture) + p.InFlight(OpVoid) + p.InFlight(OpCancel)
 }
 
 func (p *Payment) due(at time.Time) bool {
@@ -244,7 +260,7 @@ func (p *Payment) Check() error {
 		return p.broken("a total is negative")
 	case p.held() < 0:
 		return p.broken("captured %d + voided %d + released %d exceed the hold of %d + %d", p.Captured, p.Voided, p.Released, p.Authorized, p.Extended)
-	case p.held() < p.InFlight(OpCapture)+p.InFlight(OpVoid):
+	case p.held() < p.reserved():
 		return p.broken("pending operations exceed the hold of %d", p.held())
 	case p.Status.Final() && p.held() != 0:
 		return p.broken("is %s with %d still held", p.Status, p.held())

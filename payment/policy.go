@@ -57,16 +57,20 @@ type Policy struct {
 	CancelFor time.Duration
 }
 
-// NoCap is the OverCapture that sets no bound.
+// NoCap is the OverCapture that sets no bound but MaxAmount.
 const NoCap = -1
+
+// MaxAmount is the largest amount of a payment, and the most that is ever
+// captured from one: sums of a few of them fit 64 bits.
+const MaxAmount = math.MaxInt64 / 4
 
 // ceiling is the most that may be captured in all from a hold of authorized.
 func (p Policy) ceiling(authorized int64) int64 {
 	switch {
 	case p.OverCapture == NoCap:
-		return math.MaxInt64 / 4
+		return MaxAmount
 	case p.OverCapture <= 100:
 		return authorized
 	}
-	return min(money.Percent(authorized, p.OverCapture), math.MaxInt64/4)
+	return min(money.Percent(authorized, p.OverCapture), MaxAmount)
 }

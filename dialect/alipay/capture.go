@@ -50,7 +50,7 @@ func (d *Dialect) capture(ctx context.Context, c *call) []byte {
 			Amount: r.amount.minor, Currency: money.Currency(r.amount.currency), Final: r.last,
 			NoOverCapture: true, MustStayOpen: !r.last,
 			MaxAmount: c.client.settings.maxCaptureAmount, MaxCaptures: c.client.settings.maxCaptures,
-			Dialect: Name, Reference: r.requestID, Key: key,
+			Dialect: Name, Reference: r.requestID,
 		},
 		Key: key, Fingerprint: r.fingerprint(d), Keeps: keepsCapture, Context: r.context.encode(), Patience: patience,
 	})

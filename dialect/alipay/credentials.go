@@ -14,20 +14,18 @@ import (
 	"github.com/capstan-pay/capstan/merchant"
 )
 
-// Credentials are what a new merchant is shown once. AccessToken is for the
-// caller of Issue to fill in, when he has a wallet user for it: see NewGrant.
+// Credentials are what a new merchant is shown once.
 type Credentials struct {
 	ClientID           string `json:"client_id"`
 	KeyVersion         string `json:"key_version"`
 	MerchantPrivateKey string `json:"merchant_private_key"` // PKCS#8 PEM
 	ServerPublicKey    string `json:"server_public_key"`    // SPKI PEM
-	AccessToken        string `json:"access_token,omitempty"`
 }
 
 // Issue makes a client with a key pair. Of the pair only the public half is
 // kept. In the sandbox every merchant has the same, published pair. What is
 // shown is a *Credentials.
-func (d *Dialect) Issue(ctx context.Context, _ merchant.Merchant) ([]merchant.Credential, any, error) {
+func (d *Dialect) Issue(ctx context.Context, m merchant.Merchant) ([]merchant.Credential, any, error) {
 	var id [10]byte
 	if _, err := io.ReadFull(d.Random, id[:]); err != nil {
 		return nil, nil, err
@@ -55,12 +53,12 @@ func (d *Dialect) Issue(ctx context.Context, _ merchant.Merchant) ([]merchant.Cr
 	if err != nil {
 		return nil, nil, err
 	}
-	return []merchant.Credential{{Dialect: Name, Kind: clientKind, Lookup: show.ClientID, Data: data}}, show, nil
+	return []merchant.Credential{{Merchant: m.ID, Dialect: Name, Kind: clientKind, Lookup: show.ClientID, Data: data}}, show, nil
 }
 
 func (d *Dialect) merchantKey() (*rsa.PrivateKey, error) {
 	if d.Sandbox {
-		return publishedKey(publishedMerchantKey)
+		return publishedMerchant()
 	}
 	return rsa.GenerateKey(rand.Reader, minKeyBits)
 }

@@ -71,7 +71,7 @@ func (k *serverKeys) get(ctx context.Context, s dialect.Services) (*serverKey, e
 
 func readServerKey(ctx context.Context, s dialect.Services) (*serverKey, error) {
 	if s.Sandbox {
-		private, err := publishedKey(publishedServerKey)
+		private, err := publishedServer()
 		return &serverKey{version: publishedVersion, private: private}, err
 	}
 	kept, err := s.Meta.Meta(ctx, serverKeyName)

@@ -2,7 +2,6 @@ package alipay
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"strconv"
 	"time"
@@ -146,7 +145,6 @@ func (d *Dialect) pay(ctx context.Context, c *call) []byte {
 		return fail(err)
 	}
 	key := c.client.requestKey("pay", r.requestID)
-	create.Attempt.Key = key
 	out, err := d.Engine.Do(ctx, payment.Request{
 		Tenant: c.client.tenant, Merchant: c.client.merchant, Command: create,
 		Key: key, Fingerprint: r.fingerprint(d), Keeps: keepsPay, Context: r.context.encode(), Patience: patience,
@@ -176,7 +174,7 @@ func (d *Dialect) payer(ctx context.Context, c *call, r *payRequest) (payment.Me
 		r.context.cashier = d.cashier(c.client)
 		return m, nil
 	}
-	m.User, m.Grant = nobody, grantName(d.Keys, r.token)
+	m.User, m.Grant = nobody, wallet.GrantName(d.Keys.MAC, r.token)
 	grant, err := d.Wallets.Grant(ctx, c.client.tenant, m.Grant)
 	if err != nil || grant == nil {
 		return m, err
@@ -193,7 +191,7 @@ func (d *Dialect) cashier(c *client) string {
 	if c.settings.cashierURL != "" {
 		return c.settings.cashierURL
 	}
-	return d.PublicURL() + "/_sandbox/wallet/orders/"
+	return d.PublicURL + "/_sandbox/wallet/orders/"
 }
 
 // create is the command for a pay request.
@@ -270,17 +268,4 @@ func keepsPay(r *payment.Refusal) bool { return refused(payRefusals, r).keeps }
 // not been answered.
 func chargeOpen(p *payment.Payment) bool {
 	return p != nil && p.Policy.AutoCapture && p.Status == payment.Authorized
-}
-
-// grantName is the name under which the grant of an access token is kept.
-func grantName(keys macs, token string) string { return nameOf(keys, "wallet grant", token) }
-
-// macs makes keyed digests.
-type macs interface {
-	MAC(purpose string, parts ...[]byte) [32]byte
-}
-
-func nameOf(keys macs, purpose, secret string) string {
-	sum := keys.MAC(purpose, []byte(secret))
-	return hex.EncodeToString(sum[:])
 }

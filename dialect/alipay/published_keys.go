@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"encoding/pem"
 	"errors"
+	"sync"
 )
 
 // The keys of the sandbox are published with the test vectors of this API.
@@ -19,8 +20,13 @@ var (
 // publishedVersion is the key version of both.
 const publishedVersion = "1"
 
-// publishedKey reads one of the published keys.
-func publishedKey(text string) (*rsa.PrivateKey, error) {
+// publishedMerchant and publishedServer read them, once.
+var (
+	publishedMerchant = sync.OnceValues(func() (*rsa.PrivateKey, error) { return parsePrivatePEM(publishedMerchantKey) })
+	publishedServer   = sync.OnceValues(func() (*rsa.PrivateKey, error) { return parsePrivatePEM(publishedServerKey) })
+)
+
+func parsePrivatePEM(text string) (*rsa.PrivateKey, error) {
 	block, _ := pem.Decode([]byte(text))
 	if block == nil {
 		return nil, errors.New("not PEM")

@@ -2,40 +2,38 @@ package alipay
 
 import (
 	"context"
+	"encoding/hex"
+	"io"
 	"strconv"
 	"time"
 
-	"github.com/capstan-pay/capstan/keyring"
 	"github.com/capstan-pay/capstan/wallet"
 )
 
-// NewGrant makes an access token by which a merchant of the tenant may charge
-// a wallet user until it expires. The grant is what to keep of it; the token
-// is shown once.
-func NewGrant(keys *keyring.Keyring, tenant, user int64, expires time.Time) (token string, grant wallet.Grant) {
-	token = keyring.Token()
-	return token, wallet.Grant{Name: grantName(keys, token), Tenant: tenant, User: user, ExpiresAt: expires}
+// newToken makes an access token of a user and the grant to be kept of it.
+func (d *Dialect) newToken(tenant, user int64, expires time.Time) (string, wallet.Grant, error) {
+	var secret [32]byte
+	if _, err := io.ReadFull(d.Random, secret[:]); err != nil {
+		return "", wallet.Grant{}, err
+	}
+	token := "at" + hex.EncodeToString(secret[:])
+	return token, wallet.Grant{Name: wallet.GrantName(d.Keys.MAC, token), Tenant: tenant, User: user, ExpiresAt: expires}, nil
 }
-
-// NewCode makes an authorization code, which applyToken exchanges once for an
-// access token to charge the user. The grant is what to keep of it; by itself
-// it permits no charge.
-func NewCode(keys *keyring.Keyring, tenant, user int64, expires time.Time) (code string, grant wallet.Grant) {
-	code = keyring.Token()
-	return code, wallet.Grant{Name: codeName(keys, code), Tenant: tenant, User: user, ExpiresAt: expires}
-}
-
-// GrantName is the name of the grant of an access token.
-func GrantName(keys *keyring.Keyring, token string) string { return grantName(keys, token) }
-
-// codeName and refreshName name the grants of codes and of refresh tokens, so
-// that neither is ever taken for an access token.
-func codeName(keys macs, code string) string     { return nameOf(keys, "wallet code", code) }
-func refreshName(keys macs, token string) string { return nameOf(keys, "wallet refresh", token) }
 
 // refreshToken is the refresh token that belongs to an access token. It follows
 // from it, so that revoking the one finds the other.
-func refreshToken(keys macs, token string) string { return nameOf(keys, "wallet refresh token", token) }
+func refreshToken(mac wallet.MAC, token string) string {
+	return named(mac, "wallet refresh token", token)
+}
+
+// refreshName is what the grant behind a refresh token is called. It cannot be
+// used to pay.
+func refreshName(mac wallet.MAC, token string) string { return named(mac, "wallet refresh", token) }
+
+func named(mac wallet.MAC, purpose, secret string) string {
+	sum := mac(purpose, []byte(secret))
+	return hex.EncodeToString(sum[:])
+}
 
 // refreshValidity is how much longer a refresh token lives than its access
 // token.
@@ -44,12 +42,12 @@ const refreshValidity = 30 * 24 * time.Hour
 // exchange is one kind of thing that applyToken exchanges, with what it says
 // of one that is unknown, used or expired.
 type exchange struct {
-	name                   func(macs, string) string
+	name                   func(wallet.MAC, string) string
 	invalid, used, expired result
 }
 
 var (
-	codeExchange    = exchange{codeName, invalidAuthCode, usedAuthCode, expiredAuthCode}
+	codeExchange    = exchange{wallet.CodeName, invalidAuthCode, usedAuthCode, expiredAuthCode}
 	refreshExchange = exchange{refreshName, invalidRefreshToken, usedRefreshToken, expiredRefreshToken}
 )
 
@@ -91,14 +89,7 @@ func (d *Dialect) applyToken(ctx context.Context, c *call) []byte {
 	var token string
 	var access, renewal wallet.Grant
 	if err == nil && problem == nil {
-		until := c.now.Add(c.client.settings.tokenValidity)
-		token, access = NewGrant(d.Keys, c.client.tenant, user, until)
-		renewal = wallet.Grant{
-			Name: refreshName(d.Keys, refreshToken(d.Keys, token)), Tenant: access.Tenant, User: user, ExpiresAt: until.Add(refreshValidity),
-		}
-		if err = d.Wallets.PutGrant(ctx, renewal); err == nil {
-			err = d.Wallets.PutGrant(ctx, access)
-		}
+		token, access, renewal, err = d.issueToken(ctx, c, user)
 	}
 	switch {
 	case err != nil:
@@ -112,11 +103,26 @@ func (d *Dialect) applyToken(ctx context.Context, c *call) []byte {
 	b := newReply(success, c.client.settings.zone)
 	b.text("accessToken", token)
 	b.time("accessTokenExpiryTime", access.ExpiresAt)
-	b.text("refreshToken", refreshToken(d.Keys, token))
+	b.text("refreshToken", refreshToken(d.Keys.MAC, token))
 	b.time("refreshTokenExpiryTime", renewal.ExpiresAt)
 	b.text("customerId", strconv.FormatInt(user, 10))
 	b.raw("extendInfo", extend)
 	return b.done()
+}
+
+// issueToken makes an access token and its refresh token, and keeps both.
+func (d *Dialect) issueToken(ctx context.Context, c *call, user int64) (token string, access, renewal wallet.Grant, err error) {
+	until := c.now.Add(c.client.settings.tokenValidity)
+	token, access, err = d.newToken(c.client.tenant, user, until)
+	if err != nil {
+		return "", access, renewal, err
+	}
+	renewal = access
+	renewal.Name, renewal.ExpiresAt = refreshName(d.Keys.MAC, refreshToken(d.Keys.MAC, token)), until.Add(refreshValidity)
+	if err = d.Wallets.PutGrant(ctx, renewal); err == nil {
+		err = d.Wallets.PutGrant(ctx, access)
+	}
+	return token, access, renewal, err
 }
 
 func (d *Dialect) tokenReply(c *call, what result, extend []byte) []byte {
@@ -128,7 +134,7 @@ func (d *Dialect) tokenReply(c *call, what result, extend []byte) []byte {
 // spend uses a code or a refresh token up and returns whose it is, or why it
 // counts for nothing. Of several callers at once one gets the user.
 func (d *Dialect) spend(ctx context.Context, c *call, by exchange, given string) (int64, *result, error) {
-	name := by.name(d.Keys, given)
+	name := by.name(d.Keys.MAC, given)
 	grant, err := d.Wallets.Grant(ctx, c.client.tenant, name)
 	switch {
 	case err != nil:
@@ -168,7 +174,7 @@ func (d *Dialect) cancelToken(ctx context.Context, c *call) []byte {
 }
 
 func (d *Dialect) revoke(ctx context.Context, c *call, token string) (result, error) {
-	name := grantName(d.Keys, token)
+	name := wallet.GrantName(d.Keys.MAC, token)
 	grant, err := d.Wallets.Grant(ctx, c.client.tenant, name)
 	switch {
 	case err != nil:
@@ -178,7 +184,7 @@ func (d *Dialect) revoke(ctx context.Context, c *call, token string) (result, er
 	case !grant.Valid(c.now):
 		return expiredAccessToken, nil
 	}
-	if _, err := d.Wallets.UseGrant(ctx, c.client.tenant, refreshName(d.Keys, refreshToken(d.Keys, token))); err != nil {
+	if _, err := d.Wallets.UseGrant(ctx, c.client.tenant, refreshName(d.Keys.MAC, refreshToken(d.Keys.MAC, token))); err != nil {
 		return result{}, err
 	}
 	first, err := d.Wallets.UseGrant(ctx, c.client.tenant, name)
