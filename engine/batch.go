@@ -165,7 +165,7 @@ func (b *batch) subject(it *item) *payment.Payment {
 	if p == nil {
 		p = b.loaded.Payment(it.Payment)
 	}
-	if p == nil || p.Merchant != it.Merchant {
+	if p == nil || p.Merchant != it.Merchant || (it.Sees != nil && !it.Sees(p)) {
 		return nil
 	}
 	return p

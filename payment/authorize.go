@@ -36,7 +36,7 @@ type Authorize struct {
 type PayerAnswer struct {
 	Approved bool
 	Method   *Method // who pays, where it was not known before; nil leaves it
-	Data     []byte  // what is to be kept of it
+	Data     []byte  // what is to be kept of it, unless the processor has a document of its own
 }
 
 // Revise replaces the payment's intake. Once an authorization was asked for,
@@ -89,11 +89,11 @@ func (c Revise) decide(d *decision) {
 }
 
 func (c PayerAnswer) decide(d *decision) {
-	over := d.expireIfDue()
+	lapsed := d.expireIfDue()
 	op := d.p.Authorization()
 	r := &Refusal{}
 	r.when(d.p.Status != AwaitingPayer, NotAwaitingPayer)
-	r.when(over, HoldOver)
+	r.when(lapsed, HoldOver)
 	if d.refuse(r) {
 		return
 	}
@@ -102,9 +102,12 @@ func (c PayerAnswer) decide(d *decision) {
 		intake.Method = *c.Method
 		d.emit(Event{Kind: PaymentRevised, Intake: &intake})
 	}
-	answer := Answer{Result: Refused, Reason: PayerDeclined, Data: c.Data}
+	answer := Answer{Result: Refused, Reason: PayerDeclined}
 	if c.Approved {
 		answer = d.put(Instruction{Operation: op.Number, Kind: OpAuthorize, Amount: d.p.Amount, PayerDone: true})
+	}
+	if answer.Data == nil {
+		answer.Data = c.Data
 	}
 	d.concludeAuthorization(op.Number, answer, nil)
 }
@@ -121,9 +124,9 @@ func (i Intake) guards() *Refusal {
 
 // authorize asks for an authorization as a new operation.
 func (d *decision) authorize(a Attempt) {
-	number, asked := d.next(), a.Asked
+	number := d.next()
 	answer := d.put(Instruction{Operation: number, Kind: OpAuthorize, Amount: d.p.Amount, Secret: a.Secret})
-	d.concludeAuthorization(number, answer, &asked)
+	d.concludeAuthorization(number, answer, &a.Asked)
 }
 
 // concludeAuthorization writes down what the processor said.
@@ -147,11 +150,12 @@ func (d *decision) concludeAuthorization(number int, a Answer, asked *Asked) {
 	}
 }
 
-// autoCapture captures everything of a hold that has just been authorized.
-// The authorization stays the operation that the command made.
+// autoCapture captures everything of a hold that has just been authorized,
+// whatever its deadline. The authorization stays the operation that the
+// command made, and a later answer to the capture reaches the command's record.
 func (d *decision) autoCapture(authorization int) {
 	op := d.p.Op(authorization)
-	Capture{Final: true, Dialect: op.Dialect, Reference: op.Reference, automatic: true}.decide(d)
+	d.capture(Capture{Final: true}, Asked{Dialect: op.Dialect, Reference: op.Reference, Parent: authorization, Key: op.Key})
 	d.made = authorization
 }
 

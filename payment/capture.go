@@ -15,11 +15,12 @@ type Capture struct {
 	Final    bool           // release what is left afterwards
 
 	// What the capturing dialect does not offer, whatever the policy says:
-	NoOverCapture bool  // nothing above what is left of the hold
-	MinCapture    int64 // a higher least amount
-	FeePercent    int64 // a lower bound for the fee; 0 is none
-	MaxAmount     int64 // the most that this capture may have; 0 is no bound
-	MaxCaptures   int   // how many captures there may be with this one, without closing the hold; 0 is no bound
+	NoOverCapture      bool  // nothing above what is left of the hold
+	PresentOverCapture bool  // nothing above it unless a terminal read the card
+	MinCapture         int64 // a higher least amount
+	FeePercent         int64 // a lower bound for the fee; 0 is none
+	MaxAmount          int64 // the most that this capture may have; 0 is no bound
+	MaxCaptures        int   // how many captures there may be with this one, without closing the hold; 0 is no bound
 
 	// MustStayOpen refuses a capture that is not final where the policy would
 	// close the hold all the same; without it the hold is closed.
@@ -35,7 +36,9 @@ type Capture struct {
 	Alongside bool
 
 	// Scheduled is set by the capture timer. Such a capture takes what is
-	// left of a hold that is open, and does nothing on any other.
+	// left of a hold that is open, with as much of the fee as it can bear,
+	// and does nothing on any other. One that fell due before the deadline
+	// is not too late after it.
 	Scheduled bool
 
 	Dialect   string
@@ -45,29 +48,34 @@ type Capture struct {
 	// Revise replaces the payment's details in the same decision; nil leaves
 	// them.
 	Revise []byte
-
-	automatic bool
 }
 
 func (c Capture) decide(d *decision) {
 	p := d.p
+	lapsed := d.expireIfDue()
 	if c.Scheduled && p.Status != Authorized {
 		return // captured or closed before: nothing to do any more
 	}
-	over := d.expireIfDue()
-	if d.refuse(c.guards(d, over)) {
+	if d.refuse(c.guards(d, lapsed && !c.Scheduled)) {
 		return
-	}
-	amount := c.amount(p)
-	e := Event{
-		Operation: d.next(), Amount: amount, Fee: c.fee(p, amount), Extended: max(0, amount-p.Remaining()),
-		Final: c.Final || p.lastCapture(),
-		Asked: &Asked{Dialect: c.Dialect, Reference: c.Reference, Details: c.Details},
 	}
 	if c.Revise != nil {
 		intake := p.Intake
 		intake.Details = c.Revise
 		d.emit(Event{Kind: PaymentRevised, Intake: &intake})
+	}
+	d.capture(c, Asked{Dialect: c.Dialect, Reference: c.Reference, Details: c.Details})
+	if lapsed { // and declined: its turn has passed
+		d.expireIfDue()
+	}
+}
+
+// capture asks for a capture as a new operation.
+func (d *decision) capture(c Capture, asked Asked) {
+	p, amount := d.p, c.amount(d.p)
+	e := Event{
+		Operation: d.next(), Amount: amount, Fee: c.fee(p, amount), Extended: max(0, amount-p.Remaining()),
+		Final: c.Final || p.lastCapture(), Asked: &asked,
 	}
 	answer := d.put(Instruction{Operation: e.Operation, Kind: OpCapture, Amount: amount, Final: e.Final})
 	d.concludeCapture(e, answer)
@@ -75,22 +83,22 @@ func (c Capture) decide(d *decision) {
 
 // guards evaluates every guard, so that each dialect can pick the one that its
 // callers hear first.
-func (c Capture) guards(d *decision, over bool) *Refusal {
+func (c Capture) guards(d *decision, lapsed bool) *Refusal {
 	p, r := d.p, &Refusal{}
 	amount := c.amount(p)
 	r.Limit = p.Capturable()
-	if c.NoOverCapture {
+	if c.NoOverCapture || (c.PresentOverCapture && !p.Method.Present) {
 		r.Limit = p.Remaining()
 	}
 	r.Least = max(p.Policy.MinCapture, c.MinCapture, 1)
 	enlarges := amount > p.Remaining() && amount <= r.Limit
 	r.when(p.inDoubt() && (!c.Alongside || p.aloneInFlight() || c.mayClose(p) || enlarges), OperationPending)
 	r.when(p.Status != Authorized, NotCapturable)
-	r.when(over, HoldOver)
-	r.when(p.AuthorizedAt.IsZero() || p.Policy.AutoCapture && !c.automatic, NeverHeld)
+	r.when(lapsed, HoldOver)
+	r.when(p.AuthorizedAt.IsZero() || p.Policy.AutoCapture, NeverHeld)
 	r.when(p.Policy.ScheduledOnly && !c.Scheduled, ScheduledCapture)
 	r.when(c.Currency != "" && c.Currency != p.Currency, CurrencyMismatch)
-	r.when(amount < r.Least && !c.Scheduled && !c.automatic, AmountTooSmall)
+	r.when(amount < r.Least && !c.Scheduled, AmountTooSmall)
 	r.when(amount > r.Limit, AmountTooLarge)
 	r.when(c.MaxAmount > 0 && amount > c.MaxAmount, AboveMaximum)
 	r.when(p.Policy.MaxCaptures > 0 && p.Captures() >= p.Policy.MaxCaptures, TooManyCaptures)
@@ -109,8 +117,9 @@ func (c Capture) amount(p *Payment) int64 {
 }
 
 // fee is the platform's share of this capture. The payment's fee is taken by
-// its first captures until it is used up; it never exceeds the amount unless
-// the caller said so himself.
+// its first captures until it is used up. Where a bound in percent is set, it
+// is held against the bound by the guards rather than cut silently, unless
+// nobody is there to name another.
 func (c Capture) fee(p *Payment, amount int64) int64 {
 	if c.Fee != nil {
 		return *c.Fee
@@ -121,11 +130,14 @@ func (c Capture) fee(p *Payment, amount int64) int64 {
 			left -= op.Fee
 		}
 	}
-	left = max(left, 0)
-	if percent := tighter(p.Policy.FeePercent, c.FeePercent); percent > 0 {
-		return left // held against the bound by feeTooLarge: the payment's fee is not cut silently
+	left, amount = max(left, 0), max(amount, 0)
+	switch percent := tighter(p.Policy.FeePercent, c.FeePercent); {
+	case percent == 0:
+		return min(left, amount)
+	case c.Scheduled:
+		return min(left, amount, money.Percent(amount, percent))
 	}
-	return min(left, amount)
+	return left
 }
 
 // feeTooLarge tells whether a fee exceeds its amount, or the bound in percent
@@ -143,6 +155,21 @@ func tighter(a, b int64) int64 {
 		return b
 	}
 	return a
+}
+
+// scheduled tells whether a capture has fallen due by schedule, before the
+// deadline, and was not tried yet.
+func (p *Payment) scheduled(at time.Time) bool {
+	due := p.Policy.CaptureAt
+	if p.Status != Authorized || due.IsZero() || due.After(at) || due.After(p.ExpiresAt) {
+		return false
+	}
+	for i := range p.Operations {
+		if op := &p.Operations[i]; op.Kind == OpCapture && !op.At.Before(due) {
+			return false
+		}
+	}
+	return true
 }
 
 // mayClose tells whether the hold may end with this capture although something

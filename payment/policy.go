@@ -9,7 +9,7 @@ import (
 
 // Policy is what a hold permits. The dialect that authorizes sets it and it is
 // stored with the payment; a dialect that captures later may ask for less,
-// never for more.
+// never for more. Times are in UTC, and whole milliseconds.
 type Policy struct {
 	// HoldFor is how long the hold lives, counted from the authorization, or
 	// from the creation of the payment when FromCreation is set.
@@ -19,7 +19,8 @@ type Policy struct {
 	// AutoCapture captures everything as soon as it is authorized.
 	AutoCapture bool
 
-	// CaptureAt captures what is left at that moment; zero is never.
+	// CaptureAt captures what is left at that moment; zero is never, and so
+	// is a moment after the hold is over.
 	// With ScheduledOnly nobody may capture before.
 	CaptureAt     time.Time
 	ScheduledOnly bool

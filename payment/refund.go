@@ -13,7 +13,7 @@ type Refund struct {
 	Currency        money.Currency
 	Fee             *int64        // the part of the platform's fee given back; nil is what is left of it with the last of the money, else none
 	SettledOnly     bool          // only money that has left transit
-	DuplicateWithin time.Duration // as in Capture
+	DuplicateWithin time.Duration // as in Capture; refunds of different captures are not the same
 	Asked                         // Asked.Parent names the capture; 0 is the payment as a whole
 }
 
@@ -35,8 +35,7 @@ func (c Refund) decide(d *decision) {
 	if d.refuse(r) {
 		return
 	}
-	asked := c.Asked
-	e := Event{Operation: d.next(), Amount: amount, Fee: fee, Asked: &asked}
+	e := Event{Operation: d.next(), Amount: amount, Fee: fee, Asked: &c.Asked}
 	d.concludeRefund(e, d.put(Instruction{Operation: e.Operation, Kind: OpRefund, Amount: amount, Parent: c.Parent}))
 }
 

@@ -23,6 +23,7 @@ const (
 
 // commands are the commands of the program; each has a file of its own.
 type commands struct {
+	Tour    tourCommand    `cmd:"" help:"Start a throw-away sandbox and walk through the four dialects."`
 	Serve   serveCommand   `cmd:"" help:"Run the server."`
 	Verify  verifyCommand  `cmd:"" help:"Audit a store: recompute everything from its history."`
 	Version versionCommand `cmd:"" help:"Print the version."`

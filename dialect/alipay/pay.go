@@ -152,13 +152,6 @@ func (d *Dialect) pay(ctx context.Context, c *call) []byte {
 	if err != nil {
 		return fail(err)
 	}
-	if chargeOpen(out.Payment) { // what became of it since is not in the key's record
-		now, err := d.Engine.Payment(ctx, c.client.tenant, c.client.merchant, out.Payment.ID)
-		if err != nil {
-			return fail(err)
-		}
-		out.Payment = now
-	}
 	return d.renderPay(c.route, r, out)
 }
 
@@ -263,9 +256,3 @@ func available(balances []wallet.Balance, currency string) int64 {
 }
 
 func keepsPay(r *payment.Refusal) bool { return refused(payRefusals, r).keeps }
-
-// chargeOpen tells whether a direct charge was authorized and its capture has
-// not been answered.
-func chargeOpen(p *payment.Payment) bool {
-	return p != nil && p.Policy.AutoCapture && p.Status == payment.Authorized
-}
