@@ -95,7 +95,6 @@ func (c Capture) guards(d *decision, lapsed bool) *Refusal {
 	r.when(p.inDoubt() && (!c.Alongside || p.aloneInFlight() || c.mayClose(p) || enlarges), OperationPending)
 	r.when(p.Status != Authorized, NotCapturable)
 	r.when(lapsed, HoldOver)
-	r.when(p.AuthorizedAt.IsZero() || p.Policy.AutoCapture, NeverHeld)
 	r.when(p.Policy.ScheduledOnly && !c.Scheduled, ScheduledCapture)
 	r.when(c.Currency != "" && c.Currency != p.Currency, CurrencyMismatch)
 	r.when(amount < r.Least && !c.Scheduled, AmountTooSmall)

@@ -146,8 +146,7 @@ func (r Record) Free(at time.Time) bool {
 // acknowledged before the call.
 type Reader interface {
 	// Payment returns a payment as it was at a version; 0 is the latest. It
-	// returns nil when there is none. For operators and the sandbox tenant 0
-	// is any, here and in Events, User and Grant.
+	// returns nil when there is none.
 	Payment(ctx context.Context, tenant int64, id payment.ID, version int) (*payment.Payment, error)
 
 	// Events returns the payment's events, oldest first.

@@ -99,6 +99,9 @@ func cancelled(r *payment.Refusal) bool {
 	return r.Ended == payment.EndedByCancel || r.Status == payment.Voided
 }
 
+// unheld: there never was an authorization to capture.
+func unheld(r *payment.Refusal) bool { return r.Unheld }
+
 // lapsed: the deadline closed it.
 func lapsed(r *payment.Refusal) bool { return r.Ended == payment.EndedByDeadline }
 
@@ -109,7 +112,8 @@ var captureRefusals = []refusalRow{
 	{payment.Busy, nil, unknownException, false},
 
 	{payment.NotFound, nil, authNotFound, false},                 // 1: unknown, or another client's
-	{payment.NeverHeld, nil, authNotFound, false},                // 1: never authorized, or charged at once
+	{payment.NotCapturable, unheld, authNotFound, false},         // 1: never authorized, or charged at once
+	{payment.OperationPending, unheld, authNotFound, false},      // 1: a charge at once that is not answered
 	{payment.ScheduledCapture, nil, authNotFound, false},         // 1: captured by a schedule of another dialect
 	{payment.OperationPending, nil, captureInProcess, false},     // 1a
 	{payment.NotCapturable, cancelled, authCancelled, true},      // 2
@@ -139,6 +143,7 @@ var payRefusals = []refusalRow{
 	{payment.InProcess, nil, paymentInProcess, false},
 	{payment.Busy, nil, unknownException, false},
 	{payment.CurrencyMismatch, nil, currencyNotSupport, true},
+	{payment.AmountTooLarge, nil, paymentAmountExceeded, true},
 	{payment.HoldOver, nil, orderStatusInvalid, true}, // paymentExpiryTime has passed
 }
 

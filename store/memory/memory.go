@@ -91,7 +91,7 @@ func (s *Store) Payment(_ context.Context, tenant int64, id payment.ID, version 
 
 func (s *Store) payment(tenant int64, id payment.ID, version int) (*payment.Payment, error) {
 	h := s.payments[id]
-	if h == nil || (tenant != 0 && h.tenant != tenant) || version < 0 || version > len(h.events) {
+	if h == nil || h.tenant != tenant || version < 0 || version > len(h.events) {
 		return nil, nil
 	}
 	if version == 0 {
@@ -105,7 +105,7 @@ func (s *Store) Events(_ context.Context, tenant int64, id payment.ID) ([]paymen
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h := s.payments[id]
-	if h == nil || (tenant != 0 && h.tenant != tenant) {
+	if h == nil || h.tenant != tenant {
 		return nil, nil
 	}
 	return slices.Clone(h.events), nil

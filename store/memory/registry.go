@@ -197,7 +197,7 @@ func (s *Store) User(_ context.Context, tenant, id int64) (*wallet.User, []walle
 }
 
 func (s *Store) user(tenant, id int64) *wallet.User {
-	if id < 1 || id > int64(len(s.users)) || (tenant != 0 && s.users[id-1].Tenant != tenant) {
+	if id < 1 || id > int64(len(s.users)) || s.users[id-1].Tenant != tenant {
 		return nil
 	}
 	return &s.users[id-1]
@@ -240,10 +240,9 @@ func (s *Store) UseGrant(_ context.Context, tenant int64, name string) (bool, er
 func (s *Store) Grant(_ context.Context, tenant int64, name string) (*wallet.Grant, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for n, g := range s.grants {
-		if n.name == name && (tenant == 0 || n.tenant == tenant) {
-			return &g, nil
-		}
+	g, ok := s.grants[grantName{tenant, name}]
+	if !ok {
+		return nil, nil
 	}
-	return nil, nil
+	return &g, nil
 }

@@ -40,7 +40,7 @@ func loadEvents(state, event *sqlite.Stmt, tenant int64, id payment.ID) (found, 
 		f = found{row.ColumnInt64(0), row.ColumnInt64(1), row.ColumnInt(2), row.ColumnInt64(3)}
 		return nil
 	})
-	if err != nil || f.version == 0 || (tenant != 0 && f.tenant != tenant) {
+	if err != nil || f.version == 0 || f.tenant != tenant {
 		return found{}, nil, err
 	}
 	events := make([]payment.Event, f.version)

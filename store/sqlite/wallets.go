@@ -98,11 +98,11 @@ func (s *Store) User(ctx context.Context, tenant, id int64) (found *wallet.User,
 }
 
 func user(conn *sqlite.Conn, tenant, id int64) (found *wallet.User, err error) {
-	stmt := conn.Prep(`SELECT frozen, tenant FROM wallet_users WHERE id = ?1 AND (tenant = ?2 OR ?2 = 0)`)
+	stmt := conn.Prep(`SELECT frozen FROM wallet_users WHERE id = ? AND tenant = ?`)
 	stmt.BindInt64(1, id)
 	stmt.BindInt64(2, tenant)
 	err = each(stmt, func(row *sqlite.Stmt) error {
-		found = &wallet.User{ID: id, Tenant: row.ColumnInt64(1), Frozen: row.ColumnBool(0)}
+		found = &wallet.User{ID: id, Tenant: tenant, Frozen: row.ColumnBool(0)}
 		return nil
 	})
 	return found, err
@@ -123,10 +123,7 @@ func (s *Store) UpdateUser(ctx context.Context, u wallet.User) error {
 	})
 }
 
-const (
-	selectGrant    = `SELECT tenant, name, user, expires_at, revoked FROM wallet_grants WHERE tenant = ? AND name = ?`
-	selectAnyGrant = `SELECT tenant, name, user, expires_at, revoked FROM wallet_grants WHERE tenant <> ? AND name = ?` // ? is 0
-)
+const selectGrant = `SELECT tenant, name, user, expires_at, revoked FROM wallet_grants WHERE tenant = ? AND name = ?`
 
 // PutGrant implements store.Registry.
 func (s *Store) PutGrant(ctx context.Context, g wallet.Grant) error {
@@ -157,11 +154,7 @@ func (s *Store) UseGrant(ctx context.Context, tenant int64, name string) (first 
 // Grant implements store.Registry.
 func (s *Store) Grant(ctx context.Context, tenant int64, name string) (found *wallet.Grant, err error) {
 	err = s.read(ctx, func(r *reader) error {
-		query := selectGrant
-		if tenant == 0 {
-			query = selectAnyGrant
-		}
-		stmt := r.conn.Prep(query)
+		stmt := r.conn.Prep(selectGrant)
 		stmt.BindInt64(1, tenant)
 		stmt.BindText(2, name)
 		return each(stmt, func(row *sqlite.Stmt) error {
