@@ -13,6 +13,10 @@ import (
 type Create struct {
 	Intake
 	Attempt *Attempt
+
+	// Denied is the refusal that the dialect's own rules came to. Nothing is
+	// created then, but the refusal is kept under the key like any other.
+	Denied *Refusal
 }
 
 // Attempt is one try for an authorization.
@@ -42,6 +46,11 @@ type Revise struct {
 }
 
 func (c Create) decide(d *decision) {
+	if c.Denied != nil {
+		r := *c.Denied
+		d.refuse(&r)
+		return
+	}
 	intake := c.Intake
 	if d.refuse(intake.guards()) {
 		return

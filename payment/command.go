@@ -129,6 +129,7 @@ func Decide(p *Payment, c Command, env Env) (Decision, error) {
 	}
 	if d.refusal != nil {
 		d.refusal.Status, d.refusal.Ended, d.refusal.Currency = d.p.Status, d.p.Ended, d.p.Currency
+		d.refusal.Unheld = d.p.AuthorizedAt.IsZero() || d.p.Policy.AutoCapture
 	}
 	return Decision{
 		Payment: d.p, Events: d.events, Entries: d.entries, Timers: d.timers, Operation: d.made, Refusal: d.refusal,
