@@ -230,6 +230,9 @@ func (d *decision) concludeCapture(e Event, a Answer) {
 		d.noAnswer(e.Operation, a)
 	}
 	d.emit(e)
+	if e.Kind == CaptureDeclined && a.Reason == AuthorizationLapsed && d.p.Status == Authorized && d.p.Pending() == nil {
+		d.emit(Event{Kind: HoldExpired, Released: d.p.held(), Ending: EndedByDeadline}) // the processor no longer has it
+	}
 }
 
 func (p *Payment) applyCapture(op *Operation, e Event) ledger.Entry {

@@ -63,7 +63,11 @@ type Instruction struct {
 	Final     bool
 	Secret    Secret // authorizations with a fresh card; never kept
 	PayerDone bool   // the payer has acted on what PayerRequired asked for
+	Challenge bool   // the payer is to authenticate even if the processor would not insist
 	Parent    int    // refunds: the capture
+
+	// PayerAbsent: nobody is there who could authenticate.
+	PayerAbsent bool
 }
 
 // ID is the name of the operation between us and its processor, the same
