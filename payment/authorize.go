@@ -13,17 +13,31 @@ import (
 type Create struct {
 	Intake
 	Attempt *Attempt
+
+	// Denied is the refusal that the dialect's own rules came to. Nothing is
+	// created then, but the refusal is kept under the key like any other.
+	Denied *Refusal
 }
 
 // Attempt is one try for an authorization.
 type Attempt struct {
 	Secret Secret // a fresh card; zero for a wallet or a stored method
+
+	// Challenge asks the payer to authenticate also where nobody insists.
+	// PayerAbsent says that he is not there: an authorization that would have
+	// to wait for him is refused with AuthenticationFailed instead.
+	Challenge   bool
+	PayerAbsent bool
+
 	Asked
 }
 
-// Authorize asks for the authorization of a payment that exists.
+// Authorize asks for the authorization of a payment that exists. Where the
+// policy lets an authorization follow a declined one, it may also take the
+// place of one that waits for the payer.
 type Authorize struct {
 	Intake *Intake // replaces the payment's before it is tried; nil leaves it
+	Edit   Edit    `json:"-"` // makes that intake at the decision; nil does not
 	Attempt
 }
 
@@ -36,12 +50,19 @@ type PayerAnswer struct {
 }
 
 // Revise replaces the payment's intake. Once an authorization was asked for,
-// only Details and Reference may differ.
+// only Details and Reference may differ; where the policy lets an authorization
+// follow a declined one, any other change ends the wait for a payer.
 type Revise struct {
 	Intake Intake
+	Edit   Edit `json:"-"` // makes the intake at the decision; nil takes Intake
 }
 
 func (c Create) decide(d *decision) {
+	if c.Denied != nil {
+		r := *c.Denied
+		d.refuse(&r)
+		return
+	}
 	intake := c.Intake
 	if d.refuse(intake.guards()) {
 		return
@@ -53,28 +74,45 @@ func (c Create) decide(d *decision) {
 }
 
 func (c Authorize) decide(d *decision) {
-	r := &Refusal{}
-	if c.Intake != nil {
-		r = c.Intake.guards()
+	waiting := d.p.Status == AwaitingPayer && d.p.Policy.RetryDeclined
+	r, intake := &Refusal{}, c.Intake
+	if c.Edit != nil && (d.p.Status == Created || waiting) {
+		if intake = d.edit(c.Edit); intake == nil {
+			return
+		}
 	}
-	r.when(d.p.Status != Created, NotCreated)
+	if intake != nil {
+		r = intake.guards()
+	}
+	r.when(d.p.Status != Created && !waiting, NotCreated)
 	if d.refuse(r) {
 		return
 	}
-	if c.Intake != nil {
-		d.emit(Event{Kind: PaymentRevised, Intake: c.Intake})
+	d.abandon()
+	if intake != nil {
+		d.emit(Event{Kind: PaymentRevised, Intake: intake})
 	}
 	d.authorize(c.Attempt)
 }
 
 func (c Revise) decide(d *decision) {
 	was, now := d.p.Intake, c.Intake
-	free := d.p.Status == Created
+	if c.Edit != nil {
+		edited := d.edit(c.Edit)
+		if edited == nil {
+			return
+		}
+		now = *edited
+	}
 	changes := was.Amount != now.Amount || was.Currency != now.Currency || was.Fee != now.Fee || was.Method != now.Method || was.Policy != now.Policy
+	waiting := d.p.Status == AwaitingPayer && d.p.Policy.RetryDeclined
 	r := now.guards()
-	r.when(!free && changes, NotCreated)
+	r.when(d.p.Status != Created && !waiting && changes, NotCreated)
 	if d.refuse(r) {
 		return
+	}
+	if changes {
+		d.abandon()
 	}
 	d.emit(Event{Kind: PaymentRevised, Intake: &now})
 }
@@ -116,7 +154,12 @@ func (i Intake) guards() *Refusal {
 // authorize asks for an authorization as a new operation.
 func (d *decision) authorize(a Attempt) {
 	number := d.next()
-	answer := d.put(Instruction{Operation: number, Kind: OpAuthorize, Amount: d.p.Amount, Secret: a.Secret})
+	answer := d.put(Instruction{
+		Operation: number, Kind: OpAuthorize, Amount: d.p.Amount, Secret: a.Secret, Challenge: a.Challenge, PayerAbsent: a.PayerAbsent,
+	})
+	if a.PayerAbsent && answer.Result == PayerRequired {
+		answer.Result, answer.Reason = Refused, AuthenticationFailed
+	}
 	d.concludeAuthorization(number, answer, &a.Asked)
 }
 

@@ -19,6 +19,8 @@ type Capture struct {
 	PresentOverCapture bool  // nothing above it unless a terminal read the card
 	MinCapture         int64 // a higher least amount
 	FeePercent         int64 // a lower bound for the fee; 0 is none
+	MaxAmount          int64 // the most that this capture may have; 0 is no bound
+	MaxCaptures        int   // how many captures there may be with this one, without closing the hold; 0 is no bound
 
 	// MustStayOpen refuses a capture that is not final where the policy would
 	// close the hold all the same; without it the hold is closed.
@@ -97,7 +99,9 @@ func (c Capture) guards(d *decision, lapsed bool) *Refusal {
 	r.when(c.Currency != "" && c.Currency != p.Currency, CurrencyMismatch)
 	r.when(amount < r.Least && !c.Scheduled, AmountTooSmall)
 	r.when(amount > r.Limit, AmountTooLarge)
+	r.when(c.MaxAmount > 0 && amount > c.MaxAmount, AboveMaximum)
 	r.when(p.Policy.MaxCaptures > 0 && p.Captures() >= p.Policy.MaxCaptures, TooManyCaptures)
+	r.when(c.MaxCaptures > 0 && p.Captures() >= c.MaxCaptures, TooManyCaptures)
 	r.when(c.MustStayOpen && !c.Final && p.lastCapture(), CannotStayOpen)
 	r.when(feeTooLarge(c.fee(p, amount), amount, tighter(p.Policy.FeePercent, c.FeePercent)), FeeTooLarge)
 	r.when(c.DuplicateWithin > 0 && p.asked(OpCapture, 0, amount, d.env.Now.Add(-c.DuplicateWithin)), DuplicateOperation)
@@ -226,6 +230,9 @@ func (d *decision) concludeCapture(e Event, a Answer) {
 		d.noAnswer(e.Operation, a)
 	}
 	d.emit(e)
+	if e.Kind == CaptureDeclined && a.Reason == AuthorizationLapsed && d.p.Status == Authorized && d.p.Pending() == nil {
+		d.emit(Event{Kind: HoldExpired, Released: d.p.held(), Ending: EndedByDeadline}) // the processor no longer has it
+	}
 }
 
 func (p *Payment) applyCapture(op *Operation, e Event) ledger.Entry {
