@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/capstan-pay/capstan/ledger"
+	"github.com/capstan-pay/capstan/money"
 )
 
 // Create makes a payment. With an Attempt its authorization is asked for at
@@ -35,18 +36,19 @@ type PayerAnswer struct {
 	Data     []byte  // what is to be kept of it, unless the processor has a document of its own
 }
 
-// Revise replaces the payment's intake. Once an authorization was asked for,
-// only Details and Reference may differ.
+// Revise replaces the payment's intake. Before an authorization was asked for
+// anything may differ. Of a hold from which nothing was taken yet, what is to
+// be captured of it may: Amount, within what may be captured, Fee and the
+// policy's CaptureAt. What only describes the payment may always differ.
 type Revise struct {
 	Intake Intake
 }
 
 func (c Create) decide(d *decision) {
-	intake := c.Intake
-	if d.refuse(intake.guards()) {
+	if d.refuse(c.Intake.guards()) {
 		return
 	}
-	d.emit(Event{Kind: PaymentCreated, Intake: &intake})
+	d.take(PaymentCreated, c.Intake)
 	if c.Attempt != nil {
 		d.authorize(*c.Attempt)
 	}
@@ -62,22 +64,51 @@ func (c Authorize) decide(d *decision) {
 		return
 	}
 	if c.Intake != nil {
-		d.emit(Event{Kind: PaymentRevised, Intake: c.Intake})
+		d.take(PaymentRevised, *c.Intake)
 	}
 	d.authorize(c.Attempt)
 }
 
 func (c Revise) decide(d *decision) {
-	was, now := d.p.Intake, c.Intake
-	free := d.p.Status == Created
-	changes := was.Amount != now.Amount || was.Currency != now.Currency || was.Fee != now.Fee || was.Method != now.Method || was.Policy != now.Policy
+	p, now := d.p, c.Intake
+	lapsed := d.expireIfDue()
 	r := now.guards()
-	r.when(!free && changes, NotCreated)
+	if p.Status == Authorized && !lapsed && p.Captures() == 0 && !p.inDoubt() {
+		r.when(p.terms() != now.terms(), NotCreated)
+		if p.Amount != now.Amount {
+			r.Limit, r.Least = p.Capturable(), max(p.Policy.MinCapture, 1)
+			r.when(now.Amount < r.Least, AmountTooSmall)
+			r.when(now.Amount > r.Limit, AmountTooLarge)
+		}
+	} else if p.Status != Created {
+		r.when(p.terms() != now.terms() || p.plan() != now.plan(), NotCreated)
+	}
 	if d.refuse(r) {
 		return
 	}
-	d.emit(Event{Kind: PaymentRevised, Intake: &now})
+	moved := p.Status == Authorized && !now.Policy.CaptureAt.Equal(p.Policy.CaptureAt)
+	d.take(PaymentRevised, now)
+	if moved && !now.Policy.CaptureAt.IsZero() {
+		d.timers = append(d.timers, p.timer(CaptureTimer, now.Policy.CaptureAt, 0))
+	}
 }
+
+// terms are what an authorization is for, apart from its amount.
+type terms struct {
+	currency money.Currency
+	method   Method
+	policy   Policy
+}
+
+func (i Intake) terms() terms {
+	i.Policy.CaptureAt = time.Time{}
+	return terms{i.Currency, i.Method, i.Policy}
+}
+
+// plan is what is to be captured, and when.
+type plan struct{ amount, fee, at int64 }
+
+func (i Intake) plan() plan { return plan{i.Amount, i.Fee, i.Policy.CaptureAt.UnixMilli()} }
 
 func (c PayerAnswer) decide(d *decision) {
 	lapsed := d.expireIfDue()
@@ -91,7 +122,7 @@ func (c PayerAnswer) decide(d *decision) {
 	if c.Method != nil {
 		intake := d.p.Intake
 		intake.Method = *c.Method
-		d.emit(Event{Kind: PaymentRevised, Intake: &intake})
+		d.take(PaymentRevised, intake)
 	}
 	answer := Answer{Result: Refused, Reason: PayerDeclined}
 	if c.Approved {
@@ -111,6 +142,12 @@ func (i Intake) guards() *Refusal {
 	r.when(i.Amount > r.Limit, AmountTooLarge)
 	r.when(feeTooLarge(i.Fee, i.Amount, i.Policy.FeePercent), FeeTooLarge)
 	return r
+}
+
+// take makes an intake the payment's.
+func (d *decision) take(kind EventKind, i Intake) {
+	i.Policy.CaptureAt = instant(i.Policy.CaptureAt)
+	d.emit(Event{Kind: kind, Intake: &i})
 }
 
 // authorize asks for an authorization as a new operation.
