@@ -64,7 +64,7 @@ func Run(t testing.TB, options ...Option) *Server {
 	s := &Server{}
 	if c.Store == nil {
 		s.Path = filepath.Join(t.TempDir(), "capstan.db")
-		st, err := sqlite.Open(t.Context(), s.Path)
+		st, err := sqlite.Open(t.Context(), s.Path, sqlite.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

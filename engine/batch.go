@@ -67,7 +67,7 @@ func (b *batch) execute(it *item) (*store.Change, error) {
 	}
 	p := b.subject(it)
 	b.payer = b.payers[payerOf(p, it.Command)]
-	d, err := payment.Decide(p, it.Command, payment.Env{Now: b.now, Payer: b.payer, Ask: b.ask, Screen: b.engine.Screen})
+	d, err := payment.Decide(p, it.Command, payment.Env{Now: b.now, Key: it.Key, Payer: b.payer, Ask: b.ask, Screen: b.engine.Screen})
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +165,7 @@ func (b *batch) subject(it *item) *payment.Payment {
 	if p == nil {
 		p = b.loaded.Payment(it.Payment)
 	}
-	if p == nil || p.Merchant != it.Merchant {
+	if p == nil || p.Merchant != it.Merchant || (it.Sees != nil && !it.Sees(p)) {
 		return nil
 	}
 	return p

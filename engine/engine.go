@@ -150,11 +150,8 @@ func (e *Engine) Do(ctx context.Context, r payment.Request) (payment.Outcome, er
 	case payment.Authorize:
 		it.secret = c.Secret
 	}
-	if err := e.enter(it); err != nil {
-		return payment.Outcome{}, err
-	}
-	if it.outcome.Refusal != nil {
-		return it.outcome, nil
+	if refusal, err := e.enter(it); err != nil || refusal != nil {
+		return payment.Outcome{Refusal: refusal, At: e.Clock.Now()}, err
 	}
 	select {
 	case <-it.done:
@@ -175,25 +172,25 @@ func (e *Engine) Do(ctx context.Context, r payment.Request) (payment.Outcome, er
 	return it.outcome, nil
 }
 
-// enter puts an item in the queue, or refuses it.
-func (e *Engine) enter(it *item) error {
+// enter puts an item in the queue, or refuses it. An item in the queue belongs
+// to the committer until it is done.
+func (e *Engine) enter(it *item) (*payment.Refusal, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
-		return ErrClosed
+		return nil, ErrClosed
 	}
 	if _, busy := e.inFlight[it.Key]; busy {
-		it.outcome = payment.Outcome{Refusal: payment.Refuse(payment.InProcess), At: e.Clock.Now()}
-		return nil
+		return payment.Refuse(payment.InProcess), nil
 	}
 	select {
 	case e.queue <- it:
 		e.inFlight[it.Key] = struct{}{}
 		e.work.Add(1)
+		return nil, nil
 	default:
-		it.outcome = payment.Outcome{Refusal: payment.Refuse(payment.Busy), At: e.Clock.Now()}
+		return payment.Refuse(payment.Busy), nil
 	}
-	return nil
 }
 
 // leave answers items: from here on their keys may be asked about again.
@@ -295,8 +292,7 @@ func (e *Engine) Payment(ctx context.Context, tenant, merchant int64, id payment
 	if err != nil || p == nil || p.Merchant != merchant {
 		return nil, err
 	}
-	open := p.Status == payment.Authorized || p.Status == payment.AwaitingPayer
-	if !open || p.ExpiresAt.IsZero() || e.Clock.Now().Before(p.ExpiresAt) || p.Pending() != nil {
+	if !p.Over(e.Clock.Now()) {
 		return p, nil
 	}
 	out, err := e.Do(ctx, payment.Request{Tenant: tenant, Merchant: merchant, Payment: id, Command: payment.Expire{}})

@@ -87,51 +87,45 @@ func (e Entry) Check() error {
 	if len(e) < 2 {
 		return fmt.Errorf("%w: a single posting", ErrUnbalanced)
 	}
-	var sums [4]struct {
-		currency money.Currency
-		minor    int64
-	}
-	used := 0
 	for _, p := range e {
-		at := -1
-		for i := range used {
-			if sums[i].currency == p.Account.Currency {
-				at = i
-			}
-		}
-		if at < 0 {
-			if used == len(sums) {
-				return fmt.Errorf("%w: too many currencies", ErrUnbalanced)
-			}
-			at, used = used, used+1
-			sums[at].currency = p.Account.Currency
-		}
-		sum, err := money.Sum(sums[at].minor, p.Minor)
+		sum, err := e.sum(p.Account.Currency)
 		if err != nil {
 			return err
 		}
-		sums[at].minor = sum
-	}
-	for i := range used {
-		if sums[i].minor != 0 {
-			return fmt.Errorf("%w: off by %d %s", ErrUnbalanced, sums[i].minor, sums[i].currency)
+		if sum != 0 {
+			return fmt.Errorf("%w: off by %d %s", ErrUnbalanced, sum, p.Account.Currency)
 		}
 	}
 	return nil
 }
 
+func (e Entry) sum(c money.Currency) (sum int64, err error) {
+	for _, p := range e {
+		if p.Account.Currency != c {
+			continue
+		}
+		if sum, err = money.Sum(sum, p.Minor); err != nil {
+			return 0, err
+		}
+	}
+	return sum, nil
+}
+
 // Balances is a set of account balances, credit positive.
 type Balances map[Account]int64
 
-// Apply adds an entry. It returns ErrUnbalanced, and adds nothing, when the
-// entry is not balanced.
+// Apply adds an entry. It returns an error, and adds nothing, when the entry is
+// not balanced or a balance would leave the 64-bit range.
 func (b Balances) Apply(e Entry) error {
 	if err := e.Check(); err != nil {
 		return err
 	}
-	for _, p := range e {
+	for i, p := range e {
 		sum, err := money.Sum(b[p.Account], p.Minor)
 		if err != nil {
+			for _, added := range e[:i] {
+				b[added.Account] -= added.Minor
+			}
 			return err
 		}
 		b[p.Account] = sum

@@ -1,10 +1,15 @@
 package payment
 
-import "github.com/capstan-pay/capstan/ledger"
+import (
+	"time"
+
+	"github.com/capstan-pay/capstan/ledger"
+)
 
 // Create makes a payment. With an Attempt its authorization is asked for at
 // once. The caller has checked Intake against its dialect's rules; here only
-// what would break the state machine is refused.
+// what would break the state machine is refused, as it is where an intake is
+// replaced.
 type Create struct {
 	Intake
 	Attempt *Attempt
@@ -27,7 +32,7 @@ type Authorize struct {
 type PayerAnswer struct {
 	Approved bool
 	Method   *Method // who pays, where it was not known before; nil leaves it
-	Data     []byte  // what is to be kept of it
+	Data     []byte  // what is to be kept of it, unless the processor has a document of its own
 }
 
 // Revise replaces the payment's intake. Once an authorization was asked for,
@@ -38,6 +43,9 @@ type Revise struct {
 
 func (c Create) decide(d *decision) {
 	intake := c.Intake
+	if d.refuse(intake.guards()) {
+		return
+	}
 	d.emit(Event{Kind: PaymentCreated, Intake: &intake})
 	if c.Attempt != nil {
 		d.authorize(*c.Attempt)
@@ -46,6 +54,9 @@ func (c Create) decide(d *decision) {
 
 func (c Authorize) decide(d *decision) {
 	r := &Refusal{}
+	if c.Intake != nil {
+		r = c.Intake.guards()
+	}
 	r.when(d.p.Status != Created, NotCreated)
 	if d.refuse(r) {
 		return
@@ -58,9 +69,9 @@ func (c Authorize) decide(d *decision) {
 
 func (c Revise) decide(d *decision) {
 	was, now := d.p.Intake, c.Intake
-	free := d.p.Status == Created && d.p.Pending() == nil
+	free := d.p.Status == Created
 	changes := was.Amount != now.Amount || was.Currency != now.Currency || was.Fee != now.Fee || was.Method != now.Method || was.Policy != now.Policy
-	r := &Refusal{}
+	r := now.guards()
 	r.when(!free && changes, NotCreated)
 	if d.refuse(r) {
 		return
@@ -69,15 +80,12 @@ func (c Revise) decide(d *decision) {
 }
 
 func (c PayerAnswer) decide(d *decision) {
+	lapsed := d.expireIfDue()
 	op := d.p.Authorization()
 	r := &Refusal{}
 	r.when(d.p.Status != AwaitingPayer, NotAwaitingPayer)
+	r.when(lapsed, HoldOver)
 	if d.refuse(r) {
-		return
-	}
-	if d.p.due(d.env.Now) {
-		d.emit(Event{Kind: HoldExpired, Ending: EndedByDeadline})
-		d.refuse(Refuse(HoldOver))
 		return
 	}
 	if c.Method != nil {
@@ -85,18 +93,31 @@ func (c PayerAnswer) decide(d *decision) {
 		intake.Method = *c.Method
 		d.emit(Event{Kind: PaymentRevised, Intake: &intake})
 	}
-	answer := Answer{Result: Refused, Reason: PayerDeclined, Data: c.Data}
+	answer := Answer{Result: Refused, Reason: PayerDeclined}
 	if c.Approved {
 		answer = d.put(Instruction{Operation: op.Number, Kind: OpAuthorize, Amount: d.p.Amount, PayerDone: true})
+	}
+	if answer.Data == nil {
+		answer.Data = c.Data
 	}
 	d.concludeAuthorization(op.Number, answer, nil)
 }
 
+// guards evaluates what no intake may break.
+func (i Intake) guards() *Refusal {
+	r := &Refusal{Least: 1, Limit: MaxAmount}
+	r.when(!i.Currency.Known(), CurrencyMismatch)
+	r.when(i.Amount < r.Least, AmountTooSmall)
+	r.when(i.Amount > r.Limit, AmountTooLarge)
+	r.when(feeTooLarge(i.Fee, i.Amount, i.Policy.FeePercent), FeeTooLarge)
+	return r
+}
+
 // authorize asks for an authorization as a new operation.
 func (d *decision) authorize(a Attempt) {
-	number, asked := d.next(), a.Asked
+	number := d.next()
 	answer := d.put(Instruction{Operation: number, Kind: OpAuthorize, Amount: d.p.Amount, Secret: a.Secret})
-	d.concludeAuthorization(number, answer, &asked)
+	d.concludeAuthorization(number, answer, &a.Asked)
 }
 
 // concludeAuthorization writes down what the processor said.
@@ -109,8 +130,10 @@ func (d *decision) concludeAuthorization(number int, a Answer, asked *Asked) {
 		e.Kind = PayerAwaited
 	case Pending:
 		e.Kind = AuthorizationPending
-	default:
+	case Refused:
 		e.Kind = AuthorizationDeclined
+	default:
+		d.noAnswer(number, a)
 	}
 	d.emit(e)
 	if e.Kind == HoldAuthorized && d.p.Policy.AutoCapture && d.err == nil {
@@ -118,15 +141,17 @@ func (d *decision) concludeAuthorization(number int, a Answer, asked *Asked) {
 	}
 }
 
-// autoCapture captures everything of a hold that has just been authorized.
-// The authorization stays the operation that the command made.
+// autoCapture captures everything of a hold that has just been authorized,
+// whatever its deadline. The authorization stays the operation that the
+// command made, and a later answer to the capture reaches the command's record.
 func (d *decision) autoCapture(authorization int) {
 	op := d.p.Op(authorization)
-	Capture{Final: true, Dialect: op.Dialect, Reference: op.Reference, automatic: true}.decide(d)
+	d.capture(Capture{Final: true}, Asked{Dialect: op.Dialect, Reference: op.Reference, Parent: authorization, Key: op.Key})
 	d.made = authorization
 }
 
 func (p *Payment) applyAuthorization(op *Operation, e Event) ledger.Entry {
+	p.ExpiresAt = time.Time{} // the payer's deadline is over, or a new one is set
 	switch e.Kind {
 	case AuthorizationPending:
 		p.Status = Authorizing

@@ -15,9 +15,10 @@ type Capture struct {
 	Final    bool           // release what is left afterwards
 
 	// What the capturing dialect does not offer, whatever the policy says:
-	NoOverCapture bool  // nothing above what is left of the hold
-	MinCapture    int64 // a higher least amount
-	FeePercent    int64 // a lower bound for the fee; 0 is none
+	NoOverCapture      bool  // nothing above what is left of the hold
+	PresentOverCapture bool  // nothing above it unless a terminal read the card
+	MinCapture         int64 // a higher least amount
+	FeePercent         int64 // a lower bound for the fee; 0 is none
 
 	// MustStayOpen refuses a capture that is not final where the policy would
 	// close the hold all the same; without it the hold is closed.
@@ -27,47 +28,52 @@ type Capture struct {
 	// asked for no longer ago than this, whatever became of it; 0 does not.
 	DuplicateWithin time.Duration
 
-	// Alongside lets it run while another operation waits for the processor.
+	// Alongside lets it run while another operation waits for the processor,
+	// as long as it cannot matter which of them is answered first: neither
+	// may close the hold or enlarge it.
 	Alongside bool
 
 	// Scheduled is set by the capture timer. Such a capture takes what is
-	// left of a hold that is open, and does nothing on any other.
+	// left of a hold that is open, with as much of the fee as it can bear,
+	// and does nothing on any other. One that fell due before the deadline
+	// is not too late after it.
 	Scheduled bool
 
 	Dialect   string
 	Reference string
 	Details   []byte
-	Key       Key
 
 	// Revise replaces the payment's details in the same decision; nil leaves
 	// them.
 	Revise []byte
-
-	automatic bool
 }
 
 func (c Capture) decide(d *decision) {
 	p := d.p
+	lapsed := d.expireIfDue()
 	if c.Scheduled && p.Status != Authorized {
 		return // captured or closed before: nothing to do any more
 	}
-	if d.expireIfDue() {
-		d.refuse(c.guards(d, HoldOver))
+	if d.refuse(c.guards(d, lapsed && !c.Scheduled)) {
 		return
-	}
-	if d.refuse(c.guards(d)) {
-		return
-	}
-	amount := c.amount(p)
-	e := Event{
-		Operation: d.next(), Amount: amount, Fee: c.fee(p, amount), Extended: max(0, amount-p.Remaining()),
-		Final: c.Final || p.lastCapture(),
-		Asked: &Asked{Dialect: c.Dialect, Reference: c.Reference, Details: c.Details, Key: c.Key},
 	}
 	if c.Revise != nil {
 		intake := p.Intake
 		intake.Details = c.Revise
 		d.emit(Event{Kind: PaymentRevised, Intake: &intake})
+	}
+	d.capture(c, Asked{Dialect: c.Dialect, Reference: c.Reference, Details: c.Details})
+	if lapsed { // and declined: its turn has passed
+		d.expireIfDue()
+	}
+}
+
+// capture asks for a capture as a new operation.
+func (d *decision) capture(c Capture, asked Asked) {
+	p, amount := d.p, c.amount(d.p)
+	e := Event{
+		Operation: d.next(), Amount: amount, Fee: c.fee(p, amount), Extended: max(0, amount-p.Remaining()),
+		Final: c.Final || p.lastCapture(), Asked: &asked,
 	}
 	answer := d.put(Instruction{Operation: e.Operation, Kind: OpCapture, Amount: amount, Final: e.Final})
 	d.concludeCapture(e, answer)
@@ -75,24 +81,26 @@ func (c Capture) decide(d *decision) {
 
 // guards evaluates every guard, so that each dialect can pick the one that its
 // callers hear first.
-func (c Capture) guards(d *decision, failed ...Guard) *Refusal {
-	p, r := d.p, Refuse(failed...)
+func (c Capture) guards(d *decision, lapsed bool) *Refusal {
+	p, r := d.p, &Refusal{}
 	amount := c.amount(p)
 	r.Limit = p.Capturable()
-	if c.NoOverCapture {
+	if c.NoOverCapture || (c.PresentOverCapture && !p.Method.Present) {
 		r.Limit = p.Remaining()
 	}
 	r.Least = max(p.Policy.MinCapture, c.MinCapture, 1)
-	r.when(p.Pending() != nil && !c.Alongside, OperationPending)
+	enlarges := amount > p.Remaining() && amount <= r.Limit
+	r.when(p.inDoubt() && (!c.Alongside || p.aloneInFlight() || c.mayClose(p) || enlarges), OperationPending)
 	r.when(p.Status != Authorized, NotCapturable)
+	r.when(lapsed, HoldOver)
 	r.when(p.Policy.ScheduledOnly && !c.Scheduled, ScheduledCapture)
 	r.when(c.Currency != "" && c.Currency != p.Currency, CurrencyMismatch)
-	r.when(amount < r.Least && !c.Scheduled && !c.automatic, AmountTooSmall)
+	r.when(amount < r.Least && !c.Scheduled, AmountTooSmall)
 	r.when(amount > r.Limit, AmountTooLarge)
 	r.when(p.Policy.MaxCaptures > 0 && p.Captures() >= p.Policy.MaxCaptures, TooManyCaptures)
 	r.when(c.MustStayOpen && !c.Final && p.lastCapture(), CannotStayOpen)
-	r.when(c.feeTooLarge(p, amount), FeeTooLarge)
-	r.when(c.DuplicateWithin > 0 && p.asked(OpCapture, amount, d.env.Now.Add(-c.DuplicateWithin)), DuplicateOperation)
+	r.when(feeTooLarge(c.fee(p, amount), amount, tighter(p.Policy.FeePercent, c.FeePercent)), FeeTooLarge)
+	r.when(c.DuplicateWithin > 0 && p.asked(OpCapture, 0, amount, d.env.Now.Add(-c.DuplicateWithin)), DuplicateOperation)
 	return r
 }
 
@@ -104,8 +112,9 @@ func (c Capture) amount(p *Payment) int64 {
 }
 
 // fee is the platform's share of this capture. The payment's fee is taken by
-// its first captures until it is used up; it never exceeds the amount unless
-// the caller said so himself.
+// its first captures until it is used up. Where a bound in percent is set, it
+// is held against the bound by the guards rather than cut silently, unless
+// nobody is there to name another.
 func (c Capture) fee(p *Payment, amount int64) int64 {
 	if c.Fee != nil {
 		return *c.Fee
@@ -116,20 +125,23 @@ func (c Capture) fee(p *Payment, amount int64) int64 {
 			left -= op.Fee
 		}
 	}
-	left = max(left, 0)
-	if percent := tighter(p.Policy.FeePercent, c.FeePercent); percent > 0 {
-		return left // held against the bound by feeTooLarge: the payment's fee is not cut silently
+	left, amount = max(left, 0), max(amount, 0)
+	switch percent := tighter(p.Policy.FeePercent, c.FeePercent); {
+	case percent == 0:
+		return min(left, amount)
+	case c.Scheduled:
+		return min(left, amount, money.Percent(amount, percent))
 	}
-	return min(left, amount)
+	return left
 }
 
-func (c Capture) feeTooLarge(p *Payment, amount int64) bool {
-	fee := c.fee(p, amount)
-	if fee < 0 || fee > max(amount, 0) {
-		return true
+// feeTooLarge tells whether a fee exceeds its amount, or the bound in percent
+// of it if there is one.
+func feeTooLarge(fee, amount, percent int64) bool {
+	if amount < 1 {
+		return false // it is the amount that is wrong
 	}
-	percent := tighter(p.Policy.FeePercent, c.FeePercent)
-	return percent > 0 && amount > 0 && money.ExceedsPercent(fee, amount, percent)
+	return fee < 0 || fee > amount || percent > 0 && money.ExceedsPercent(fee, amount, percent)
 }
 
 // tighter is the lower of two bounds, where 0 is none.
@@ -140,16 +152,50 @@ func tighter(a, b int64) int64 {
 	return a
 }
 
+// scheduled tells whether a capture has fallen due by schedule, before the
+// deadline, and was not tried yet.
+func (p *Payment) scheduled(at time.Time) bool {
+	due := p.Policy.CaptureAt
+	if p.Status != Authorized || due.IsZero() || due.After(at) || due.After(p.ExpiresAt) {
+		return false
+	}
+	for i := range p.Operations {
+		if op := &p.Operations[i]; op.Kind == OpCapture && !op.At.Before(due) {
+			return false
+		}
+	}
+	return true
+}
+
+// mayClose tells whether the hold may end with this capture although something
+// is left of it.
+func (c Capture) mayClose(p *Payment) bool {
+	return c.Final || p.lastCapture() || p.Policy.DeclinedCaptureEnds
+}
+
+// aloneInFlight tells whether a pending capture bears no other operation
+// beside it, because it may close the hold or has enlarged it.
+func (p *Payment) aloneInFlight() bool {
+	for i := range p.Operations {
+		if op := &p.Operations[i]; op.Kind == OpCapture && op.Status == OpPending {
+			if op.Final || op.Extended > 0 || p.Policy.DeclinedCaptureEnds {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // lastCapture tells whether the policy closes the hold with the next capture.
 func (p *Payment) lastCapture() bool {
 	return p.Policy.MaxCaptures > 0 && p.Captures() >= p.Policy.MaxCaptures-1
 }
 
-// asked tells whether an operation of this kind and amount was asked for at
-// since or later.
-func (p *Payment) asked(kind OperationKind, amount int64, since time.Time) bool {
+// asked tells whether an operation of this kind, parent and amount was asked
+// for at since or later.
+func (p *Payment) asked(kind OperationKind, parent int, amount int64, since time.Time) bool {
 	for i := range p.Operations {
-		if op := &p.Operations[i]; op.Kind == kind && op.Amount == amount && !op.At.Before(since) {
+		if op := &p.Operations[i]; op.Kind == kind && op.Parent == parent && op.Amount == amount && !op.At.Before(since) {
 			return true
 		}
 	}
@@ -168,43 +214,42 @@ func (d *decision) concludeCapture(e Event, a Answer) {
 		}
 	case Pending:
 		e.Kind = CapturePending
-	default:
+	case Refused:
 		e.Kind, e.Extended = CaptureDeclined, 0
 		if op := d.p.Op(e.Operation); op != nil {
-			e.Released = op.Extended
+			e.Extended = -op.Extended
 		}
 		if d.p.Policy.DeclinedCaptureEnds && d.p.Captured == 0 {
-			e.Released, e.Ending = d.p.held(), EndedByDecline
+			e.Released, e.Ending = d.p.held()+e.Extended, EndedByDecline
 		}
+	default:
+		d.noAnswer(e.Operation, a)
 	}
 	d.emit(e)
 }
 
 func (p *Payment) applyCapture(op *Operation, e Event) ledger.Entry {
 	held, source := p.account(ledger.Held), p.source()
+	op.Extended += e.Extended
+	p.Extended += e.Extended
+	p.Released += e.Released
 	switch e.Kind {
 	case CapturePending:
-		op.Extended = e.Extended
-		p.Extended += e.Extended
 		return ledger.Move(e.Extended, source, held)
 	case CaptureDeclined:
-		p.Released += e.Released
 		if e.Ending != Open {
-			p.close(e.Ending, Declined)
+			p.close(e, Declined)
 		}
-		return ledger.Move(e.Released, held, source)
+		return ledger.Move(e.Released-e.Extended, held, source)
 	case CaptureSettled:
 		op.Settled = true
 		p.Settled += op.Amount
 		return p.credit(ledger.InTransit, op.Amount, op.Fee)
 	}
 	op.Amount, op.Fee, op.Final, op.Released = e.Amount, e.Fee, e.Final, e.Released
-	op.Extended += e.Extended
-	p.Extended += e.Extended
 	p.Captured += e.Amount
-	p.Released += e.Released
 	if e.Ending != Open {
-		p.close(e.Ending, Captured)
+		p.close(e, Captured)
 	}
 	entry := ledger.Entry{
 		{Account: held, Minor: e.Extended - e.Amount - e.Released},

@@ -3,6 +3,7 @@ package payment
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/capstan-pay/capstan/money"
@@ -21,11 +22,13 @@ const (
 	hasAsked
 	hasAnswer
 	isFinal
+	knownParts = 1<<iota - 1
 )
 
 // AppendBody appends the encoding of all of e except Kind, At, Operation and
 // Amount, which a store keeps in columns of their own. An event that has
-// nothing else appends nothing.
+// nothing else appends nothing. Times and durations are kept to the
+// millisecond; an empty slice reads back as nil, and 1970 as no time at all.
 func (e Event) AppendBody(b []byte) []byte {
 	var parts uint64
 	if e.Fee != 0 || e.Extended != 0 || e.Released != 0 {
@@ -66,8 +69,8 @@ func (e Event) AppendBody(b []byte) []byte {
 	return w.b
 }
 
-// DecodeBody sets the fields that AppendBody wrote. The event keeps no
-// reference to body.
+// DecodeBody sets the fields of an empty event that AppendBody wrote. The event
+// keeps no reference to body, and is not to be used after an error.
 func (e *Event) DecodeBody(body []byte) error {
 	if len(body) == 0 {
 		return nil
@@ -77,7 +80,10 @@ func (e *Event) DecodeBody(body []byte) error {
 		return errCorrupt
 	}
 	parts := r.uint()
-	e.Ending = Ending(r.uint())
+	if parts > knownParts {
+		return errCorrupt
+	}
+	e.Ending = Ending(r.small())
 	e.Final = parts&isFinal != 0
 	if parts&hasAmounts != 0 {
 		e.Fee, e.Extended, e.Released = r.int(), r.int(), r.int()
@@ -134,7 +140,7 @@ func (w *writer) intake(i *Intake) {
 func (r *reader) intake() *Intake {
 	i := &Intake{Dialect: r.text(), Currency: money.Currency(r.text()), Amount: r.int(), Fee: r.int()}
 	m := &i.Method
-	m.Kind = MethodKind(r.uint())
+	m.Kind = MethodKind(r.small())
 	m.Present = r.flag()
 	for _, s := range []*string{&m.Brand, &m.First6, &m.Last4, &m.Holder, &m.Fingerprint, &m.Country, &m.Funding, &m.Simulate, &m.Grant} {
 		*s = r.text()
@@ -145,7 +151,7 @@ func (r *reader) intake() *Intake {
 		*on = r.flag()
 	}
 	for _, d := range []*time.Duration{&p.HoldFor, &p.SettleAfter, &p.PayerDeadline, &p.CancelFor} {
-		*d = time.Duration(r.int()) * time.Millisecond
+		*d = r.duration()
 	}
 	p.CaptureAt = r.time()
 	p.MaxCaptures, p.OverCapture, p.MinCapture, p.FeePercent = int(r.int()), r.int(), r.int(), r.int()
@@ -168,7 +174,7 @@ func (w *writer) asked(a *Asked) {
 func (r *reader) asked() *Asked {
 	a := &Asked{Dialect: r.text(), Reference: r.text(), Details: r.bytes(), Parent: int(r.int())}
 	if r.flag() {
-		copy(a.Key[:], r.take(len(a.Key)))
+		copy(a.Key[:], r.take(uint64(len(a.Key))))
 	}
 	return a
 }
@@ -185,7 +191,7 @@ func (w *writer) answer(a *Answer) {
 
 func (r *reader) answer() *Answer {
 	return &Answer{
-		Result: Result(r.uint()), Reason: Reason(r.text()), Reference: r.text(), AuthCode: r.text(),
+		Result: Result(r.small()), Reason: Reason(r.text()), Reference: r.text(), AuthCode: r.text(),
 		Message: r.text(), Data: r.bytes(), Screening: r.bytes(),
 	}
 }
@@ -228,9 +234,11 @@ type reader struct {
 	bad bool
 }
 
-func (r *reader) take(n int) []byte {
-	if r.bad || n < 0 || n > len(r.b) {
-		r.bad = true
+func (r *reader) fail() { r.b, r.bad = nil, true }
+
+func (r *reader) take(n uint64) []byte {
+	if n > uint64(len(r.b)) {
+		r.fail()
 		return nil
 	}
 	taken := r.b[:n]
@@ -241,7 +249,7 @@ func (r *reader) take(n int) []byte {
 func (r *reader) uint() uint64 {
 	v, n := binary.Uvarint(r.b)
 	if n <= 0 {
-		r.bad = true
+		r.fail()
 		return 0
 	}
 	r.b = r.b[n:]
@@ -251,35 +259,42 @@ func (r *reader) uint() uint64 {
 func (r *reader) int() int64 {
 	v, n := binary.Varint(r.b)
 	if n <= 0 {
-		r.bad = true
+		r.fail()
 		return 0
 	}
 	r.b = r.b[n:]
 	return v
 }
 
-func (r *reader) length() int {
-	n := r.uint()
-	if n > uint64(len(r.b)) {
-		r.bad = true
+func (r *reader) small() uint8 {
+	v := r.uint()
+	if v > math.MaxUint8 {
+		r.fail()
 		return 0
 	}
-	return int(n)
+	return uint8(v)
 }
 
-func (r *reader) text() string { return string(r.take(r.length())) }
+func (r *reader) text() string { return string(r.take(r.uint())) }
 
-func (r *reader) bytes() []byte {
-	n := r.length()
-	if n == 0 {
-		return nil
-	}
-	return append([]byte(nil), r.take(n)...)
-}
+func (r *reader) bytes() []byte { return append([]byte(nil), r.take(r.uint())...) }
 
 func (r *reader) flag() bool {
 	b := r.take(1)
-	return len(b) == 1 && b[0] != 0
+	if len(b) == 1 && b[0] > 1 {
+		r.fail()
+	}
+	return len(b) == 1 && b[0] == 1
+}
+
+func (r *reader) duration() time.Duration {
+	ms := r.int()
+	d := time.Duration(ms) * time.Millisecond
+	if d.Milliseconds() != ms {
+		r.fail()
+		return 0
+	}
+	return d
 }
 
 func (r *reader) time() time.Time {

@@ -16,18 +16,19 @@ type Command interface {
 
 // Env is what a decision may look at besides the payment and the command.
 type Env struct {
-	Now time.Time // the moment of the decision
+	Now time.Time // the moment of the decision; counts to the millisecond
+	Key Key       // of the command; kept with what waits for a processor
 
 	// Payer is the wallet user the payment is paid by, nil for other methods.
 	Payer *Payer
 
 	// Ask puts an operation to its processor. A processor that decides on
-	// the spot answers Approved, Declined or PayerRequired; one that has to be
+	// the spot answers Approved, Refused or PayerRequired; one that has to be
 	// called afterwards answers Pending, and Resolve brings its answer.
 	Ask func(Instruction) Answer
 
-	// Screen puts an operation to the risk checks, before the processor hears
-	// of it. It answers Approved or Declined. Nil approves everything.
+	// Screen puts an operation to the risk checks, before the processor first
+	// hears of it. It answers Approved or Refused. Nil approves everything.
 	Screen func(Instruction) Answer
 }
 
@@ -83,13 +84,15 @@ type Decision struct {
 	Refusal   *Refusal       // why not; events may come with it when a refusal had to close the hold first
 }
 
-// Pending tells whether the command's own operation waits for its processor.
+// Pending tells whether the decision waits for a processor: the command's own
+// operation does, or the automatic capture that followed from it.
 func (d Decision) Pending() bool {
-	if d.Payment == nil {
-		return false
+	for i := range d.Events {
+		if _, status := d.Events[i].Kind.operation(); status == OpPending {
+			return true
+		}
 	}
-	op := d.Payment.Op(d.Operation)
-	return op != nil && op.Status == OpPending
+	return false
 }
 
 // Decide says what follows from command c on payment p at env.Now. It changes
@@ -104,6 +107,7 @@ func Decide(p *Payment, c Command, env Env) (Decision, error) {
 		return Decision{Refusal: Refuse(NotFound)}, nil
 	}
 	d.p = p.clone()
+	d.env.Now = d.env.Now.UTC().Truncate(time.Millisecond) // as a store keeps it
 	if d.env.Now.Before(p.UpdatedAt) {
 		d.env.Now = p.UpdatedAt // a payment's time never runs backwards
 	}
@@ -114,7 +118,13 @@ func Decide(p *Payment, c Command, env Env) (Decision, error) {
 	if d.err != nil {
 		return Decision{}, d.err
 	}
-	if err := d.p.Check(); err != nil && d.p.Status != None {
+	for _, e := range d.events {
+		d.timers = append(d.timers, d.p.timers(e)...)
+	}
+	if d.p.Status == None {
+		return Decision{Refusal: d.refusal}, nil
+	}
+	if err := d.p.Check(); err != nil {
 		return Decision{}, err
 	}
 	if d.refusal != nil {
@@ -128,7 +138,7 @@ func Decide(p *Payment, c Command, env Env) (Decision, error) {
 // clone copies the payment so that a decision can move it on.
 func (p *Payment) clone() *Payment {
 	c := *p
-	c.Operations = append(make([]Operation, 0, len(p.Operations)+2), p.Operations...)
+	c.Operations = append(make([]Operation, 0, len(p.Operations)+1), p.Operations...)
 	return &c
 }
 
@@ -150,9 +160,7 @@ func (d *decision) emit(e Event) {
 		return
 	}
 	e.At = d.env.Now
-	if _, status := e.Kind.operation(); e.Asked != nil && status != OpPending {
-		e.Asked.Key = Key{} // only an answer that is still to come has to find the record
-	}
+	e.Asked = d.asked(e)
 	entry, err := d.p.Apply(e)
 	if err == nil {
 		err = entry.Check()
@@ -163,10 +171,27 @@ func (d *decision) emit(e Event) {
 	}
 	d.events = append(d.events, e)
 	d.entries = append(d.entries, entry)
-	d.timers = append(d.timers, d.p.timers(e)...)
 	if e.Operation != 0 {
 		d.made = e.Operation
 	}
+}
+
+// asked is who asked, as the event keeps it: with a key only while an answer
+// is to come that has to find the record of the command it is for.
+func (d *decision) asked(e Event) *Asked {
+	var asked Asked
+	if e.Asked != nil {
+		asked = *e.Asked
+	}
+	if _, status := e.Kind.operation(); status != OpPending {
+		asked.Key = Key{}
+	} else if asked.Key == (Key{}) {
+		asked.Key = d.env.Key
+	}
+	if e.Asked == nil && asked.Key == (Key{}) {
+		return nil
+	}
+	return &asked
 }
 
 // refuse takes the refusal if any guard failed, and tells whether one did.
@@ -181,11 +206,11 @@ func (d *decision) refuse(r *Refusal) bool {
 // next is the number of the next operation.
 func (d *decision) next() int { return len(d.p.Operations) + 1 }
 
-// put screens an operation and asks its processor.
+// put screens an operation, once, and asks its processor.
 func (d *decision) put(i Instruction) Answer {
 	i.Payment = d.p
 	var screening []byte
-	if d.env.Screen != nil {
+	if d.env.Screen != nil && !i.PayerDone {
 		verdict := d.env.Screen(i)
 		if verdict.Result == Refused {
 			return verdict
@@ -197,9 +222,15 @@ func (d *decision) put(i Instruction) Answer {
 	return answer
 }
 
-// answered is the answer as an event carries it: nil while there is none.
+// noAnswer makes a fault of an answer that an operation of its kind cannot
+// have. It is not taken for a refusal: nobody knows whether money has moved.
+func (d *decision) noAnswer(operation int, a Answer) {
+	d.err = fmt.Errorf("payment %s: processor answered operation %d with result %d", d.p.ID, operation, a.Result)
+}
+
+// answered is the answer as an event carries it: nil while nothing is known.
 func answered(a Answer) *Answer {
-	if a.Result == Pending && a.Screening == nil {
+	if a.Result == Pending && a.Screening == nil && a.Data == nil {
 		return nil
 	}
 	return &a

@@ -73,13 +73,13 @@ type Event struct {
 
 	Amount   int64
 	Fee      int64
-	Extended int64 // captures: by which the hold grew first
+	Extended int64 // captures: by which the hold grew first; below zero where a declined one's growth is taken back
 	Released int64 // what went back to the payer
 	Final    bool  // captures: asked to be the last
 	Ending   Ending
 
 	Intake *Intake // created, revised
-	Asked  *Asked  // on the first event of an operation
+	Asked  *Asked  // on the first event of an operation; later, only its Key counts
 	Answer *Answer // what the processor said, where it said something
 }
 
@@ -165,11 +165,18 @@ func (p *Payment) operation(e Event) (*Operation, error) {
 	switch {
 	case op == nil || (op.Kind != kind && !(op.Kind == OpCancel && kind == OpVoid)):
 		return nil, fmt.Errorf("%w: %s of operation %d, which payment %s lacks", ErrIllegal, e.Kind, e.Operation, p.ID)
-	case op.Status >= OpApproved && e.Kind != CaptureSettled:
+	case e.Kind == CaptureSettled && (op.Status != OpApproved || op.Settled), e.Kind != CaptureSettled && op.Status >= OpApproved:
 		return nil, fmt.Errorf("%w: %s of operation %d of payment %s, which is %s", ErrIllegal, e.Kind, e.Operation, p.ID, op.Status)
 	}
+	if e.Asked != nil {
+		op.Key = e.Asked.Key
+	}
 	if e.Answer != nil {
+		screening := op.Answer.Screening // is found out once, before the first answer
 		op.Answer = *e.Answer
+		if op.Answer.Screening == nil {
+			op.Answer.Screening = screening
+		}
 	}
 	if status != 0 {
 		op.Status = status
@@ -218,11 +225,13 @@ func (k EventKind) operation() (OperationKind, OperationStatus) {
 	return 0, 0
 }
 
-// close ends the hold: nothing is left of it.
-func (p *Payment) close(why Ending, otherwise Status) {
-	p.Ended = why
-	p.Status = otherwise
+// close ends the hold, or the wait for the payer: nothing is left of it.
+func (p *Payment) close(e Event, otherwise Status) {
+	p.Status, p.Ended = otherwise, e.Ending
 	if p.Captured > 0 {
 		p.Status = Captured
+	}
+	if op := p.Authorization(); op != nil && op.Status == OpAwaiting {
+		op.Status, op.DoneAt = OpFailed, e.At
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 // Policy is what a hold permits. The dialect that authorizes sets it and it is
 // stored with the payment; a dialect that captures later may ask for less,
-// never for more.
+// never for more. Times are in UTC, and whole milliseconds.
 type Policy struct {
 	// HoldFor is how long the hold lives, counted from the authorization, or
 	// from the creation of the payment when FromCreation is set.
@@ -19,7 +19,8 @@ type Policy struct {
 	// AutoCapture captures everything as soon as it is authorized.
 	AutoCapture bool
 
-	// CaptureAt captures what is left at that moment; zero is never.
+	// CaptureAt captures what is left at that moment; zero is never, and so
+	// is a moment after the hold is over.
 	// With ScheduledOnly nobody may capture before.
 	CaptureAt     time.Time
 	ScheduledOnly bool
@@ -57,16 +58,20 @@ type Policy struct {
 	CancelFor time.Duration
 }
 
-// NoCap is the OverCapture that sets no bound.
+// NoCap is the OverCapture that sets no bound but MaxAmount.
 const NoCap = -1
+
+// MaxAmount is the largest amount of a payment, and the most that is ever
+// captured from one: sums of a few of them fit 64 bits.
+const MaxAmount = math.MaxInt64 / 4
 
 // ceiling is the most that may be captured in all from a hold of authorized.
 func (p Policy) ceiling(authorized int64) int64 {
 	switch {
 	case p.OverCapture == NoCap:
-		return math.MaxInt64 / 4
+		return MaxAmount
 	case p.OverCapture <= 100:
 		return authorized
 	}
-	return min(money.Percent(authorized, p.OverCapture), math.MaxInt64/4)
+	return min(money.Percent(authorized, p.OverCapture), MaxAmount)
 }

@@ -11,9 +11,9 @@ import (
 type Refund struct {
 	Amount          int64 // minor units; 0 is everything that may be given back
 	Currency        money.Currency
-	Fee             *int64        // the part of the platform's fee given back; nil is all of it on a full refund, else none
+	Fee             *int64        // the part of the platform's fee given back; nil is what is left of it with the last of the money, else none
 	SettledOnly     bool          // only money that has left transit
-	DuplicateWithin time.Duration // as in Capture
+	DuplicateWithin time.Duration // as in Capture; refunds of different captures are not the same
 	Asked                         // Asked.Parent names the capture; 0 is the payment as a whole
 }
 
@@ -29,14 +29,13 @@ func (c Refund) decide(d *decision) {
 	r.when(c.Currency != "" && c.Currency != p.Currency, CurrencyMismatch)
 	r.when(amount < 1, AmountTooSmall)
 	r.when(amount > limit, AmountTooLarge)
-	r.when(c.DuplicateWithin > 0 && p.asked(OpRefund, amount, d.env.Now.Add(-c.DuplicateWithin)), DuplicateOperation)
+	r.when(c.DuplicateWithin > 0 && p.asked(OpRefund, c.Parent, amount, d.env.Now.Add(-c.DuplicateWithin)), DuplicateOperation)
 	fee := c.fee(p, amount)
-	r.when(fee < 0 || fee > amount || fee > p.feesTaken(), FeeTooLarge)
+	r.when(c.Fee != nil && amount > 0 && (fee < 0 || fee > amount || fee > p.feesTaken()), FeeTooLarge)
 	if d.refuse(r) {
 		return
 	}
-	asked := c.Asked
-	e := Event{Operation: d.next(), Amount: amount, Fee: fee, Asked: &asked}
+	e := Event{Operation: d.next(), Amount: amount, Fee: fee, Asked: &c.Asked}
 	d.concludeRefund(e, d.put(Instruction{Operation: e.Operation, Kind: OpRefund, Amount: amount, Parent: c.Parent}))
 }
 
@@ -50,7 +49,7 @@ func (c Refund) limit(p *Payment) (int64, bool) {
 		return max(limit, 0), p.Captured > 0 && (!c.SettledOnly || p.Settled > 0)
 	}
 	capture := p.Op(c.Parent)
-	if capture == nil || capture.Kind != OpCapture || capture.Status != OpApproved {
+	if capture == nil || capture.Kind != OpCapture || capture.Status != OpApproved || c.SettledOnly && !capture.Settled {
 		return 0, false
 	}
 	left := capture.Amount - capture.Refunded
@@ -62,23 +61,25 @@ func (c Refund) limit(p *Payment) (int64, bool) {
 	return max(min(limit, left), 0), true
 }
 
-// fee is the part of the platform's fee that goes back.
+// fee is the part of the platform's fee that goes back. When the last of the
+// money does, so does all of the fee, and everybody is where he began.
 func (c Refund) fee(p *Payment, amount int64) int64 {
 	switch {
 	case c.Fee != nil:
 		return *c.Fee
-	case p.Status == Captured && p.Refunded+p.InFlight(OpRefund)+amount == p.Captured:
+	case p.Status == Captured && amount == p.Refundable():
 		return p.feesTaken()
 	}
 	return 0
 }
 
-// feesTaken is what the platform has kept of the captures so far.
+// feesTaken is what the platform keeps of the captures so far. It may still be
+// in transit.
 func (p *Payment) feesTaken() int64 {
 	var sum int64
 	for i := range p.Operations {
 		switch op := &p.Operations[i]; {
-		case op.Kind == OpCapture && op.Status == OpApproved && op.Settled:
+		case op.Kind == OpCapture && op.Status == OpApproved:
 			sum += op.Fee
 		case op.Kind == OpRefund && op.Status != OpFailed:
 			sum -= op.Fee
@@ -95,8 +96,10 @@ func (d *decision) concludeRefund(e Event, a Answer) {
 		e.Kind = MoneyRefunded
 	case Pending:
 		e.Kind = RefundPending
-	default:
+	case Refused:
 		e.Kind = RefundDeclined
+	default:
+		d.noAnswer(e.Operation, a)
 	}
 	d.emit(e)
 }

@@ -26,7 +26,7 @@ const (
 	NotRefundable                   // nothing was captured, or not settled yet, or the operation named is no capture
 	HoldOver                        // the deadline has passed
 	ScheduledCapture                // captured by schedule only
-	CurrencyMismatch                // not the currency of the payment
+	CurrencyMismatch                // not the currency of the payment, or none that is known
 	AmountTooSmall                  // below Least
 	AmountTooLarge                  // above Limit
 	FeeTooLarge                     // above the share of the capture that a fee may have

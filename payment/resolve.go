@@ -3,7 +3,8 @@ package payment
 import "time"
 
 // Resolve brings the processor's answer to a pending operation. Answering an
-// operation that is not pending changes nothing.
+// operation that is not pending changes nothing. The answer to an automatic
+// capture belongs to its authorization: that is Decision.Operation then.
 type Resolve struct {
 	Operation int
 	Answer    Answer
@@ -14,7 +15,6 @@ func (c Resolve) decide(d *decision) {
 	if op == nil || op.Status != OpPending || c.Answer.Result == Pending {
 		return
 	}
-	c.Answer.Screening = op.Answer.Screening
 	e := Event{Operation: op.Number, Amount: op.Amount, Fee: op.Fee, Final: op.Final}
 	switch op.Kind {
 	case OpAuthorize:
@@ -32,6 +32,9 @@ func (c Resolve) decide(d *decision) {
 	}
 	d.expireIfDue()
 	d.made = c.Operation
+	if op.Kind == OpCapture && op.Parent != 0 {
+		d.made = op.Parent
+	}
 }
 
 // Inquire puts another question to the processor of a pending operation on

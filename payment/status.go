@@ -92,6 +92,7 @@ func Edges() []Edge {
 		{AwaitingPayer, AuthorizationPending, Authorizing},
 		{Created, PayerAwaited, AwaitingPayer},
 		{Authorizing, PayerAwaited, AwaitingPayer},
+		{AwaitingPayer, PayerAwaited, AwaitingPayer},
 		{Created, HoldAuthorized, Authorized},
 		{Authorizing, HoldAuthorized, Authorized},
 		{AwaitingPayer, HoldAuthorized, Authorized},
@@ -114,7 +115,7 @@ func Edges() []Edge {
 		{Authorized, HoldExpired, Captured},
 		{AwaitingPayer, HoldExpired, Expired},
 	}
-	for _, s := range []Status{Created, AwaitingPayer, Authorized, Captured, Voided, Expired, Declined} {
+	for s := Created; s < statusCount; s++ {
 		edges = append(edges, Edge{s, PaymentRevised, s})
 	}
 	for _, e := range []EventKind{CapturePending, VoidPending, VoidDeclined} {

@@ -52,7 +52,8 @@ func (t Timer) Command() Command {
 	return nil
 }
 
-// timers returns what event e, which has just been applied, puts on the agenda.
+// timers returns what event e puts on the agenda, now that the decision it
+// belongs to is made: a hold that was captured at once has no deadline.
 func (p *Payment) timers(e Event) []Timer {
 	set := func(kind TimerKind, due time.Time) []Timer {
 		return []Timer{{Due: due, Kind: kind, Tenant: p.Tenant, Merchant: p.Merchant, Payment: p.ID, Operation: e.Operation}}
@@ -65,6 +66,9 @@ func (p *Payment) timers(e Event) []Timer {
 			return set(DeadlineTimer, p.ExpiresAt)
 		}
 	case HoldAuthorized:
+		if p.Status != Authorized {
+			return nil
+		}
 		timers := set(DeadlineTimer, p.ExpiresAt)
 		if !p.Policy.CaptureAt.IsZero() {
 			timers = append(timers, set(CaptureTimer, p.Policy.CaptureAt)...)

@@ -26,26 +26,24 @@ type Cancel struct {
 
 func (c Void) decide(d *decision) {
 	p := d.p
-	if d.expireIfDue() {
-		d.refuse(c.guards(d, HoldOver))
-		return
-	}
-	if d.refuse(c.guards(d)) {
+	lapsed := d.expireIfDue()
+	if d.refuse(c.guards(d, lapsed)) {
 		return
 	}
 	d.void(OpVoid, c.amount(p), EndedByVoid, c.Asked)
 }
 
-func (c Void) guards(d *decision, failed ...Guard) *Refusal {
-	p, r := d.p, Refuse(failed...)
+func (c Void) guards(d *decision, lapsed bool) *Refusal {
+	p, r := d.p, &Refusal{}
 	amount := c.amount(p)
 	r.Limit, r.Least = p.Remaining(), 1
-	r.when(p.Pending() != nil && !c.Alongside, OperationPending)
+	r.when(p.inDoubt() && (!c.Alongside || p.aloneInFlight()), OperationPending)
 	r.when(p.Status != Authorized, NotVoidable)
+	r.when(lapsed, HoldOver)
 	r.when(c.Currency != "" && c.Currency != p.Currency, CurrencyMismatch)
 	r.when(amount < 1, AmountTooSmall)
 	r.when(amount > r.Limit, AmountTooLarge)
-	r.when(c.DuplicateWithin > 0 && p.asked(OpVoid, amount, d.env.Now.Add(-c.DuplicateWithin)), DuplicateOperation)
+	r.when(c.DuplicateWithin > 0 && p.asked(OpVoid, 0, amount, d.env.Now.Add(-c.DuplicateWithin)), DuplicateOperation)
 	return r
 }
 
@@ -58,13 +56,11 @@ func (c Void) amount(p *Payment) int64 {
 
 func (c Cancel) decide(d *decision) {
 	p := d.p
-	if d.expireIfDue() {
-		d.refuse(Refuse(NotCancellable, HoldOver))
-		return
-	}
+	lapsed := d.expireIfDue()
 	late := p.Policy.CancelFor > 0 && !d.env.Now.Before(p.CreatedAt.Add(p.Policy.CancelFor))
 	r := &Refusal{}
-	r.when(p.Pending() != nil, OperationPending)
+	r.when(p.inDoubt(), OperationPending)
+	r.when(lapsed, HoldOver)
 	switch p.Status {
 	case Created, AwaitingPayer:
 	case Authorized:
@@ -75,12 +71,11 @@ func (c Cancel) decide(d *decision) {
 	if d.refuse(r) {
 		return
 	}
-	asked := c.Asked
 	if p.Status != Authorized {
-		d.emit(Event{Kind: PaymentCancelled, Operation: d.next(), Ending: EndedByCancel, Asked: &asked})
+		d.emit(Event{Kind: PaymentCancelled, Operation: d.next(), Ending: EndedByCancel, Asked: &c.Asked})
 		return
 	}
-	d.void(OpCancel, p.Remaining(), EndedByCancel, asked)
+	d.void(OpCancel, p.Remaining(), EndedByCancel, c.Asked)
 }
 
 // void asks the processor to give back amount of the hold.
@@ -97,8 +92,10 @@ func (d *decision) concludeVoid(e Event, a Answer) {
 		e.Kind = HoldVoided
 	case Pending:
 		e.Kind = VoidPending
-	default:
+	case Refused:
 		e.Kind = VoidDeclined
+	default:
+		d.noAnswer(e.Operation, a)
 	}
 	d.emit(e)
 }
@@ -109,12 +106,12 @@ func (p *Payment) applyVoid(op *Operation, e Event) ledger.Entry {
 	}
 	switch e.Kind {
 	case PaymentCancelled:
-		p.close(e.Ending, Voided)
+		p.close(e, Voided)
 	case HoldVoided:
 		op.Amount = e.Amount
 		p.Voided += e.Amount
 		if p.held() == 0 {
-			p.close(e.Ending, Voided)
+			p.close(e, Voided)
 		}
 		return ledger.Move(e.Amount, p.account(ledger.Held), p.source())
 	}

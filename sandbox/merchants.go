@@ -114,6 +114,9 @@ func (s *Sandbox) NewMerchant(ctx context.Context) (merchant.Merchant, Credentia
 				return fail(err)
 			}
 		}
+		if show == nil {
+			continue
+		}
 		if *shown[d.Name()], err = json.Marshal(show); err != nil {
 			return fail(err)
 		}

@@ -111,7 +111,7 @@ type running struct {
 }
 
 func (c serveCommand) start(o *output) (*running, error) {
-	st, err := sqlite.Open(o, c.Store)
+	st, err := sqlite.Open(o, c.Store, sqlite.Options{})
 	if err != nil {
 		return nil, err
 	}
