@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/capstan-pay/capstan/ledger"
 	"github.com/capstan-pay/capstan/money"
