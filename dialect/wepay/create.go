@@ -51,7 +51,7 @@ func (d *Dialect) create(c *call) ([]byte, *problem) {
 	}
 	request.Command = payment.Create{
 		Intake:  c.intake(draft, now),
-		Attempt: &payment.Attempt{Secret: draft.method.secret, Asked: payment.Asked{Dialect: Name, Key: request.Key}},
+		Attempt: &payment.Attempt{Secret: draft.method.secret, Asked: payment.Asked{Dialect: Name}},
 	}
 	res, problem := c.do(request, createRefusals)
 	if problem != nil {
