@@ -80,11 +80,11 @@ func (c Revise) decide(d *decision) {
 }
 
 func (c PayerAnswer) decide(d *decision) {
-	over := d.expireIfDue()
+	lapsed := d.expireIfDue()
 	op := d.p.Authorization()
 	r := &Refusal{}
 	r.when(d.p.Status != AwaitingPayer, NotAwaitingPayer)
-	r.when(over, HoldOver)
+	r.when(lapsed, HoldOver)
 	if d.refuse(r) {
 		return
 	}

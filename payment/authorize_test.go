@@ -164,6 +164,7 @@ func TestRevise(t *testing.T) {
 		{"details of a hold", authorized(t), details, "authorized, held 10000, left 10000"},
 		{"details of a captured payment", authorized(t).after(approve, payment.Capture{}), details, "captured by capture, held 10000, captured 10000"},
 		{"details of a voided payment", authorized(t).after(approve, payment.Void{}), details, "voided by void, held 10000, voided 10000"},
+		{"details of an expired payment", authorized(t).in(week).after(approve, payment.Expire{}), details, "expired by deadline, held 10000, released 10000"},
 		{"details of a declined payment", created(t).after(decline, payment.Authorize{}), details, "declined by decline"},
 		{"amount before the authorization", created(t), amount, "created"},
 		{"amount after a decline", declinedOnce(t), payment.Revise{Intake: intake(retries, func(i *payment.Intake) { i.Amount = 1 })}, "created"},

@@ -15,7 +15,7 @@ func TestAutoCapture(t *testing.T) {
 	least := policy(func(p *payment.Policy) { p.MinCapture = 100_01 })
 	ends := policy(func(p *payment.Policy) { p.DeclinedCaptureEnds = true })
 	ask := payment.Authorize{}
-	runCaptures(t, []captureTest{
+	play(t, []scene{
 		{"everything", created(t, auto), ask, "captured by capture, held 10000, captured 10000"},
 		{"where the hold lasts no time", created(t, auto, noHold), ask, "captured by capture, held 10000, captured 10000"},
 		{"after the deadline that counts from the creation", created(t, auto, fromCreation).in(week), ask, "captured by capture, held 10000, captured 10000"},
@@ -42,7 +42,7 @@ func TestScheduledCapture(t *testing.T) {
 	least := policy(func(p *payment.Policy) { p.MinCapture = 50_00 })
 	timer := payment.Capture{Scheduled: true, Final: true}
 	waiting := authorized(t, tomorrow).after(unknown, void(30_00)).in(week)
-	runCaptures(t, []captureTest{
+	play(t, []scene{
 		{"everything", authorized(t, tomorrow).in(24 * time.Hour), timer, "captured by capture, held 10000, captured 10000"},
 		{"what is left", authorized(t, tomorrow).after(approve, capture(60_00)).in(24 * time.Hour), timer, "captured by capture, held 10000, captured 10000"},
 		{"what is left, below the least amount", authorized(t, tomorrow, least).after(approve, capture(60_00)).in(24 * time.Hour), timer, "captured by capture, held 10000, captured 10000"},

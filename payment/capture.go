@@ -50,11 +50,11 @@ type Capture struct {
 
 func (c Capture) decide(d *decision) {
 	p := d.p
-	over := d.expireIfDue()
+	lapsed := d.expireIfDue()
 	if c.Scheduled && p.Status != Authorized {
 		return // captured or closed before: nothing to do any more
 	}
-	if d.refuse(c.guards(d, over && !c.Scheduled)) {
+	if d.refuse(c.guards(d, lapsed && !c.Scheduled)) {
 		return
 	}
 	if c.Revise != nil {
@@ -63,7 +63,7 @@ func (c Capture) decide(d *decision) {
 		d.emit(Event{Kind: PaymentRevised, Intake: &intake})
 	}
 	d.capture(c, Asked{Dialect: c.Dialect, Reference: c.Reference, Details: c.Details})
-	if over { // and declined: its turn has passed
+	if lapsed { // and declined: its turn has passed
 		d.expireIfDue()
 	}
 }
@@ -81,7 +81,7 @@ func (d *decision) capture(c Capture, asked Asked) {
 
 // guards evaluates every guard, so that each dialect can pick the one that its
 // callers hear first.
-func (c Capture) guards(d *decision, over bool) *Refusal {
+func (c Capture) guards(d *decision, lapsed bool) *Refusal {
 	p, r := d.p, &Refusal{}
 	amount := c.amount(p)
 	r.Limit = p.Capturable()
@@ -92,7 +92,7 @@ func (c Capture) guards(d *decision, over bool) *Refusal {
 	enlarges := amount > p.Remaining() && amount <= r.Limit
 	r.when(p.inDoubt() && (!c.Alongside || p.aloneInFlight() || c.mayClose(p) || enlarges), OperationPending)
 	r.when(p.Status != Authorized, NotCapturable)
-	r.when(over, HoldOver)
+	r.when(lapsed, HoldOver)
 	r.when(p.Policy.ScheduledOnly && !c.Scheduled, ScheduledCapture)
 	r.when(c.Currency != "" && c.Currency != p.Currency, CurrencyMismatch)
 	r.when(amount < r.Least && !c.Scheduled, AmountTooSmall)

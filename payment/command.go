@@ -138,7 +138,7 @@ func Decide(p *Payment, c Command, env Env) (Decision, error) {
 // clone copies the payment so that a decision can move it on.
 func (p *Payment) clone() *Payment {
 	c := *p
-	c.Operations = append(make([]Operation, 0, len(p.Operations)+2), p.Operations...)
+	c.Operations = append(make([]Operation, 0, len(p.Operations)+1), p.Operations...)
 	return &c
 }
 

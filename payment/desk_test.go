@@ -239,6 +239,21 @@ func expect(t testing.TB, got payment.Decision, want string) {
 	}
 }
 
+// scene is a command on a payment, and what becomes of it.
+type scene struct {
+	name string
+	desk *desk
+	c    payment.Command
+	want string
+}
+
+func play(t *testing.T, tests []scene) {
+	t.Helper()
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) { expect(t, test.desk.do(test.c), test.want) })
+	}
+}
+
 // check holds the payment against its history and its books.
 func (d *desk) check(before *payment.Payment, got payment.Decision) {
 	d.t.Helper()

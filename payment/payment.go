@@ -222,10 +222,6 @@ func (p *Payment) reserved() int64 {
 	return p.InFlight(OpCapture) + p.InFlight(OpVoid) + p.InFlight(OpCancel)
 }
 
-func (p *Payment) due(at time.Time) bool {
-	return !p.ExpiresAt.IsZero() && !at.Before(p.ExpiresAt)
-}
-
 // source is the account the money comes from and goes back to.
 func (p *Payment) source() ledger.Account {
 	if p.Method.Kind == WalletMethod {
