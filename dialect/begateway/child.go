@@ -14,10 +14,6 @@ const (
 	// duplicate, the last instant included (section 4.3).
 	duplicateWindow = 30 * time.Second
 
-	// patience is how long a caller waits for a processor that has to be
-	// asked. The clients of this API give up after 25 to 30 seconds.
-	patience = 8 * time.Second
-
 	textLimit = 255  // characters of a description, a reason and a tracking id
 	urlLimit  = 2048 // characters of a URL
 )
@@ -181,7 +177,7 @@ func (d *Dialect) readChild(c *call, o operation) (childRequest, *problem, error
 func (d *Dialect) do(c *call, o operation, parent transaction, command payment.Command) answered {
 	out, err := d.Engine.Do(c.Context(), payment.Request{
 		Tenant: c.shop.merchant.Tenant, Merchant: c.shop.merchant.ID, Payment: parent.payment,
-		Command: command, Patience: patience,
+		Command: command, Patience: c.shop.patience,
 	})
 	switch {
 	case err != nil:

@@ -133,6 +133,7 @@ var answers = []answer{
 	{guard: payment.AmountTooLarge, at: amount, text: func(_ operation, r *payment.Refusal) string { return textTooLarge(r.Limit) }},
 	{guard: payment.FeeTooLarge, at: base, text: impossible}, // the fee was agreed through another dialect
 	{guard: payment.CurrencyMismatch, problem: failed},
+	{guard: payment.AboveMaximum, problem: failed}, // a bound that this dialect does not set
 	{guard: payment.NotCreated, problem: failed},
 	{guard: payment.NotAwaitingPayer, problem: failed},
 	{guard: payment.NotCancellable, problem: failed},

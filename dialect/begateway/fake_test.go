@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -229,5 +228,3 @@ func (w *world) problemOf(reply *httptest.ResponseRecorder, status int) string {
 	}
 	return body.Response.Message
 }
-
-var _ io.Reader = rand.Reader
