@@ -60,6 +60,9 @@ func (w *writer) begin(ctx context.Context) error {
 	if w == nil {
 		return ErrReadOnly
 	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	select {
 	case _, ok := <-w.turn:
 		if !ok {
