@@ -292,8 +292,7 @@ func (e *Engine) Payment(ctx context.Context, tenant, merchant int64, id payment
 	if err != nil || p == nil || p.Merchant != merchant {
 		return nil, err
 	}
-	open := p.Status == payment.Authorized || p.Status == payment.AwaitingPayer
-	if !open || p.ExpiresAt.IsZero() || e.Clock.Now().Before(p.ExpiresAt) || p.Pending() != nil {
+	if !p.Over(e.Clock.Now()) {
 		return p, nil
 	}
 	out, err := e.Do(ctx, payment.Request{Tenant: tenant, Merchant: merchant, Payment: id, Command: payment.Expire{}})

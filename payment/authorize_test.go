@@ -164,15 +164,15 @@ func TestRevise(t *testing.T) {
 		{"details of a hold", authorized(t), details, "authorized, held 10000, left 10000"},
 		{"details of a captured payment", authorized(t).after(approve, payment.Capture{}), details, "captured by capture, held 10000, captured 10000"},
 		{"details of a voided payment", authorized(t).after(approve, payment.Void{}), details, "voided by void, held 10000, voided 10000"},
+		{"details of an expired payment", authorized(t).in(week).after(approve, payment.Expire{}), details, "expired by deadline, held 10000, released 10000"},
 		{"details of a declined payment", created(t).after(decline, payment.Authorize{}), details, "declined by decline"},
 		{"amount before the authorization", created(t), amount, "created"},
 		{"amount after a decline", declinedOnce(t), payment.Revise{Intake: intake(retries, func(i *payment.Intake) { i.Amount = 1 })}, "created"},
 		{"an amount that cannot be", created(t), revised(func(i *payment.Intake) { i.Amount = -1 }), "amount_too_small (at least 1)"},
 		{"amount while it is not answered", pending(), amount, "not_created"},
-		{"amount of a hold", authorized(t), amount, "not_created"},
-		{"fee of a hold", authorized(t), revised(func(i *payment.Intake) { i.Fee = 1 }), "not_created"},
 		{"currency of a hold", authorized(t), revised(func(i *payment.Intake) { i.Currency = "EUR" }), "not_created"},
 		{"method of a hold", authorized(t), revised(func(i *payment.Intake) { i.Method.Last4 = "4242" }), "not_created"},
+		{"amount of a captured payment", authorized(t).after(approve, capture(0)), amount, "not_created"},
 		{"policy of a hold", authorized(t), revised(func(i *payment.Intake) { i.Policy.HoldFor++ }), "not_created"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -23,23 +23,8 @@ func captures(most int) func(*payment.Intake) {
 	return policy(func(p *payment.Policy) { p.MaxCaptures = most })
 }
 
-// captureTest is a command on a payment, and what becomes of it.
-type captureTest struct {
-	name string
-	desk *desk
-	c    payment.Command
-	want string
-}
-
-func runCaptures(t *testing.T, tests []captureTest) {
-	t.Helper()
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) { expect(t, test.desk.do(test.c), test.want) })
-	}
-}
-
 func TestCaptureAmount(t *testing.T) {
-	runCaptures(t, []captureTest{
+	play(t, []scene{
 		{"everything", authorized(t), capture(0), "captured by capture, held 10000, captured 10000"},
 		{"the exact amount", authorized(t), capture(100_00), "captured by capture, held 10000, captured 10000"},
 		{"a part", authorized(t), capture(60_00), "authorized, held 10000, captured 6000, left 4000"},
@@ -66,7 +51,7 @@ func TestCaptureAmount(t *testing.T) {
 
 func TestCaptureBounds(t *testing.T) {
 	least := policy(func(p *payment.Policy) { p.MinCapture = 1_00 })
-	runCaptures(t, []captureTest{
+	play(t, []scene{
 		{"the least the policy allows", authorized(t, least), capture(1_00), "authorized, held 10000, captured 100, left 9900"},
 		{"less than the policy allows", authorized(t, least), capture(99), "amount_too_small (at least 100)"},
 		{"less than the capturing dialect allows", authorized(t), payment.Capture{Amount: 99, MinCapture: 1_00}, "amount_too_small (at least 100)"},
@@ -87,7 +72,7 @@ func TestCaptureBounds(t *testing.T) {
 
 func TestOverCapture(t *testing.T) {
 	tip := authorized(t, over(120))
-	runCaptures(t, []captureTest{
+	play(t, []scene{
 		{"120 percent", tip.fork(), capture(120_00), "captured by capture, held 10000, extended 2000, captured 12000"},
 		{"one above 120 percent", tip.fork(), capture(120_01), "amount_too_large (at most 12000)"},
 		{"120 percent of an odd amount, rounded down", authorized(t, over(120), func(i *payment.Intake) { i.Amount = 104 }), capture(125), "amount_too_large (at most 124)"},
@@ -108,7 +93,7 @@ func TestOverCapture(t *testing.T) {
 }
 
 func TestCaptureAtTheDeadline(t *testing.T) {
-	runCaptures(t, []captureTest{
+	play(t, []scene{
 		{"on the last instant", authorized(t).in(week - time.Millisecond), capture(0), "captured by capture, held 10000, captured 10000"},
 		{"at expiry", authorized(t).in(week), capture(0), "not_capturable, hold_over, amount_too_small (at least 1)"},
 		{"the rest, at expiry", authorized(t).after(approve, capture(60_00)).in(week), capture(1), "not_capturable, hold_over, amount_too_large (at most 0)"},
@@ -188,7 +173,7 @@ func TestPendingCapture(t *testing.T) {
 	late := waiting.fork().in(week)
 	late.do(payment.Expire{})
 	approved, declined := payment.Resolve{Operation: 2, Answer: approve}, payment.Resolve{Operation: 2, Answer: decline}
-	runCaptures(t, []captureTest{
+	play(t, []scene{
 		{"waits", authorized(t).says(unknown), capture(60_00), "authorized, held 10000, left 4000, capture 2 pending"},
 		{"approved", waiting.fork(), approved, "captured by capture, held 10000, captured 6000, released 4000"},
 		{"declined", waiting.fork(), declined, "authorized, held 10000, left 10000"},
@@ -215,7 +200,7 @@ func TestCaptureAlongside(t *testing.T) {
 	answer := func(operation int, a payment.Answer) payment.Resolve {
 		return payment.Resolve{Operation: operation, Answer: a}
 	}
-	runCaptures(t, []captureTest{
+	play(t, []scene{
 		{"what is left", waiting.fork(), alongside(40_00), "authorized, held 10000, captured 4000, capture 2 pending"},
 		{"everything is what is left", waiting.fork(), alongside(0), "authorized, held 10000, captured 4000, capture 2 pending"},
 		{"one more than is left", waiting.fork(), alongside(40_01), "amount_too_large (at most 4000)"},
@@ -242,7 +227,7 @@ func TestCaptureAlongside(t *testing.T) {
 func TestDeclinedCapture(t *testing.T) {
 	ends := policy(func(p *payment.Policy) { p.DeclinedCaptureEnds = true })
 	tip := authorized(t, over(120), ends).after(unknown, capture(110_00))
-	runCaptures(t, []captureTest{
+	play(t, []scene{
 		{"leaves the hold", authorized(t).says(decline), capture(60_00), "authorized, held 10000, left 10000"},
 		{"ends the payment", authorized(t, ends).says(decline), capture(60_00), "declined by decline, held 10000, released 10000"},
 		{"ends the payment, with a part voided", authorized(t, ends).after(approve, void(30_00)).says(decline), capture(60_00), "declined by decline, held 10000, voided 3000, released 7000"},
@@ -272,7 +257,7 @@ func TestDuplicateCapture(t *testing.T) {
 	other := again
 	other.Amount++
 	twice := once.fork().in(20*time.Second).after(approve, capture(10_00))
-	runCaptures(t, []captureTest{
+	play(t, []scene{
 		{"at once", once.fork(), again, "duplicate_operation"},
 		{"after 29.999 seconds", once.fork().in(29_999 * time.Millisecond), again, "duplicate_operation"},
 		{"after 30 seconds", once.fork().in(30 * time.Second), again, "duplicate_operation"},

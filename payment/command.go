@@ -16,19 +16,19 @@ type Command interface {
 
 // Env is what a decision may look at besides the payment and the command.
 type Env struct {
-	Now time.Time // the moment of the decision
+	Now time.Time // the moment of the decision; counts to the millisecond
 	Key Key       // of the command; kept with what waits for a processor
 
 	// Payer is the wallet user the payment is paid by, nil for other methods.
 	Payer *Payer
 
 	// Ask puts an operation to its processor. A processor that decides on
-	// the spot answers Approved, Declined or PayerRequired; one that has to be
+	// the spot answers Approved, Refused or PayerRequired; one that has to be
 	// called afterwards answers Pending, and Resolve brings its answer.
 	Ask func(Instruction) Answer
 
-	// Screen puts an operation to the risk checks, before the processor hears
-	// of it. It answers Approved or Declined. Nil approves everything.
+	// Screen puts an operation to the risk checks, before the processor first
+	// hears of it. It answers Approved or Refused. Nil approves everything.
 	Screen func(Instruction) Answer
 }
 
@@ -63,7 +63,11 @@ type Instruction struct {
 	Final     bool
 	Secret    Secret // authorizations with a fresh card; never kept
 	PayerDone bool   // the payer has acted on what PayerRequired asked for
+	Challenge bool   // the payer is to authenticate even if the processor would not insist
 	Parent    int    // refunds: the capture
+
+	// PayerAbsent: nobody is there who could authenticate.
+	PayerAbsent bool
 }
 
 // ID is the name of the operation between us and its processor, the same
@@ -107,6 +111,7 @@ func Decide(p *Payment, c Command, env Env) (Decision, error) {
 		return Decision{Refusal: Refuse(NotFound)}, nil
 	}
 	d.p = p.clone()
+	d.env.Now = instant(d.env.Now)
 	if d.env.Now.Before(p.UpdatedAt) {
 		d.env.Now = p.UpdatedAt // a payment's time never runs backwards
 	}
@@ -128,16 +133,20 @@ func Decide(p *Payment, c Command, env Env) (Decision, error) {
 	}
 	if d.refusal != nil {
 		d.refusal.Status, d.refusal.Ended, d.refusal.Currency = d.p.Status, d.p.Ended, d.p.Currency
+		d.refusal.Unheld = d.p.AuthorizedAt.IsZero() || d.p.Policy.AutoCapture
 	}
 	return Decision{
 		Payment: d.p, Events: d.events, Entries: d.entries, Timers: d.timers, Operation: d.made, Refusal: d.refusal,
 	}, nil
 }
 
+// instant is a time as a store keeps it.
+func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
+
 // clone copies the payment so that a decision can move it on.
 func (p *Payment) clone() *Payment {
 	c := *p
-	c.Operations = append(make([]Operation, 0, len(p.Operations)+2), p.Operations...)
+	c.Operations = append(make([]Operation, 0, len(p.Operations)+1), p.Operations...)
 	return &c
 }
 
@@ -205,11 +214,11 @@ func (d *decision) refuse(r *Refusal) bool {
 // next is the number of the next operation.
 func (d *decision) next() int { return len(d.p.Operations) + 1 }
 
-// put screens an operation and asks its processor.
+// put screens an operation, once, and asks its processor.
 func (d *decision) put(i Instruction) Answer {
 	i.Payment = d.p
 	var screening []byte
-	if d.env.Screen != nil {
+	if d.env.Screen != nil && !i.PayerDone {
 		verdict := d.env.Screen(i)
 		if verdict.Result == Refused {
 			return verdict
@@ -227,9 +236,9 @@ func (d *decision) noAnswer(operation int, a Answer) {
 	d.err = fmt.Errorf("payment %s: processor answered operation %d with result %d", d.p.ID, operation, a.Result)
 }
 
-// answered is the answer as an event carries it: nil while there is none.
+// answered is the answer as an event carries it: nil while nothing is known.
 func answered(a Answer) *Answer {
-	if a.Result == Pending && a.Screening == nil {
+	if a.Result == Pending && a.Screening == nil && a.Data == nil {
 		return nil
 	}
 	return &a

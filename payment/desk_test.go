@@ -48,6 +48,7 @@ type desk struct {
 	asked   []payment.Instruction
 	screen  func(payment.Instruction) payment.Answer
 	key     payment.Key
+	setBack bool // the clock was
 }
 
 func newDesk(t fataler) *desk {
@@ -235,6 +236,21 @@ func expect(t testing.TB, got payment.Decision, want string) {
 	t.Helper()
 	if outcome(got) != want {
 		t.Errorf("got  %s\nwant %s", outcome(got), want)
+	}
+}
+
+// scene is a command on a payment, and what becomes of it.
+type scene struct {
+	name string
+	desk *desk
+	c    payment.Command
+	want string
+}
+
+func play(t *testing.T, tests []scene) {
+	t.Helper()
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) { expect(t, test.desk.do(test.c), test.want) })
 	}
 }
 

@@ -165,14 +165,18 @@ func (p *Payment) operation(e Event) (*Operation, error) {
 	switch {
 	case op == nil || (op.Kind != kind && !(op.Kind == OpCancel && kind == OpVoid)):
 		return nil, fmt.Errorf("%w: %s of operation %d, which payment %s lacks", ErrIllegal, e.Kind, e.Operation, p.ID)
-	case op.Status >= OpApproved && e.Kind != CaptureSettled:
+	case e.Kind == CaptureSettled && (op.Status != OpApproved || op.Settled), e.Kind != CaptureSettled && op.Status >= OpApproved:
 		return nil, fmt.Errorf("%w: %s of operation %d of payment %s, which is %s", ErrIllegal, e.Kind, e.Operation, p.ID, op.Status)
 	}
 	if e.Asked != nil {
 		op.Key = e.Asked.Key
 	}
 	if e.Answer != nil {
+		screening := op.Answer.Screening // is found out once, before the first answer
 		op.Answer = *e.Answer
+		if op.Answer.Screening == nil {
+			op.Answer.Screening = screening
+		}
 	}
 	if status != 0 {
 		op.Status = status

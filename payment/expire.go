@@ -1,6 +1,10 @@
 package payment
 
-import "github.com/capstan-pay/capstan/ledger"
+import (
+	"time"
+
+	"github.com/capstan-pay/capstan/ledger"
+)
 
 // Expire closes the hold, or the wait for the payer, if its deadline has
 // passed; else nothing happens. It is asked for by the deadline timer and
@@ -9,20 +13,29 @@ type Expire struct{}
 
 func (Expire) decide(d *decision) { d.expireIfDue() }
 
-// expireIfDue closes a hold, or the wait for a payer, whose deadline has
-// passed, and tells whether it has. While an operation waits for its processor
-// nobody knows how much is left: then the hold is closed when the answer is
-// there, and nothing more is taken from it before. A capture that was scheduled
-// before the deadline goes first, even when both fall due at once.
+// Over tells whether Expire would close the payment at that moment. While an
+// operation waits for its processor nobody knows how much is left of a hold, so
+// it is closed when the answer is there. A capture that was scheduled before
+// the deadline goes first, even when both fall due at once.
+func (p *Payment) Over(at time.Time) bool {
+	return p.lapsed(at) && !p.inDoubt() && !p.scheduled(at)
+}
+
+// lapsed tells whether the deadline has passed of a hold, or of a wait for the
+// payer: nothing more is taken from it, though it may not be closed yet.
+func (p *Payment) lapsed(at time.Time) bool {
+	waits := p.Status == Authorized || p.Status == AwaitingPayer
+	return waits && !p.ExpiresAt.IsZero() && !at.Before(p.ExpiresAt)
+}
+
+// expireIfDue closes the payment if it is over, and tells whether its deadline
+// has passed.
 func (d *decision) expireIfDue() bool {
-	p := d.p
-	if p.Status != Authorized && p.Status != AwaitingPayer || !p.due(d.env.Now) {
-		return false
+	lapsed := d.p.lapsed(d.env.Now)
+	if d.p.Over(d.env.Now) {
+		d.emit(Event{Kind: HoldExpired, Released: d.p.held(), Ending: EndedByDeadline})
 	}
-	if !p.inDoubt() && !p.scheduled(d.env.Now) {
-		d.emit(Event{Kind: HoldExpired, Released: p.held(), Ending: EndedByDeadline})
-	}
-	return true
+	return lapsed
 }
 
 func (p *Payment) applyExpired(e Event) ledger.Entry {

@@ -1,5 +1,10 @@
 package payment
 
+import (
+	"fmt"
+	"io"
+)
+
 // MethodKind says what a payment is paid with.
 type MethodKind uint8
 
@@ -46,11 +51,8 @@ type Secret struct {
 	Encoded string // what a terminal read, for the processor to decode; Number and CVC are empty then
 }
 
-// String keeps card data out of logs.
-func (Secret) String() string { return "[card]" }
-
-// GoString keeps card data out of logs.
-func (Secret) GoString() string { return "[card]" }
+// Format keeps card data out of logs, whatever the verb.
+func (Secret) Format(f fmt.State, _ rune) { io.WriteString(f, "[card]") }
 
 // MarshalText keeps card data out of logs and documents.
 func (Secret) MarshalText() ([]byte, error) { return []byte("[card]"), nil }

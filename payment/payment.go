@@ -42,7 +42,7 @@ type Payment struct {
 type Intake struct {
 	Dialect     string // which dialect made it; a label, nothing here depends on it
 	Currency    money.Currency
-	Amount      int64 // asked for, from 1 to MaxAmount
+	Amount      int64 // asked for, from 1 to MaxAmount; of a hold, what is to be captured
 	Fee         int64 // the platform's share, unless a capture names another
 	Method      Method
 	Policy      Policy
@@ -222,10 +222,6 @@ func (p *Payment) reserved() int64 {
 	return p.InFlight(OpCapture) + p.InFlight(OpVoid) + p.InFlight(OpCancel)
 }
 
-func (p *Payment) due(at time.Time) bool {
-	return !p.ExpiresAt.IsZero() && !at.Before(p.ExpiresAt)
-}
-
 // source is the account the money comes from and goes back to.
 func (p *Payment) source() ledger.Account {
 	if p.Method.Kind == WalletMethod {
@@ -241,15 +237,16 @@ func (p *Payment) account(kind ledger.Kind) ledger.Account {
 // Check returns an error when the payment contradicts itself. It is run before
 // anything is written and may be run on anything that was read.
 func (p *Payment) Check() error {
-	ops := map[bool]int64{}
+	var sums Payment
 	for i := range p.Operations {
 		op := &p.Operations[i]
 		if op.Number != i+1 {
 			return p.broken("operation %d is numbered %d", i+1, op.Number)
 		}
-		if op.Status == OpApproved && (op.Kind == OpCapture || op.Kind == OpRefund) {
-			ops[op.Kind == OpCapture] += op.Amount
+		if op.Refunded > op.Amount {
+			return p.broken("refunded %d of operation %d of %d", op.Refunded, op.Number, op.Amount)
 		}
+		sums.add(op)
 	}
 	switch {
 	case !p.Currency.Known():
@@ -262,22 +259,44 @@ func (p *Payment) Check() error {
 		return p.broken("captured %d + voided %d + released %d exceed the hold of %d + %d", p.Captured, p.Voided, p.Released, p.Authorized, p.Extended)
 	case p.held() < p.reserved():
 		return p.broken("pending operations exceed the hold of %d", p.held())
-	case p.Status.Final() && p.held() != 0:
+	case p.Status.Final() != (p.Ended != Open) || p.Status.Final() != !p.ClosedAt.IsZero():
+		return p.broken("is %s, ended by %s at %s", p.Status, p.Ended, p.ClosedAt)
+	case p.Status != Authorized && p.held() != 0:
 		return p.broken("is %s with %d still held", p.Status, p.held())
+	case p.Status == Authorized && p.held() == 0:
+		return p.broken("is %s with nothing held", p.Status)
 	case p.Captured > p.Policy.ceiling(p.Authorized):
 		return p.broken("captured %d of %d", p.Captured, p.Authorized)
 	case p.Refunded+p.InFlight(OpRefund) > p.Captured:
 		return p.broken("refunded %d of %d", p.Refunded, p.Captured)
-	case p.Settled > p.Captured:
-		return p.broken("settled %d of %d", p.Settled, p.Captured)
-	case ops[true] != p.Captured || ops[false] != p.Refunded:
-		return p.broken("operations sum to %d captured and %d refunded, not %d and %d", ops[true], ops[false], p.Captured, p.Refunded)
-	case p.Status == Captured && p.Captured == 0, (p.Status == Voided || p.Status == Expired) && p.Captured != 0:
+	case sums.Captured != p.Captured || sums.Voided != p.Voided || sums.Extended != p.Extended || sums.Refunded != p.Refunded || sums.Settled != p.Settled:
+		return p.broken("operations sum to %d captured, %d voided, %d extended, %d refunded and %d settled, not %d, %d, %d, %d and %d",
+			sums.Captured, sums.Voided, sums.Extended, sums.Refunded, sums.Settled, p.Captured, p.Voided, p.Extended, p.Refunded, p.Settled)
+	case (p.Captured > 0) != (p.Status == Captured) && p.Status != Authorized:
 		return p.broken("is %s with %d captured", p.Status, p.Captured)
 	case p.Policy.MaxCaptures > 0 && p.Captures() > p.Policy.MaxCaptures:
 		return p.broken("has %d captures of at most %d", p.Captures(), p.Policy.MaxCaptures)
 	}
 	return nil
+}
+
+// add counts what an operation moved towards the totals.
+func (p *Payment) add(op *Operation) {
+	p.Extended += op.Extended
+	if op.Status != OpApproved {
+		return
+	}
+	switch op.Kind {
+	case OpCapture:
+		p.Captured += op.Amount
+		if op.Settled {
+			p.Settled += op.Amount
+		}
+	case OpVoid, OpCancel:
+		p.Voided += op.Amount
+	case OpRefund:
+		p.Refunded += op.Amount
+	}
 }
 
 func (p *Payment) broken(format string, args ...any) error {

@@ -14,7 +14,7 @@ func refund(minor int64) payment.Refund { return payment.Refund{Amount: minor} }
 func TestRefund(t *testing.T) {
 	captured := authorized(t).after(approve, final(60_00))
 	open := authorized(t).after(approve, capture(60_00))
-	runCaptures(t, []captureTest{
+	play(t, []scene{
 		{"everything", captured.fork(), refund(0), "captured by capture, held 10000, captured 6000, released 4000, refunded 6000"},
 		{"everything by name", captured.fork(), refund(60_00), "captured by capture, held 10000, captured 6000, released 4000, refunded 6000"},
 		{"a part", captured.fork(), refund(1), "captured by capture, held 10000, captured 6000, released 4000, refunded 1"},
@@ -43,7 +43,7 @@ func TestPendingRefund(t *testing.T) {
 	waiting := authorized(t).after(approve, capture(60_00)).after(unknown, refund(50_00))
 	yes, no := payment.Resolve{Operation: 3, Answer: approve}, payment.Resolve{Operation: 3, Answer: decline}
 	expired := waiting.fork().in(week).after(approve, payment.Expire{})
-	runCaptures(t, []captureTest{
+	play(t, []scene{
 		{"approved", waiting.fork(), yes, "authorized, held 10000, captured 6000, refunded 5000, left 4000"},
 		{"declined", waiting.fork(), no, "authorized, held 10000, captured 6000, left 4000"},
 		{"what it left", waiting.fork(), refund(0), "authorized, held 10000, captured 6000, refunded 1000, left 4000, refund 3 pending"},
@@ -70,7 +70,7 @@ func TestRefundOfOneCapture(t *testing.T) {
 	whole := again
 	whole.Parent = 0
 	ten := two.fork().after(approve, of(2, 10_00))
-	runCaptures(t, []captureTest{
+	play(t, []scene{
 		{"all of it", two.fork(), of(2, 0), "captured by capture, held 10000, captured 10000, refunded 6000"},
 		{"one too many", two.fork(), of(2, 60_01), "amount_too_large (at most 6000)"},
 		{"the rest of it", ten.fork(), of(2, 50_00), "captured by capture, held 10000, captured 10000, refunded 6000"},
@@ -99,7 +99,7 @@ func TestRefundOfSettledMoney(t *testing.T) {
 	settled := func(minor int64, parent int) payment.Refund {
 		return payment.Refund{Amount: minor, SettledOnly: true, Asked: payment.Asked{Parent: parent}}
 	}
-	runCaptures(t, []captureTest{
+	play(t, []scene{
 		{"nothing has left transit", two.fork(), settled(1, 0), "not_refundable, amount_too_large (at most 0)"},
 		{"a capture has", first.fork(), settled(60_00, 0), "captured by capture, held 10000, captured 10000, refunded 6000"},
 		{"one more than it", first.fork(), settled(60_01, 0), "amount_too_large (at most 6000)"},

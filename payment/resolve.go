@@ -15,7 +15,6 @@ func (c Resolve) decide(d *decision) {
 	if op == nil || op.Status != OpPending || c.Answer.Result == Pending {
 		return
 	}
-	c.Answer.Screening = op.Answer.Screening
 	e := Event{Operation: op.Number, Amount: op.Amount, Fee: op.Fee, Final: op.Final}
 	switch op.Kind {
 	case OpAuthorize:
@@ -51,9 +50,8 @@ func (c Inquire) decide(d *decision) {
 	if op == nil || op.Status != OpPending {
 		return
 	}
-	d.timers = append(d.timers, Timer{
-		Due: d.env.Now.Add(c.Again), Kind: ProcessorTimer, Tenant: d.p.Tenant, Merchant: d.p.Merchant,
-		Payment: d.p.ID, Operation: c.Operation, Attempt: c.Attempt,
-	})
+	again := d.p.timer(ProcessorTimer, d.env.Now.Add(c.Again), c.Operation)
+	again.Attempt = c.Attempt
+	d.timers = append(d.timers, again)
 	d.made = c.Operation
 }

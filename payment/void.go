@@ -26,20 +26,20 @@ type Cancel struct {
 
 func (c Void) decide(d *decision) {
 	p := d.p
-	over := d.expireIfDue()
-	if d.refuse(c.guards(d, over)) {
+	lapsed := d.expireIfDue()
+	if d.refuse(c.guards(d, lapsed)) {
 		return
 	}
 	d.void(OpVoid, c.amount(p), EndedByVoid, c.Asked)
 }
 
-func (c Void) guards(d *decision, over bool) *Refusal {
+func (c Void) guards(d *decision, lapsed bool) *Refusal {
 	p, r := d.p, &Refusal{}
 	amount := c.amount(p)
 	r.Limit, r.Least = p.Remaining(), 1
 	r.when(p.inDoubt() && (!c.Alongside || p.aloneInFlight()), OperationPending)
 	r.when(p.Status != Authorized, NotVoidable)
-	r.when(over, HoldOver)
+	r.when(lapsed, HoldOver)
 	r.when(c.Currency != "" && c.Currency != p.Currency, CurrencyMismatch)
 	r.when(amount < 1, AmountTooSmall)
 	r.when(amount > r.Limit, AmountTooLarge)
@@ -56,11 +56,11 @@ func (c Void) amount(p *Payment) int64 {
 
 func (c Cancel) decide(d *decision) {
 	p := d.p
-	over := d.expireIfDue()
+	lapsed := d.expireIfDue()
 	late := p.Policy.CancelFor > 0 && !d.env.Now.Before(p.CreatedAt.Add(p.Policy.CancelFor))
 	r := &Refusal{}
 	r.when(p.inDoubt(), OperationPending)
-	r.when(over, HoldOver)
+	r.when(lapsed, HoldOver)
 	switch p.Status {
 	case Created, AwaitingPayer:
 	case Authorized:

@@ -12,7 +12,7 @@ func void(minor int64) payment.Void { return payment.Void{Amount: minor} }
 
 func TestVoid(t *testing.T) {
 	captured := authorized(t).after(approve, capture(60_00))
-	runCaptures(t, []captureTest{
+	play(t, []scene{
 		{"everything", authorized(t), void(0), "voided by void, held 10000, voided 10000"},
 		{"everything by name", authorized(t), void(100_00), "voided by void, held 10000, voided 10000"},
 		{"a part", authorized(t), void(30_00), "authorized, held 10000, voided 3000, left 7000"},
@@ -40,7 +40,7 @@ func TestPendingVoid(t *testing.T) {
 	waiting := authorized(t).after(unknown, void(0))
 	yes, no := payment.Resolve{Operation: 2, Answer: approve}, payment.Resolve{Operation: 2, Answer: decline}
 	part := authorized(t).after(unknown, void(30_00))
-	runCaptures(t, []captureTest{
+	play(t, []scene{
 		{"approved", waiting.fork(), yes, "voided by void, held 10000, voided 10000"},
 		{"declined", waiting.fork(), no, "authorized, held 10000, left 10000"},
 		{"a part approved", part.fork(), yes, "authorized, held 10000, voided 3000, left 7000"},
@@ -58,7 +58,7 @@ func TestPendingVoid(t *testing.T) {
 // A cancel that waits for its processor has reserved all that is left.
 func TestPendingCancel(t *testing.T) {
 	waiting := authorized(t).after(unknown, payment.Cancel{})
-	runCaptures(t, []captureTest{
+	play(t, []scene{
 		{"approved", waiting.fork(), payment.Resolve{Operation: 2, Answer: approve}, "voided by cancel, held 10000, voided 10000"},
 		{"declined", waiting.fork(), payment.Resolve{Operation: 2, Answer: decline}, "authorized, held 10000, left 10000"},
 		{"declined after the deadline", waiting.fork().in(week), payment.Resolve{Operation: 2, Answer: decline}, "expired by deadline, held 10000, released 10000"},
@@ -74,7 +74,7 @@ func TestPendingCancel(t *testing.T) {
 func TestDuplicateVoid(t *testing.T) {
 	once := authorized(t).after(approve, void(10_00))
 	again := payment.Void{Amount: 10_00, DuplicateWithin: 30 * time.Second}
-	runCaptures(t, []captureTest{
+	play(t, []scene{
 		{"after 30 seconds", once.fork().in(30 * time.Second), again, "duplicate_operation"},
 		{"after 30.001 seconds", once.fork().in(30_001 * time.Millisecond), again, "authorized, held 10000, voided 2000, left 8000"},
 		{"of a capture", authorized(t).after(approve, capture(10_00)), again, "authorized, held 10000, captured 1000, voided 1000, left 8000"},
@@ -87,7 +87,7 @@ func TestCancel(t *testing.T) {
 	captured := authorized(t).after(approve, capture(60_00))
 	voided := authorized(t).after(approve, void(30_00))
 	awaiting := created(t, policy(func(p *payment.Policy) { p.PayerDeadline = time.Hour })).after(askPayer, payment.Authorize{})
-	runCaptures(t, []captureTest{
+	play(t, []scene{
 		{"before the authorization", created(t), cancel, "voided by cancel"},
 		{"after a decline", declinedOnce(t), cancel, "voided by cancel"},
 		{"while the payer is awaited", awaiting.fork(), cancel, "voided by cancel"},

@@ -205,7 +205,11 @@ func (s *Sandbox) patchWalletUser(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, errUnknown
 	}
-	u, balances, err := s.Store.User(r.Context(), 0, id)
+	var balances []wallet.Balance
+	u, err := find(r.Context(), s, func(tenant int64) (u *wallet.User, err error) {
+		u, balances, err = s.Store.User(r.Context(), tenant, id)
+		return u, err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -249,7 +253,8 @@ func (s *Sandbox) postWalletRevoke(r *http.Request) (any, error) {
 	if err := read(r, &in); err != nil {
 		return nil, err
 	}
-	g, err := s.Store.Grant(r.Context(), 0, wallet.GrantName(s.Keys.MAC, in.AccessToken))
+	name := wallet.GrantName(s.Keys.MAC, in.AccessToken)
+	g, err := find(r.Context(), s, func(tenant int64) (*wallet.Grant, error) { return s.Store.Grant(r.Context(), tenant, name) })
 	if err != nil {
 		return nil, err
 	}

@@ -148,12 +148,36 @@ func (s *Sandbox) merchantOf(ctx context.Context, name string) (*merchant.Mercha
 // findPayment finds a payment by any dialect's id of it.
 func (s *Sandbox) findPayment(ctx context.Context, id string) (*payment.Payment, error) {
 	for _, d := range s.Dialects {
-		if internal, ok := d.ParsePaymentID(id); ok {
-			p, err := s.Store.Payment(ctx, 0, internal, 0)
+		internal, ok := d.ParsePaymentID(id)
+		if !ok {
+			continue
+		}
+		return find(ctx, s, func(tenant int64) (*payment.Payment, error) {
+			p, err := s.Store.Payment(ctx, tenant, internal, 0)
 			if err != nil || p == nil {
 				return nil, err
 			}
-			return s.Engine.Payment(ctx, p.Tenant, p.Merchant, p.ID)
+			return s.Engine.Payment(ctx, tenant, p.Merchant, p.ID)
+		})
+	}
+	return nil, nil
+}
+
+// find looks for something in every tenant: the controls are not told whose
+// it is. It returns nil when no tenant has it.
+func find[T any](ctx context.Context, s *Sandbox, look func(tenant int64) (*T, error)) (*T, error) {
+	merchants, err := s.Store.Merchants(ctx)
+	if err != nil {
+		return nil, err
+	}
+	seen := map[int64]bool{}
+	for _, m := range merchants {
+		if seen[m.Tenant] {
+			continue
+		}
+		seen[m.Tenant] = true
+		if found, err := look(m.Tenant); err != nil || found != nil {
+			return found, err
 		}
 	}
 	return nil, nil

@@ -274,4 +274,7 @@ type Registry interface {
 	PutGrant(ctx context.Context, g wallet.Grant) error
 	// Grant returns a grant by its name, nil if there is none.
 	Grant(ctx context.Context, tenant int64, name string) (*wallet.Grant, error)
+	// UseGrant revokes a grant, and tells whether it was there and not revoked
+	// before: of several callers at once, one is told so.
+	UseGrant(ctx context.Context, tenant int64, name string) (bool, error)
 }

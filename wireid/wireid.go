@@ -105,6 +105,11 @@ const base62Lead = "3C"
 
 // Base62 renders prefix and 24 alphanumeric characters.
 func (c *Codec) Base62(prefix string, n Name) string {
+	return string(c.AppendBase62(make([]byte, 0, 32), prefix, n))
+}
+
+// AppendBase62 appends what Base62 renders.
+func (c *Codec) AppendBase62(to []byte, prefix string, n Name) []byte {
 	b := c.encrypt(n)
 	var s [22]byte
 	hi, lo := binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])
@@ -113,7 +118,8 @@ func (c *Codec) Base62(prefix string, n Name) string {
 		hi, lo, digit = divide(hi, lo, 62)
 		s[i] = alphabet[digit]
 	}
-	return prefix + base62Lead + string(s[:])
+	to = append(append(to, prefix...), base62Lead...)
+	return append(to, s[:]...)
 }
 
 // ParseBase62 reads what Base62 rendered with the same prefix.

@@ -64,7 +64,7 @@ func (d *Dialect) readApp(access *merchant.Access) (any, error) {
 		feePercent:     max(merchant.Setting(m, "wepay.fee_threshold_percent", int64(20)), 0),
 		presentPercent: max(merchant.Setting(m, "wepay.card_present_over_capture_percent", int64(120)), 0),
 		settleAfter:    time.Duration(max(merchant.Setting(m, "wepay.settlement_delay_seconds", d.settlementDelay()), 0)) * time.Second,
-		rateLimit:      merchant.Setting(m, "wepay.rate_limit", 0),
+		rateLimit:      min(merchant.Setting(m, "wepay.rate_limit", 0), maxRateLimit),
 	}
 	if a.presentPercent == 0 {
 		a.presentPercent = payment.NoCap

@@ -186,60 +186,72 @@ func (c *call) fingerprint() payment.Fingerprint {
 	return payment.Fingerprint(sum[:16])
 }
 
-// do puts a command to the engine. It returns the payment to be shown, and
-// whether it is shown in answer to the command itself rather than to a repeat.
-func (c *call) do(r payment.Request, table []refusal) (p *payment.Payment, fresh bool, _ *problem) {
+// result is what became of a command.
+type result struct {
+	payment   *payment.Payment // as it is to be shown
+	fresh     bool             // shown in answer to the command itself, not to a repeat
+	operation *payment.Operation
+}
+
+// do puts a command to the engine.
+func (c *call) do(r payment.Request, table []refusal) (result, *problem) {
 	out, err := c.Engine.Do(c.r.Context(), r)
 	if err != nil {
-		return nil, false, c.failed(err)
+		return result{}, c.failed(err)
 	}
 	return c.conclude(out, table)
 }
 
 // repeated answers a request from what is kept under its key, without
 // carrying anything out. It reports false when the key is free.
-func (c *call) repeated(r payment.Request, table []refusal) (_ *payment.Payment, _ *problem, known bool) {
+func (c *call) repeated(r payment.Request, table []refusal) (_ result, _ *problem, known bool) {
 	r.Payment, r.Command = nobody, payment.Expire{}
 	out, err := c.Engine.Do(c.r.Context(), r)
 	if err != nil {
-		return nil, c.failed(err), true
+		return result{}, c.failed(err), true
 	}
 	if out.Refusal.Has(payment.NotFound) {
-		return nil, nil, false
+		return result{}, nil, false
 	}
-	p, _, problem := c.conclude(out, table)
-	return p, problem, true
+	res, problem := c.conclude(out, table)
+	return res, problem, true
 }
 
-func (c *call) conclude(out payment.Outcome, table []refusal) (p *payment.Payment, fresh bool, _ *problem) {
+// conclude makes of an outcome what is to be answered. A repeat is shown the
+// payment as it is now.
+func (c *call) conclude(out payment.Outcome, table []refusal) (result, *problem) {
 	switch {
 	case out.Refusal.Has(payment.KeyReused) && c.id != "":
 		// The resource is looked up before the key is looked at.
 		known, err := c.find(c.payment())
 		if err != nil {
-			return nil, false, c.failed(err)
+			return result{}, c.failed(err)
 		}
 		if known == nil {
-			return nil, false, notAccessible(inPath, "id")
+			return result{}, notAccessible(inPath, "id")
 		}
-		return nil, false, answer(table, out.Refusal)
+		return result{}, answer(table, out.Refusal)
 	case out.Refusal != nil:
-		return nil, false, answer(table, out.Refusal)
+		problem := answer(table, out.Refusal)
+		if problem == unexpected && !out.Refusal.Has(payment.Busy) {
+			return result{}, c.failed(out.Refusal) // the table lacks a guard
+		}
+		return result{}, problem
 	case out.Replayed && out.Pending:
-		return nil, false, answer(table, payment.Refuse(payment.InProcess))
+		return result{}, answer(table, payment.Refuse(payment.InProcess))
 	case out.Pending:
-		return nil, false, unexpected // nobody knows yet; a repeat finds out
-	case out.Replayed:
-		p, err := c.find(out.Payment.ID)
-		if err == nil && p == nil {
-			err = fmt.Errorf("payment %s of a repeated request is gone", out.Payment.ID)
-		}
-		if err != nil {
-			return nil, false, c.failed(err)
-		}
-		return p, false, nil
+		return result{}, unexpected // nobody knows yet; a repeat finds out
+	case !out.Replayed:
+		return result{out.Payment, true, out.Op()}, nil
 	}
-	return out.Payment, true, nil
+	now, err := c.find(out.Payment.ID)
+	if err == nil && now == nil {
+		err = fmt.Errorf("payment %s of a repeated request is gone", out.Payment.ID)
+	}
+	if err != nil {
+		return result{}, c.failed(err)
+	}
+	return result{now, false, now.Op(out.Operation)}, nil
 }
 
 // find returns a payment of the caller's as it is now, nil if there is none
@@ -252,8 +264,8 @@ func (c *call) find(id payment.ID) (*payment.Payment, error) {
 	return p, nil
 }
 
-// show renders a payment in answer to the call.
-func (c *call) show(p *payment.Payment, v view) []byte {
+// render renders a payment in answer to the call.
+func (c *call) render(p *payment.Payment, v view) []byte {
 	v.apiVersion, v.accountID = c.version, c.accountID
 	return c.appendPayment(make([]byte, 0, 1536), p, v)
 }

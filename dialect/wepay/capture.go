@@ -12,11 +12,16 @@ func (d *Dialect) capture(c *call) ([]byte, *problem) {
 	}
 	request := c.request(command)
 	request.Payment = c.payment()
-	p, fresh, problem := c.do(request, captureRefusals)
-	if problem != nil {
+	res, problem := c.do(request, captureRefusals)
+	switch {
+	case problem != nil:
 		return nil, problem
+	case res.operation.Status == payment.OpFailed && res.payment.Status == payment.Authorized:
+		// Declined, but whoever authorized it lets it be tried again: a
+		// payment that is pending would look as if it had been captured.
+		return nil, notCapturable
 	}
-	return c.show(p, view{fresh: fresh}), nil
+	return c.render(res.payment, view{fresh: res.fresh}), nil
 }
 
 // readCapture reads the body of a capture; details say what is wrong with it.

@@ -40,24 +40,24 @@ func (d *Dialect) create(c *call) ([]byte, *problem) {
 	request := c.request(nil)
 	now := d.Clock.Now()
 	if wrong := c.checkDraft(draft, now); wrong != nil {
-		p, problem, known := c.repeated(request, createRefusals)
+		res, problem, known := c.repeated(request, createRefusals)
 		switch {
 		case !known:
 			return nil, invalid(wrong...)
 		case problem != nil:
 			return nil, problem
 		}
-		return c.show(p, view{}), nil
+		return c.render(res.payment, view{}), nil
 	}
 	request.Command = payment.Create{
 		Intake:  c.intake(draft, now),
 		Attempt: &payment.Attempt{Secret: draft.method.secret, Asked: payment.Asked{Dialect: Name, Key: request.Key}},
 	}
-	p, fresh, problem := c.do(request, createRefusals)
+	res, problem := c.do(request, createRefusals)
 	if problem != nil {
 		return nil, problem
 	}
-	return c.show(p, view{fresh: fresh}), nil
+	return c.render(res.payment, view{fresh: res.fresh}), nil
 }
 
 // readDraft reads the body of POST /payments; details say what is wrong with

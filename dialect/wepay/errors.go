@@ -135,14 +135,19 @@ var captureRefusals = append(common[:len(common):len(common)],
 	refusal{amounts, payment.AmountTooLarge, bodyDetail(isTooLarge, "The amount is above the most that may be captured of this payment.", "amounts", "amount")},
 	refusal{amounts, payment.CurrencyMismatch, bodyDetail(isInvalid, "The currency is not that of the payment.", "amounts", "currency")},
 	refusal{amounts, payment.FeeTooLarge, bodyDetail(feeTooLarge, feeHint, "amounts", "fee_amount")},
-	// What a capture of this dialect never asks for:
-	refusal{acquirer, payment.NotCreated, unexpected},
-	refusal{acquirer, payment.NotAwaitingPayer, unexpected},
-	refusal{acquirer, payment.NotVoidable, unexpected},
-	refusal{acquirer, payment.NotCancellable, unexpected},
-	refusal{acquirer, payment.NotRefundable, unexpected},
-	refusal{acquirer, payment.CannotStayOpen, unexpected},
-	refusal{acquirer, payment.DuplicateOperation, unexpected},
+)
+
+// notCancelable is row 14.
+var notCancelable = &problem{
+	http.StatusBadRequest, "PAYMENT_CANNOT_BE_CANCELED", "The payment cannot be canceled.",
+	[]detail{{[]string{"id"}, inPath, "PAYMENT_CANNOT_BE_CANCELED", "Only a payment that is pending capture can be canceled; one by a card that was present, for 90 minutes."}}, "",
+}
+
+// cancelRefusals answer for a refused cancellation.
+var cancelRefusals = append(common[:len(common):len(common)],
+	refusal{state, payment.NotCancellable, notCancelable},
+	refusal{state, payment.HoldOver, notCancelable},
+	refusal{state, payment.OperationPending, notCancelable},
 )
 
 const feeHint = "The fee exceeds the share of the payment that a fee may have."

@@ -16,7 +16,7 @@ func (d *Dialect) query(c *call) ([]byte, *problem) {
 	if p == nil {
 		return nil, notAccessible(inPath, "id")
 	}
-	return c.show(p, view{expand: c.expands("payment_method")}), nil
+	return c.render(p, view{expand: c.expands("payment_method")}), nil
 }
 
 // expands tells whether the query asks to expand a member.

@@ -9,6 +9,9 @@ import (
 // endpoint.
 const window = 10 * time.Second
 
+// maxRateLimit bounds what is remembered of one application and endpoint.
+const maxRateLimit = 100_000
+
 // throttle counts requests. Each instance counts for itself. Its zero value is
 // ready to use, and it is safe for concurrent use.
 type throttle struct {

@@ -84,6 +84,7 @@ var (
 	}
 	actions = map[string][]endpoint{
 		"capture": {{http.MethodPost, "capture", keyOptional, (*Dialect).capture}},
+		"cancel":  {{http.MethodPost, "cancel", keyOptional, (*Dialect).cancel}},
 	}
 )
 

@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"fmt"
 	"path/filepath"
 	"testing"
 
@@ -22,6 +23,15 @@ func open(t testing.TB, path string) *sqlite.Store {
 func TestStore(t *testing.T) {
 	storetest.RunDurable(t, func(t *testing.T) (store.Store, func() store.Store) {
 		path := filepath.Join(t.TempDir(), "test.db")
+		return open(t, path), func() store.Store { return open(t, path) }
+	})
+}
+
+func TestModel(t *testing.T) {
+	dir, files := t.TempDir(), 0
+	storetest.RunModel(t, func() (store.Store, func() store.Store) {
+		files++
+		path := filepath.Join(dir, fmt.Sprint(files, ".db"))
 		return open(t, path), func() store.Store { return open(t, path) }
 	})
 }

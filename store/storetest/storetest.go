@@ -44,6 +44,7 @@ func Run(t *testing.T, open func(*testing.T) store.Store) {
 		{"merchants are kept", testMerchants},
 		{"credentials are found", testCredentials},
 		{"wallet users and grants are kept", testUsers},
+		{"a grant is used once", testUseGrant},
 		{"an audit sees all, in order", testAudit},
 		{"an audit stops at the first error", testAuditStops},
 		{"an audit is of one moment", testAuditMoment},

@@ -1,0 +1,135 @@
+package payment_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/capstan-pay/capstan/ledger"
+	"github.com/capstan-pay/capstan/payment"
+)
+
+func TestExpire(t *testing.T) {
+	patient := policy(func(p *payment.Policy) { p.PayerDeadline = time.Hour })
+	fromCreation := policy(func(p *payment.Policy) { p.FromCreation = true })
+	awaiting := created(t, patient).after(askPayer, payment.Authorize{})
+	yes := payment.Resolve{Operation: 1, Answer: approve}
+	play(t, []scene{
+		{"on the last instant", authorized(t).in(week - time.Millisecond), payment.Expire{}, "authorized, held 10000, left 10000"},
+		{"at the deadline", authorized(t).in(week), payment.Expire{}, "expired by deadline, held 10000, released 10000"},
+		{"after a capture", authorized(t).after(approve, capture(60_00)).in(week), payment.Expire{}, "captured by deadline, held 10000, captured 6000, released 4000"},
+		{"after a void", authorized(t).after(approve, void(60_00)).in(week), payment.Expire{}, "expired by deadline, held 10000, voided 6000, released 4000"},
+		{"of a captured payment", authorized(t).after(approve, capture(0)).in(week), payment.Expire{}, "captured by capture, held 10000, captured 10000"},
+		{"twice", authorized(t).in(week).after(approve, payment.Expire{}), payment.Expire{}, "expired by deadline, held 10000, released 10000"},
+		{"the payer, on the last instant", awaiting.fork().in(time.Hour - time.Millisecond), payment.Expire{}, "awaiting_payer, authorize 1 awaiting_payer"},
+		{"the payer, at the deadline", awaiting.fork().in(time.Hour), payment.Expire{}, "expired by deadline"},
+		{"a payer who may take for ever", created(t).after(askPayer, payment.Authorize{}).in(100 * week), payment.Expire{}, "awaiting_payer, authorize 1 awaiting_payer"},
+		{"before the authorization", created(t, fromCreation).in(100 * week), payment.Expire{}, "created"},
+		{"counted from the authorization", created(t).in(week).after(approve, payment.Authorize{}).in(week - time.Millisecond), payment.Expire{}, "authorized, held 10000, left 10000"},
+		{"counted from the creation", created(t, fromCreation).in(time.Hour).after(approve, payment.Authorize{}).in(week - time.Hour), payment.Expire{}, "expired by deadline, held 10000, released 10000"},
+		{"authorized after the deadline", created(t, fromCreation).after(unknown, payment.Authorize{}).in(week), yes, "expired by deadline, held 10000, released 10000"},
+	})
+}
+
+// Over says what Expire would do.
+func TestOver(t *testing.T) {
+	tomorrow := policy(func(p *payment.Policy) { p.CaptureAt = noon.Add(24 * time.Hour) })
+	for name, d := range map[string]*desk{
+		"on the last instant":        authorized(t).in(week - time.Millisecond),
+		"at the deadline":            authorized(t).in(week),
+		"captured":                   authorized(t).after(approve, capture(0)).in(week),
+		"before the authorization":   created(t).in(week),
+		"while a capture waits":      authorized(t).after(unknown, capture(1)).in(week),
+		"while a refund waits":       authorized(t).after(approve, capture(1)).after(unknown, refund(1)).in(week),
+		"while a schedule waits":     authorized(t, tomorrow).in(week),
+		"a payer without a deadline": created(t).after(askPayer, payment.Authorize{}).in(week),
+	} {
+		t.Run(name, func(t *testing.T) {
+			over := d.p.Over(d.now)
+			if closed := d.do(payment.Expire{}).Payment.Ended == payment.EndedByDeadline; closed != over {
+				t.Errorf("over %t, closed %t", over, closed)
+			}
+		})
+	}
+}
+
+func TestExpiryClosesThePayersOperation(t *testing.T) {
+	d := created(t, policy(func(p *payment.Policy) { p.PayerDeadline = time.Hour })).after(askPayer, payment.Authorize{}).in(time.Hour)
+	d.do(payment.Expire{})
+	if op := d.p.Op(1); op.Status != payment.OpFailed || op.DoneAt != d.now || d.p.ClosedAt != d.now {
+		t.Errorf("the operation is %+v", op)
+	}
+}
+
+func TestSettle(t *testing.T) {
+	fee := func(i *payment.Intake) { i.Fee = 10_00 }
+	transit := policy(func(p *payment.Policy) { p.SettleAfter = time.Hour })
+	d := authorized(t, fee, transit).after(approve, capture(60_00)).after(approve, capture(40_00)).after(decline, refund(1))
+	accounts := func(transit, merchant, fees int64) {
+		t.Helper()
+		got := [...]int64{d.balance(ledger.InTransit), d.balance(ledger.Merchant), d.balance(ledger.PlatformFees)}
+		if want := [...]int64{transit, merchant, fees}; got != want {
+			t.Errorf("in transit, merchant, fees: %d, want %d", got, want)
+		}
+	}
+	accounts(100_00, 0, 0)
+	for _, none := range []int{0, 1, 4, 9} { // nothing, the authorization, a refund, nothing
+		if got := d.do(payment.Settle{Operation: none}); got.Events != nil || got.Refusal != nil {
+			t.Errorf("operation %d was settled", none)
+		}
+	}
+	if got := d.do(payment.Settle{Operation: 2}); got.Operation != 2 || !d.p.Op(2).Settled || d.p.Settled != 60_00 {
+		t.Errorf("settled %d: %+v", d.p.Settled, d.p.Op(2))
+	}
+	accounts(40_00, 50_00, 10_00)
+	if got := d.do(payment.Settle{Operation: 2}); got.Events != nil {
+		t.Error("settled twice")
+	}
+	d.do(payment.Settle{Operation: 3})
+	accounts(0, 90_00, 10_00)
+
+	open := authorized(t, transit).after(approve, capture(60_00))
+	expect(t, open.do(payment.Settle{Operation: 2}), "authorized, held 10000, captured 6000, left 4000")
+
+	waiting := authorized(t, transit).after(unknown, capture(1))
+	if got := waiting.do(payment.Settle{Operation: 2}); got.Events != nil {
+		t.Error("settled before it was captured")
+	}
+
+	d = authorized(t, fee).after(approve, capture(0))
+	accounts(0, 90_00, 10_00) // without transit
+	if !d.p.Op(2).Settled || d.p.Settled != 100_00 {
+		t.Errorf("settled %d", d.p.Settled)
+	}
+}
+
+// Whatever is held comes from the payer's side and goes back there.
+func TestSource(t *testing.T) {
+	wallet := func(i *payment.Intake) { i.Method = payment.Method{Kind: payment.WalletMethod, User: 9} }
+	for _, test := range []struct {
+		name   string
+		desk   *desk
+		source ledger.Account
+	}{
+		{"card", authorized(t), ledger.Account{Merchant: 5, Kind: ledger.Acquirer, Currency: "USD"}},
+		{"wallet", authorized(t, wallet), ledger.Account{Merchant: 5, Kind: ledger.Wallet, Holder: 9, Currency: "USD"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := test.desk
+			has := func(minor int64) {
+				t.Helper()
+				if got := d.books[test.source]; got != minor {
+					t.Errorf("the payer's side has %d, want %d", got, minor)
+				}
+			}
+			has(-100_00)
+			d.do(capture(60_00))
+			has(-100_00)
+			d.do(void(10_00))
+			has(-90_00)
+			d.do(refund(20_00))
+			has(-70_00)
+			d.in(week).do(payment.Expire{})
+			has(-40_00)
+		})
+	}
+}
