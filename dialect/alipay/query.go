@@ -58,6 +58,9 @@ func (d *Dialect) appendPayment(b *reply, c *client, p *payment.Payment) {
 	}
 	b.amount("paymentAmount", p.Amount, p.Currency)
 	status := paymentStatus(p, c.settings.authSuccess)
+	if cancellation(p) != nil {
+		status = "CANCELLED"
+	}
 	if status != "FAIL" && status != "PROCESSING" {
 		b.time("paymentTime", p.AuthorizedAt)
 	}
@@ -121,6 +124,9 @@ func (d *Dialect) appendTransactions(b *reply, p *payment.Payment) {
 	for i := range p.Operations {
 		op := &p.Operations[i]
 		kind, listed := transactionTypes[op.Kind]
+		if isCancellation(op) {
+			kind = "CANCEL"
+		}
 		if !listed || op == charge {
 			continue
 		}
