@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/capstan-pay/capstan/ledger"
+	"github.com/capstan-pay/capstan/money"
 )
 
 // Create makes a payment. With an Attempt its authorization is asked for at
@@ -22,12 +23,22 @@ type Create struct {
 // Attempt is one try for an authorization.
 type Attempt struct {
 	Secret Secret // a fresh card; zero for a wallet or a stored method
+
+	// Challenge asks the payer to authenticate also where nobody insists.
+	// PayerAbsent says that he is not there: an authorization that would have
+	// to wait for him is refused with AuthenticationFailed instead.
+	Challenge   bool
+	PayerAbsent bool
+
 	Asked
 }
 
-// Authorize asks for the authorization of a payment that exists.
+// Authorize asks for the authorization of a payment that exists. Where the
+// policy lets an authorization follow a declined one, it may also take the
+// place of one that waits for the payer.
 type Authorize struct {
 	Intake *Intake // replaces the payment's before it is tried; nil leaves it
+	Edit   Edit    `json:"-"` // makes that intake at the decision; nil does not
 	Attempt
 }
 
@@ -39,10 +50,15 @@ type PayerAnswer struct {
 	Data     []byte  // what is to be kept of it, unless the processor has a document of its own
 }
 
-// Revise replaces the payment's intake. Once an authorization was asked for,
-// only Details and Reference may differ.
+// Revise replaces the payment's intake. Before an authorization was asked for
+// anything may differ, and while the payer is awaited too, where the policy lets
+// an authorization follow a declined one: that ends the wait. Of a hold from
+// which nothing was taken yet, what is to be captured of it may differ: Amount,
+// within what may be captured, Fee and the policy's CaptureAt. What only
+// describes the payment may always differ.
 type Revise struct {
 	Intake Intake
+	Edit   Edit `json:"-"` // makes the intake at the decision; nil takes Intake
 }
 
 func (c Create) decide(d *decision) {
@@ -51,42 +67,89 @@ func (c Create) decide(d *decision) {
 		d.refuse(&r)
 		return
 	}
-	intake := c.Intake
-	if d.refuse(intake.guards()) {
+	if d.refuse(c.Intake.guards()) {
 		return
 	}
-	d.emit(Event{Kind: PaymentCreated, Intake: &intake})
+	d.take(PaymentCreated, c.Intake)
 	if c.Attempt != nil {
 		d.authorize(*c.Attempt)
 	}
 }
 
 func (c Authorize) decide(d *decision) {
-	r := &Refusal{}
-	if c.Intake != nil {
-		r = c.Intake.guards()
+	waiting := d.p.Status == AwaitingPayer && d.p.Policy.RetryDeclined
+	r, intake := &Refusal{}, c.Intake
+	if c.Edit != nil && (d.p.Status == Created || waiting) {
+		if intake = d.edit(c.Edit); intake == nil {
+			return
+		}
 	}
-	r.when(d.p.Status != Created, NotCreated)
+	if intake != nil {
+		r = intake.guards()
+	}
+	r.when(d.p.Status != Created && !waiting, NotCreated)
 	if d.refuse(r) {
 		return
 	}
-	if c.Intake != nil {
-		d.emit(Event{Kind: PaymentRevised, Intake: c.Intake})
+	d.abandon()
+	if intake != nil {
+		d.take(PaymentRevised, *intake)
 	}
 	d.authorize(c.Attempt)
 }
 
 func (c Revise) decide(d *decision) {
-	was, now := d.p.Intake, c.Intake
-	free := d.p.Status == Created
-	changes := was.Amount != now.Amount || was.Currency != now.Currency || was.Fee != now.Fee || was.Method != now.Method || was.Policy != now.Policy
+	p, now := d.p, c.Intake
+	lapsed := d.expireIfDue()
+	if c.Edit != nil {
+		edited := d.edit(c.Edit)
+		if edited == nil {
+			return
+		}
+		now = *edited
+	}
+	waiting := p.Status == AwaitingPayer && p.Policy.RetryDeclined
+	changes := p.terms() != now.terms() || p.plan() != now.plan()
 	r := now.guards()
-	r.when(!free && changes, NotCreated)
+	if p.Status == Authorized && !lapsed && p.Captures() == 0 && !p.inDoubt() {
+		r.when(p.terms() != now.terms(), NotCreated)
+		if p.Amount != now.Amount {
+			r.Limit, r.Least = p.Capturable(), max(p.Policy.MinCapture, 1)
+			r.when(now.Amount < r.Least, AmountTooSmall)
+			r.when(now.Amount > r.Limit, AmountTooLarge)
+		}
+	} else if p.Status != Created && !waiting {
+		r.when(changes, NotCreated)
+	}
 	if d.refuse(r) {
 		return
 	}
-	d.emit(Event{Kind: PaymentRevised, Intake: &now})
+	if changes {
+		d.abandon()
+	}
+	moved := p.Status == Authorized && !now.Policy.CaptureAt.Equal(p.Policy.CaptureAt)
+	d.take(PaymentRevised, now)
+	if moved && !now.Policy.CaptureAt.IsZero() {
+		d.timers = append(d.timers, p.timer(CaptureTimer, now.Policy.CaptureAt, 0))
+	}
 }
+
+// terms are what an authorization is for, apart from its amount.
+type terms struct {
+	currency money.Currency
+	method   Method
+	policy   Policy
+}
+
+func (i Intake) terms() terms {
+	i.Policy.CaptureAt = time.Time{}
+	return terms{i.Currency, i.Method, i.Policy}
+}
+
+// plan is what is to be captured, and when.
+type plan struct{ amount, fee, at int64 }
+
+func (i Intake) plan() plan { return plan{i.Amount, i.Fee, i.Policy.CaptureAt.UnixMilli()} }
 
 func (c PayerAnswer) decide(d *decision) {
 	lapsed := d.expireIfDue()
@@ -100,7 +163,7 @@ func (c PayerAnswer) decide(d *decision) {
 	if c.Method != nil {
 		intake := d.p.Intake
 		intake.Method = *c.Method
-		d.emit(Event{Kind: PaymentRevised, Intake: &intake})
+		d.take(PaymentRevised, intake)
 	}
 	answer := Answer{Result: Refused, Reason: PayerDeclined}
 	if c.Approved {
@@ -122,10 +185,21 @@ func (i Intake) guards() *Refusal {
 	return r
 }
 
+// take makes an intake the payment's.
+func (d *decision) take(kind EventKind, i Intake) {
+	i.Policy.CaptureAt = instant(i.Policy.CaptureAt)
+	d.emit(Event{Kind: kind, Intake: &i})
+}
+
 // authorize asks for an authorization as a new operation.
 func (d *decision) authorize(a Attempt) {
 	number := d.next()
-	answer := d.put(Instruction{Operation: number, Kind: OpAuthorize, Amount: d.p.Amount, Secret: a.Secret})
+	answer := d.put(Instruction{
+		Operation: number, Kind: OpAuthorize, Amount: d.p.Amount, Secret: a.Secret, Challenge: a.Challenge, PayerAbsent: a.PayerAbsent,
+	})
+	if a.PayerAbsent && answer.Result == PayerRequired {
+		answer.Result, answer.Reason = Refused, AuthenticationFailed
+	}
 	d.concludeAuthorization(number, answer, &a.Asked)
 }
 

@@ -9,7 +9,7 @@ import (
 
 // Capture takes money from the hold to the merchant.
 type Capture struct {
-	Amount   int64          // minor units; 0 is everything that is left
+	Amount   int64          // minor units; 0 is what was asked for, or everything that is left of it
 	Currency money.Currency // empty is the payment's
 	Fee      *int64         // the platform's share; nil is the payment's, or what is left of it
 	Final    bool           // release what is left afterwards
@@ -35,10 +35,10 @@ type Capture struct {
 	// may close the hold or enlarge it.
 	Alongside bool
 
-	// Scheduled is set by the capture timer. Such a capture takes what is
-	// left of a hold that is open, with as much of the fee as it can bear,
-	// and does nothing on any other. One that fell due before the deadline
-	// is not too late after it.
+	// Scheduled is set by the capture timer. Such a capture is made once, when
+	// the policy's CaptureAt has come and the hold is open, with as much of
+	// the fee as it can bear; else nothing happens. One that fell due before
+	// the deadline is not too late after it.
 	Scheduled bool
 
 	Dialect   string
@@ -53,8 +53,8 @@ type Capture struct {
 func (c Capture) decide(d *decision) {
 	p := d.p
 	lapsed := d.expireIfDue()
-	if c.Scheduled && p.Status != Authorized {
-		return // captured or closed before: nothing to do any more
+	if c.Scheduled && !p.scheduled(d.env.Now) {
+		return // captured or closed before, or put off: nothing to do
 	}
 	if d.refuse(c.guards(d, lapsed && !c.Scheduled)) {
 		return
@@ -62,7 +62,7 @@ func (c Capture) decide(d *decision) {
 	if c.Revise != nil {
 		intake := p.Intake
 		intake.Details = c.Revise
-		d.emit(Event{Kind: PaymentRevised, Intake: &intake})
+		d.take(PaymentRevised, intake)
 	}
 	d.capture(c, Asked{Dialect: c.Dialect, Reference: c.Reference, Details: c.Details})
 	if lapsed { // and declined: its turn has passed
@@ -109,10 +109,23 @@ func (c Capture) guards(d *decision, lapsed bool) *Refusal {
 }
 
 func (c Capture) amount(p *Payment) int64 {
-	if c.Amount == 0 {
-		return p.Remaining()
+	switch {
+	case c.Amount != 0:
+		return c.Amount
+	case c.NoOverCapture:
+		return min(p.planned(), p.Remaining())
 	}
-	return c.Amount
+	return p.planned()
+}
+
+// planned is what a capture that names no amount takes: what was asked for, or
+// last revised, as far as it is left; after a first capture, all that is left.
+func (p *Payment) planned() int64 {
+	left := p.Remaining()
+	if p.Status != Authorized || p.Captures() > 0 {
+		return left
+	}
+	return min(p.Amount, left+max(0, p.Amount-p.Authorized))
 }
 
 // fee is the platform's share of this capture. The payment's fee is taken by
@@ -230,6 +243,9 @@ func (d *decision) concludeCapture(e Event, a Answer) {
 		d.noAnswer(e.Operation, a)
 	}
 	d.emit(e)
+	if e.Kind == CaptureDeclined && a.Reason == AuthorizationLapsed && d.p.Status == Authorized && d.p.Pending() == nil {
+		d.emit(Event{Kind: HoldExpired, Released: d.p.held(), Ending: EndedByDeadline}) // the processor no longer has it
+	}
 }
 
 func (p *Payment) applyCapture(op *Operation, e Event) ledger.Entry {

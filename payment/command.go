@@ -63,7 +63,11 @@ type Instruction struct {
 	Final     bool
 	Secret    Secret // authorizations with a fresh card; never kept
 	PayerDone bool   // the payer has acted on what PayerRequired asked for
+	Challenge bool   // the payer is to authenticate even if the processor would not insist
 	Parent    int    // refunds: the capture
+
+	// PayerAbsent: nobody is there who could authenticate.
+	PayerAbsent bool
 }
 
 // ID is the name of the operation between us and its processor, the same
@@ -107,7 +111,7 @@ func Decide(p *Payment, c Command, env Env) (Decision, error) {
 		return Decision{Refusal: Refuse(NotFound)}, nil
 	}
 	d.p = p.clone()
-	d.env.Now = d.env.Now.UTC().Truncate(time.Millisecond) // as a store keeps it
+	d.env.Now = instant(d.env.Now)
 	if d.env.Now.Before(p.UpdatedAt) {
 		d.env.Now = p.UpdatedAt // a payment's time never runs backwards
 	}
@@ -135,6 +139,9 @@ func Decide(p *Payment, c Command, env Env) (Decision, error) {
 		Payment: d.p, Events: d.events, Entries: d.entries, Timers: d.timers, Operation: d.made, Refusal: d.refusal,
 	}, nil
 }
+
+// instant is a time as a store keeps it.
+func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
 // clone copies the payment so that a decision can move it on.
 func (p *Payment) clone() *Payment {
