@@ -157,7 +157,11 @@ func (d *Dialect) appendTransaction(b *reply, p *payment.Payment, op *payment.Op
 	b.text("transactionRequestId", op.Reference)
 	b.text("transactionId", d.operationID(p, op))
 	b.text("transactionStatus", status)
-	b.amount("transactionAmount", op.Amount, p.Currency)
+	amount := op.Amount
+	if amount == 0 { // an order that was cancelled before anything was held
+		amount = p.Amount
+	}
+	b.amount("transactionAmount", amount, p.Currency)
 	b.time("transactionTime", op.DoneAt)
 	switch op.Kind {
 	case payment.OpCapture:
