@@ -168,7 +168,7 @@ func (s *Server) Dialect(name string) dialect.Dialect {
 
 func (s *Server) addDialects(c Config) error {
 	services := dialect.Services{
-		Engine: s.Engine, Merchants: s.Merchants, Wallets: s.Store, Clock: s.Clock, IDs: s.IDs, Keys: s.Keys,
+		Engine: s.Engine, Merchants: s.Merchants, Wallets: s.Store, Meta: s.Store, Clock: s.Clock, IDs: s.IDs, Keys: s.Keys,
 		Cards: card.Inspector{MAC: s.Keys.MAC}, Logger: c.Logger, Random: c.Random,
 		PublicURL: s.PublicURL, Sandbox: c.Sandbox,
 	}
@@ -208,7 +208,7 @@ func (s *Server) processor(_ int64, m payment.Method) processor.Processor {
 func (s *Server) controls() *sandbox.Sandbox {
 	return sandbox.New(sandbox.Config{
 		Store: s.Store, Engine: s.Engine, Merchants: s.Merchants, Dialects: s.Dialects, Keys: s.Keys, IDs: s.IDs, Clock: s.Clock,
-		Logger: s.Logger, Script: s.script, Advance: s.AdvanceClock,
+		Logger: s.Logger, Script: s.script, Advance: s.AdvanceClock, UpdateClientKeys: alipay.UpdateKeys,
 		BaseURL: s.base, AdminURL: s.admin,
 	})
 }

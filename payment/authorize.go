@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/capstan-pay/capstan/ledger"
+	"github.com/capstan-pay/capstan/money"
 )
 
 // Create makes a payment. With an Attempt its authorization is asked for at
@@ -13,6 +14,10 @@ import (
 type Create struct {
 	Intake
 	Attempt *Attempt
+
+	// Denied is the refusal that the dialect's own rules came to. Nothing is
+	// created then, but the refusal is kept under the key like any other.
+	Denied *Refusal
 }
 
 // Attempt is one try for an authorization.
@@ -45,20 +50,27 @@ type PayerAnswer struct {
 	Data     []byte  // what is to be kept of it, unless the processor has a document of its own
 }
 
-// Revise replaces the payment's intake. Once an authorization was asked for,
-// only Details and Reference may differ; where the policy lets an authorization
-// follow a declined one, any other change ends the wait for a payer.
+// Revise replaces the payment's intake. Before an authorization was asked for
+// anything may differ, and while the payer is awaited too, where the policy lets
+// an authorization follow a declined one: that ends the wait. Of a hold from
+// which nothing was taken yet, what is to be captured of it may differ: Amount,
+// within what may be captured, Fee and the policy's CaptureAt. What only
+// describes the payment may always differ.
 type Revise struct {
 	Intake Intake
 	Edit   Edit `json:"-"` // makes the intake at the decision; nil takes Intake
 }
 
 func (c Create) decide(d *decision) {
-	intake := c.Intake
-	if d.refuse(intake.guards()) {
+	if c.Denied != nil {
+		r := *c.Denied
+		d.refuse(&r)
 		return
 	}
-	d.emit(Event{Kind: PaymentCreated, Intake: &intake})
+	if d.refuse(c.Intake.guards()) {
+		return
+	}
+	d.take(PaymentCreated, c.Intake)
 	if c.Attempt != nil {
 		d.authorize(*c.Attempt)
 	}
@@ -81,13 +93,14 @@ func (c Authorize) decide(d *decision) {
 	}
 	d.abandon()
 	if intake != nil {
-		d.emit(Event{Kind: PaymentRevised, Intake: intake})
+		d.take(PaymentRevised, *intake)
 	}
 	d.authorize(c.Attempt)
 }
 
 func (c Revise) decide(d *decision) {
-	was, now := d.p.Intake, c.Intake
+	p, now := d.p, c.Intake
+	lapsed := d.expireIfDue()
 	if c.Edit != nil {
 		edited := d.edit(c.Edit)
 		if edited == nil {
@@ -95,18 +108,48 @@ func (c Revise) decide(d *decision) {
 		}
 		now = *edited
 	}
-	changes := was.Amount != now.Amount || was.Currency != now.Currency || was.Fee != now.Fee || was.Method != now.Method || was.Policy != now.Policy
-	waiting := d.p.Status == AwaitingPayer && d.p.Policy.RetryDeclined
+	waiting := p.Status == AwaitingPayer && p.Policy.RetryDeclined
+	changes := p.terms() != now.terms() || p.plan() != now.plan()
 	r := now.guards()
-	r.when(d.p.Status != Created && !waiting && changes, NotCreated)
+	if p.Status == Authorized && !lapsed && p.Captures() == 0 && !p.inDoubt() {
+		r.when(p.terms() != now.terms(), NotCreated)
+		if p.Amount != now.Amount {
+			r.Limit, r.Least = p.Capturable(), max(p.Policy.MinCapture, 1)
+			r.when(now.Amount < r.Least, AmountTooSmall)
+			r.when(now.Amount > r.Limit, AmountTooLarge)
+		}
+	} else if p.Status != Created && !waiting {
+		r.when(changes, NotCreated)
+	}
 	if d.refuse(r) {
 		return
 	}
 	if changes {
 		d.abandon()
 	}
-	d.emit(Event{Kind: PaymentRevised, Intake: &now})
+	moved := p.Status == Authorized && !now.Policy.CaptureAt.Equal(p.Policy.CaptureAt)
+	d.take(PaymentRevised, now)
+	if moved && !now.Policy.CaptureAt.IsZero() {
+		d.timers = append(d.timers, p.timer(CaptureTimer, now.Policy.CaptureAt, 0))
+	}
 }
+
+// terms are what an authorization is for, apart from its amount.
+type terms struct {
+	currency money.Currency
+	method   Method
+	policy   Policy
+}
+
+func (i Intake) terms() terms {
+	i.Policy.CaptureAt = time.Time{}
+	return terms{i.Currency, i.Method, i.Policy}
+}
+
+// plan is what is to be captured, and when.
+type plan struct{ amount, fee, at int64 }
+
+func (i Intake) plan() plan { return plan{i.Amount, i.Fee, i.Policy.CaptureAt.UnixMilli()} }
 
 func (c PayerAnswer) decide(d *decision) {
 	lapsed := d.expireIfDue()
@@ -120,7 +163,7 @@ func (c PayerAnswer) decide(d *decision) {
 	if c.Method != nil {
 		intake := d.p.Intake
 		intake.Method = *c.Method
-		d.emit(Event{Kind: PaymentRevised, Intake: &intake})
+		d.take(PaymentRevised, intake)
 	}
 	answer := Answer{Result: Refused, Reason: PayerDeclined}
 	if c.Approved {
@@ -140,6 +183,12 @@ func (i Intake) guards() *Refusal {
 	r.when(i.Amount > r.Limit, AmountTooLarge)
 	r.when(feeTooLarge(i.Fee, i.Amount, i.Policy.FeePercent), FeeTooLarge)
 	return r
+}
+
+// take makes an intake the payment's.
+func (d *decision) take(kind EventKind, i Intake) {
+	i.Policy.CaptureAt = instant(i.Policy.CaptureAt)
+	d.emit(Event{Kind: kind, Intake: &i})
 }
 
 // authorize asks for an authorization as a new operation.

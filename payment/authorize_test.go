@@ -170,10 +170,9 @@ func TestRevise(t *testing.T) {
 		{"amount after a decline", declinedOnce(t), payment.Revise{Intake: intake(retries, func(i *payment.Intake) { i.Amount = 1 })}, "created"},
 		{"an amount that cannot be", created(t), revised(func(i *payment.Intake) { i.Amount = -1 }), "amount_too_small (at least 1)"},
 		{"amount while it is not answered", pending(), amount, "not_created"},
-		{"amount of a hold", authorized(t), amount, "not_created"},
-		{"fee of a hold", authorized(t), revised(func(i *payment.Intake) { i.Fee = 1 }), "not_created"},
 		{"currency of a hold", authorized(t), revised(func(i *payment.Intake) { i.Currency = "EUR" }), "not_created"},
 		{"method of a hold", authorized(t), revised(func(i *payment.Intake) { i.Method.Last4 = "4242" }), "not_created"},
+		{"amount of a captured payment", authorized(t).after(approve, capture(0)), amount, "not_created"},
 		{"policy of a hold", authorized(t), revised(func(i *payment.Intake) { i.Policy.HoldFor++ }), "not_created"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

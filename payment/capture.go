@@ -9,7 +9,7 @@ import (
 
 // Capture takes money from the hold to the merchant.
 type Capture struct {
-	Amount   int64          // minor units; 0 is everything that is left
+	Amount   int64          // minor units; 0 is what was asked for, or everything that is left of it
 	Currency money.Currency // empty is the payment's
 	Fee      *int64         // the platform's share; nil is the payment's, or what is left of it
 	Final    bool           // release what is left afterwards
@@ -19,6 +19,8 @@ type Capture struct {
 	PresentOverCapture bool  // nothing above it unless a terminal read the card
 	MinCapture         int64 // a higher least amount
 	FeePercent         int64 // a lower bound for the fee; 0 is none
+	MaxAmount          int64 // the most that this capture may have; 0 is no bound
+	MaxCaptures        int   // how many captures there may be with this one, without closing the hold; 0 is no bound
 
 	// MustStayOpen refuses a capture that is not final where the policy would
 	// close the hold all the same; without it the hold is closed.
@@ -33,10 +35,10 @@ type Capture struct {
 	// may close the hold or enlarge it.
 	Alongside bool
 
-	// Scheduled is set by the capture timer. Such a capture takes what is
-	// left of a hold that is open, with as much of the fee as it can bear,
-	// and does nothing on any other. One that fell due before the deadline
-	// is not too late after it.
+	// Scheduled is set by the capture timer. Such a capture is made once, when
+	// the policy's CaptureAt has come and the hold is open, with as much of
+	// the fee as it can bear; else nothing happens. One that fell due before
+	// the deadline is not too late after it.
 	Scheduled bool
 
 	Dialect   string
@@ -51,8 +53,8 @@ type Capture struct {
 func (c Capture) decide(d *decision) {
 	p := d.p
 	lapsed := d.expireIfDue()
-	if c.Scheduled && p.Status != Authorized {
-		return // captured or closed before: nothing to do any more
+	if c.Scheduled && !p.scheduled(d.env.Now) {
+		return // captured or closed before, or put off: nothing to do
 	}
 	if d.refuse(c.guards(d, lapsed && !c.Scheduled)) {
 		return
@@ -60,7 +62,7 @@ func (c Capture) decide(d *decision) {
 	if c.Revise != nil {
 		intake := p.Intake
 		intake.Details = c.Revise
-		d.emit(Event{Kind: PaymentRevised, Intake: &intake})
+		d.take(PaymentRevised, intake)
 	}
 	d.capture(c, Asked{Dialect: c.Dialect, Reference: c.Reference, Details: c.Details})
 	if lapsed { // and declined: its turn has passed
@@ -97,7 +99,9 @@ func (c Capture) guards(d *decision, lapsed bool) *Refusal {
 	r.when(c.Currency != "" && c.Currency != p.Currency, CurrencyMismatch)
 	r.when(amount < r.Least && !c.Scheduled, AmountTooSmall)
 	r.when(amount > r.Limit, AmountTooLarge)
+	r.when(c.MaxAmount > 0 && amount > c.MaxAmount, AboveMaximum)
 	r.when(p.Policy.MaxCaptures > 0 && p.Captures() >= p.Policy.MaxCaptures, TooManyCaptures)
+	r.when(c.MaxCaptures > 0 && p.Captures() >= c.MaxCaptures, TooManyCaptures)
 	r.when(c.MustStayOpen && !c.Final && p.lastCapture(), CannotStayOpen)
 	r.when(feeTooLarge(c.fee(p, amount), amount, tighter(p.Policy.FeePercent, c.FeePercent)), FeeTooLarge)
 	r.when(c.DuplicateWithin > 0 && p.asked(OpCapture, 0, amount, d.env.Now.Add(-c.DuplicateWithin)), DuplicateOperation)
@@ -105,10 +109,23 @@ func (c Capture) guards(d *decision, lapsed bool) *Refusal {
 }
 
 func (c Capture) amount(p *Payment) int64 {
-	if c.Amount == 0 {
-		return p.Remaining()
+	switch {
+	case c.Amount != 0:
+		return c.Amount
+	case c.NoOverCapture:
+		return min(p.planned(), p.Remaining())
 	}
-	return c.Amount
+	return p.planned()
+}
+
+// planned is what a capture that names no amount takes: what was asked for, or
+// last revised, as far as it is left; after a first capture, all that is left.
+func (p *Payment) planned() int64 {
+	left := p.Remaining()
+	if p.Status != Authorized || p.Captures() > 0 {
+		return left
+	}
+	return min(p.Amount, left+max(0, p.Amount-p.Authorized))
 }
 
 // fee is the platform's share of this capture. The payment's fee is taken by

@@ -111,7 +111,7 @@ func Decide(p *Payment, c Command, env Env) (Decision, error) {
 		return Decision{Refusal: Refuse(NotFound)}, nil
 	}
 	d.p = p.clone()
-	d.env.Now = d.env.Now.UTC().Truncate(time.Millisecond) // as a store keeps it
+	d.env.Now = instant(d.env.Now)
 	if d.env.Now.Before(p.UpdatedAt) {
 		d.env.Now = p.UpdatedAt // a payment's time never runs backwards
 	}
@@ -133,11 +133,15 @@ func Decide(p *Payment, c Command, env Env) (Decision, error) {
 	}
 	if d.refusal != nil {
 		d.refusal.Status, d.refusal.Ended, d.refusal.Currency = d.p.Status, d.p.Ended, d.p.Currency
+		d.refusal.Unheld = d.p.AuthorizedAt.IsZero() || d.p.Policy.AutoCapture
 	}
 	return Decision{
 		Payment: d.p, Events: d.events, Entries: d.entries, Timers: d.timers, Operation: d.made, Refusal: d.refusal,
 	}, nil
 }
+
+// instant is a time as a store keeps it.
+func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
 // clone copies the payment so that a decision can move it on.
 func (p *Payment) clone() *Payment {

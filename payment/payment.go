@@ -42,7 +42,7 @@ type Payment struct {
 type Intake struct {
 	Dialect     string // which dialect made it; a label, nothing here depends on it
 	Currency    money.Currency
-	Amount      int64 // asked for, from 1 to MaxAmount
+	Amount      int64 // asked for, from 1 to MaxAmount; of a hold, what is to be captured
 	Fee         int64 // the platform's share, unless a capture names another
 	Method      Method
 	Policy      Policy

@@ -9,7 +9,7 @@ import (
 
 // Policy is what a hold permits. The dialect that authorizes sets it and it is
 // stored with the payment; a dialect that captures later may ask for less,
-// never for more. Times are in UTC, and whole milliseconds.
+// never for more. Durations are whole milliseconds.
 type Policy struct {
 	// HoldFor is how long the hold lives, counted from the authorization, or
 	// from the creation of the payment when FromCreation is set.

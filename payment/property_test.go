@@ -53,6 +53,9 @@ func moves(d *desk, t *rapid.T) map[string]func(*rapid.T) {
 			if rapid.Bool().Draw(t, "terms") {
 				next.Amount = anyAmount(t, d)
 			}
+			if rapid.Bool().Draw(t, "schedule") {
+				next.Policy.CaptureAt = noon.Add(rapid.SampledFrom([]time.Duration{time.Minute, time.Hour, 24 * time.Hour, week}).Draw(t, "capture at"))
+			}
 			d.do(payment.Revise{Intake: next})
 		},
 		"capture": func(t *rapid.T) { d.capture(t, payment.Capture{}) },

@@ -50,9 +50,8 @@ func (c Inquire) decide(d *decision) {
 	if op == nil || op.Status != OpPending {
 		return
 	}
-	d.timers = append(d.timers, Timer{
-		Due: d.env.Now.Add(c.Again), Kind: ProcessorTimer, Tenant: d.p.Tenant, Merchant: d.p.Merchant,
-		Payment: d.p.ID, Operation: c.Operation, Attempt: c.Attempt,
-	})
+	again := d.p.timer(ProcessorTimer, d.env.Now.Add(c.Again), c.Operation)
+	again.Attempt = c.Attempt
+	d.timers = append(d.timers, again)
 	d.made = c.Operation
 }

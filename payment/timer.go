@@ -55,29 +55,30 @@ func (t Timer) Command() Command {
 // timers returns what event e puts on the agenda, now that the decision it
 // belongs to is made: a hold that was captured at once has no deadline.
 func (p *Payment) timers(e Event) []Timer {
-	set := func(kind TimerKind, due time.Time) []Timer {
-		return []Timer{{Due: due, Kind: kind, Tenant: p.Tenant, Merchant: p.Merchant, Payment: p.ID, Operation: e.Operation}}
-	}
 	switch e.Kind {
 	case AuthorizationPending, CapturePending, VoidPending, RefundPending:
-		return set(ProcessorTimer, e.At)
+		return []Timer{p.timer(ProcessorTimer, e.At, e.Operation)}
 	case PayerAwaited:
 		if !p.ExpiresAt.IsZero() {
-			return set(DeadlineTimer, p.ExpiresAt)
+			return []Timer{p.timer(DeadlineTimer, p.ExpiresAt, e.Operation)}
 		}
 	case HoldAuthorized:
 		if p.Status != Authorized {
 			return nil
 		}
-		timers := set(DeadlineTimer, p.ExpiresAt)
+		timers := []Timer{p.timer(DeadlineTimer, p.ExpiresAt, e.Operation)}
 		if !p.Policy.CaptureAt.IsZero() {
-			timers = append(timers, set(CaptureTimer, p.Policy.CaptureAt)...)
+			timers = append(timers, p.timer(CaptureTimer, p.Policy.CaptureAt, e.Operation))
 		}
 		return timers
 	case HoldCaptured:
 		if p.Policy.SettleAfter > 0 {
-			return set(SettleTimer, e.At.Add(p.Policy.SettleAfter))
+			return []Timer{p.timer(SettleTimer, e.At.Add(p.Policy.SettleAfter), e.Operation)}
 		}
 	}
 	return nil
+}
+
+func (p *Payment) timer(kind TimerKind, due time.Time, operation int) Timer {
+	return Timer{Due: due, Kind: kind, Tenant: p.Tenant, Merchant: p.Merchant, Payment: p.ID, Operation: operation}
 }

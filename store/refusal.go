@@ -17,6 +17,7 @@ type keptRefusal struct {
 	Status   payment.Status `json:"status,omitempty"`
 	Ended    payment.Ending `json:"ended,omitempty"`
 	Currency money.Currency `json:"currency,omitempty"`
+	Unheld   bool           `json:"unheld,omitempty"`
 }
 
 // EncodeRefusal returns r as a JSON object, empty for nil.

@@ -82,6 +82,10 @@ type Batch interface {
 	// money; a grant that does not exist, or is another user's, is over.
 	Payers(ctx context.Context, now time.Time, of []PayerRef) ([]payment.Payer, error)
 
+	// Counters loads counters, in the order asked. One that does not exist has
+	// no value.
+	Counters(ctx context.Context, of []Ref[string]) ([]Counter, error)
+
 	// Commit writes all changes or none. When it returns nil they are durable.
 	// Otherwise the error is one of ErrConflict, ErrUnknown, ErrFull and
 	// ErrBroken, or a fault after which nothing was written.
@@ -98,6 +102,15 @@ type PayerRef struct {
 	User     int64
 	Currency money.Currency
 	Grant    string
+}
+
+// Counter is a number, or a few, that risk checks keep from one command to the
+// next. What the value means is not the store's business.
+type Counter struct {
+	Tenant  int64
+	Name    string
+	Value   []byte
+	Expires time.Time // it may be forgotten from then on
 }
 
 // Change is all that follows from one command.
@@ -120,6 +133,12 @@ type Change struct {
 	// Payment and Operation as an earlier one replaces it.
 	Done   []payment.Timer
 	Timers []payment.Timer
+
+	// Counters are to be set. The batch must have loaded them, and Commit
+	// answers ErrConflict when one was set by another batch since: no two
+	// batches count from the same value. Of several changes of a batch that
+	// set the same counter the last one stays.
+	Counters []Counter
 }
 
 // Record is an idempotency record: what became of the request under a key.
@@ -186,6 +205,8 @@ type Audit interface {
 	Timers(func(payment.Timer) error) error
 	// WalletBalances: the guarded balance rows, in no particular order.
 	WalletBalances(func(tenant int64, b wallet.Balance) error) error
+	// Counters: all counters, in no particular order.
+	Counters(func(Counter) error) error
 }
 
 // State is the narrow row that a change updates: a digest of the payment, kept
@@ -253,4 +274,7 @@ type Registry interface {
 	PutGrant(ctx context.Context, g wallet.Grant) error
 	// Grant returns a grant by its name, nil if there is none.
 	Grant(ctx context.Context, tenant int64, name string) (*wallet.Grant, error)
+	// UseGrant revokes a grant, and tells whether it was there and not revoked
+	// before: of several callers at once, one is told so.
+	UseGrant(ctx context.Context, tenant int64, name string) (bool, error)
 }

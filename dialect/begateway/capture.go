@@ -10,7 +10,7 @@ func (d *Dialect) capture(c *call) answered {
 		return answered{problem: problem, err: err}
 	}
 	return d.do(c, captureOperation, in.parent, payment.Capture{
-		Amount: in.amount, NoOverCapture: true, DuplicateWithin: in.duplicates, Alongside: true,
+		Amount: in.amount, NoOverCapture: true, Final: !c.shop.multiCapture, DuplicateWithin: in.duplicates, Alongside: true,
 		Dialect: Name, Reference: in.tracking, Details: in.details.encode(),
 	})
 }

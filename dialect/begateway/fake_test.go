@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -50,6 +49,9 @@ func (e *fakeEngine) Do(_ context.Context, r payment.Request) (payment.Outcome, 
 	if _, creates := r.Command.(payment.Create); creates {
 		p = &payment.Payment{ID: e.ids.Next(now), Tenant: r.Tenant, Merchant: r.Merchant}
 	} else if p != nil && p.Merchant != r.Merchant {
+		p = nil
+	}
+	if p != nil && r.Sees != nil && !r.Sees(p) {
 		p = nil
 	}
 	d, err := payment.Decide(p, r.Command, payment.Env{Now: now, Ask: e.ask, Screen: e.screen})
@@ -229,5 +231,3 @@ func (w *world) problemOf(reply *httptest.ResponseRecorder, status int) string {
 	}
 	return body.Response.Message
 }
-
-var _ io.Reader = rand.Reader

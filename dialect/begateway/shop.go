@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/capstan-pay/capstan/merchant"
 )
@@ -26,20 +27,28 @@ type shop struct {
 
 // settings are what may be set for a merchant, under "begateway.<name>".
 type settings struct {
-	envelope         string // error_envelope: "wrapped", "flat" or "both"
-	validationStatus int    // validation_status: 400 or 422
-	extended         bool   // extended_responses
-	multiCapture     bool   // multi_capture: several captures of one authorization
-	gatewayID        int64  // gateway_id: the terminal's number; the merchant's own where it is not set
-	holdSeconds      int64  // hold_seconds: how long an authorization lives
-	requireCVC       bool   // require_verification_value
-	requireHolder    bool   // require_holder
-	requireCustomer  bool   // require_customer: ip and email
-	requireBilling   bool   // require_billing_address
+	envelope         string        // error_envelope: "wrapped", "flat" or "both"
+	validationStatus int           // validation_status: 400 or 422
+	extended         bool          // extended_responses
+	multiCapture     bool          // multi_capture: several captures of one authorization
+	gatewayID        int64         // gateway_id: the terminal's number; the merchant's own where it is not set
+	holdSeconds      int64         // hold_seconds: how long an authorization lives
+	patience         time.Duration // patience_seconds: how long a caller waits for a processor that has to be asked
+	requireCVC       bool          // require_verification_value
+	requireHolder    bool          // require_holder
+	requireCustomer  bool          // require_customer: ip and email
+	requireBilling   bool          // require_billing_address
 }
 
-// defaultHold is how long an authorization lives: seven days.
-const defaultHold = 7 * 24 * 60 * 60
+const (
+	// defaultHold is how many seconds an authorization lives: seven days.
+	defaultHold = 7 * 24 * 60 * 60
+
+	// defaultPatience is in seconds too. Clients of this API give up after 25
+	// to 30 of them.
+	defaultPatience = 8
+	longestPatience = 60
+)
 
 func readSettings(m *merchant.Merchant) settings {
 	s := settings{
@@ -49,6 +58,7 @@ func readSettings(m *merchant.Merchant) settings {
 		multiCapture:     merchant.Setting(m, Name+".multi_capture", true),
 		gatewayID:        merchant.Setting(m, Name+".gateway_id", m.ID),
 		holdSeconds:      merchant.Setting(m, Name+".hold_seconds", int64(defaultHold)),
+		patience:         time.Duration(merchant.Setting(m, Name+".patience_seconds", int64(defaultPatience))) * time.Second,
 		requireCVC:       merchant.Setting(m, Name+".require_verification_value", false),
 		requireHolder:    merchant.Setting(m, Name+".require_holder", false),
 		requireCustomer:  merchant.Setting(m, Name+".require_customer", false),
@@ -63,6 +73,7 @@ func readSettings(m *merchant.Merchant) settings {
 	if s.holdSeconds < 1 {
 		s.holdSeconds = defaultHold
 	}
+	s.patience = min(max(s.patience, 0), longestPatience*time.Second)
 	return s
 }
 

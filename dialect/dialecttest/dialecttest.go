@@ -40,8 +40,16 @@ type Options struct {
 	// "-" in a transcript is not to be sent; Prepare finds it with Request.Has.
 	Prepare func(s *capstantest.Server, r *Request)
 
+	// Check holds every reply against what a transcript does not show, such
+	// as a signature over it.
+	Check func(s *capstantest.Server, r *Request, header [][2]string, body []byte) error
+
 	// Server options beyond capstantest's own.
 	Server []capstantest.Option
+
+	// Hide puts something in the place of what differs from run to run in a
+	// reply's body, such as secrets; nil leaves it.
+	Hide func(body []byte) []byte
 
 	// Ignore lists headers of replies that are not compared, in lower case;
 	// "date" always is one.
@@ -118,6 +126,9 @@ func play(t *testing.T, file string, o Options) {
 				t.Error("a request without a reply section")
 			}
 		case "reply":
+			if o.Hide != nil {
+				p.last.shown = o.Hide(p.last.body)
+			}
 			if got := p.last.text(o.Ignore); got != string(section.Data) {
 				if !*update {
 					t.Errorf("reply to request %d differs\n--- got\n%s\n--- want\n%s", p.count, got, section.Data)
@@ -216,6 +227,11 @@ func (p *player) request(text string) reply {
 	answer, err := exchange(p.server.URL, r)
 	if err != nil {
 		p.t.Fatalf("request %d: %v", p.count, err)
+	}
+	if p.options.Check != nil {
+		if err := p.options.Check(p.server, r, answer.header, answer.body); err != nil {
+			p.t.Errorf("reply to request %d: %v", p.count, err)
+		}
 	}
 	return answer
 }

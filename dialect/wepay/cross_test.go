@@ -82,8 +82,10 @@ func TestUnknownHere(t *testing.T) {
 	s.Control(t, http.MethodPost, "/_sandbox/wallet/users", map[string]any{"balance": map[string]string{"currency": "USD", "value": "100000"}}, &user)
 	unknown := c.get("nobody")
 	for name, change := range map[string]func(*payment.Intake){
-		"euros":  func(i *payment.Intake) { i.Currency = "EUR" },
-		"wallet": func(i *payment.Intake) { i.Dialect, i.Method = "alipay", payment.Method{Kind: payment.WalletMethod, User: 1} },
+		"euros": func(i *payment.Intake) { i.Currency = "EUR" },
+		"wallet": func(i *payment.Intake) {
+			i.Dialect, i.Method = "alipay", payment.Method{Kind: payment.WalletMethod, User: 1}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := elsewhere(t, s, change)

@@ -17,6 +17,7 @@ type audit struct {
 	deposits []ledger.Entry
 	purses   map[purse]int64
 	users    []wallet.User
+	counters []counter
 }
 
 func (a *audit) States(fn func(store.State) error) error {
@@ -85,6 +86,15 @@ func (a *audit) WalletBalances(fn func(int64, wallet.Balance) error) error {
 	for of, minor := range a.purses {
 		i := slices.IndexFunc(a.users, func(u wallet.User) bool { return u.ID == of.user })
 		if err := fn(a.users[i].Tenant, wallet.Balance{User: of.user, Currency: of.currency, Available: minor}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *audit) Counters(fn func(store.Counter) error) error {
+	for _, c := range a.counters {
+		if err := fn(c.Counter); err != nil {
 			return err
 		}
 	}

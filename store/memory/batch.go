@@ -20,6 +20,7 @@ type batch struct {
 	s        *Store
 	records  map[payment.Key]store.Record
 	payments map[payment.ID]*payment.Payment
+	counters map[store.Ref[string]]int // the versions that were loaded
 	over     bool
 }
 
@@ -30,7 +31,7 @@ func (s *Store) Begin(ctx context.Context, touched store.Touched) (store.Batch, 
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b := &batch{s: s, records: map[payment.Key]store.Record{}, payments: map[payment.ID]*payment.Payment{}}
+	b := &batch{s: s, records: map[payment.Key]store.Record{}, payments: map[payment.ID]*payment.Payment{}, counters: map[store.Ref[string]]int{}}
 	for _, key := range touched.Keys {
 		if r, ok := s.record(key.Tenant, key.Name); ok {
 			b.records[key.Name] = r
@@ -74,6 +75,18 @@ func (b *batch) Payers(_ context.Context, now time.Time, of []store.PayerRef) ([
 	return payers, nil
 }
 
+func (b *batch) Counters(_ context.Context, of []store.Ref[string]) ([]store.Counter, error) {
+	b.s.mu.Lock()
+	defer b.s.mu.Unlock()
+	counters := make([]store.Counter, len(of))
+	for i, ref := range of {
+		c := b.s.counters[ref]
+		c.Tenant, c.Name = ref.Tenant, ref.Name
+		b.counters[ref], counters[i] = c.version, c.Counter
+	}
+	return counters, nil
+}
+
 func (b *batch) Rollback() { b.over = true }
 
 func (b *batch) Commit(_ context.Context, changes []store.Change) error {
@@ -83,7 +96,7 @@ func (b *batch) Commit(_ context.Context, changes []store.Change) error {
 	b.over = true
 	b.s.mu.Lock()
 	defer b.s.mu.Unlock()
-	w := &writing{s: b.s, moved: map[purse]int64{}}
+	w := &writing{s: b.s, moved: map[purse]int64{}, counted: b.counters}
 	err := w.changes(changes)
 	if err != nil {
 		w.undo()
@@ -93,9 +106,10 @@ func (b *batch) Commit(_ context.Context, changes []store.Change) error {
 
 // writing is a commit that can still be undone.
 type writing struct {
-	s     *Store
-	undos []func()
-	moved map[purse]int64 // what wallet users have more, or less, than before
+	s       *Store
+	undos   []func()
+	moved   map[purse]int64           // what wallet users have more, or less, than before
+	counted map[store.Ref[string]]int // the versions of the counters the batch has loaded, or set
 }
 
 func (w *writing) undo() {
@@ -107,7 +121,7 @@ func (w *writing) undo() {
 func (w *writing) changes(changes []store.Change) error {
 	for i := range changes {
 		c := &changes[i]
-		for _, write := range []func(*store.Change) error{w.record, w.payment, w.timers} {
+		for _, write := range []func(*store.Change) error{w.record, w.payment, w.timers, w.counters} {
 			if err := write(c); err != nil {
 				return err
 			}
@@ -183,6 +197,29 @@ func (w *writing) timers(c *store.Change) error {
 		w.undos = append(w.undos, func() {
 			if delete(w.s.timers, nameOf(t)); there {
 				w.s.timers[nameOf(t)] = old
+			}
+		})
+	}
+	return nil
+}
+
+func (w *writing) counters(c *store.Change) error {
+	for _, set := range c.Counters {
+		name := store.Ref[string]{Tenant: set.Tenant, Name: set.Name}
+		version, loaded := w.counted[name]
+		old, there := w.s.counters[name]
+		switch {
+		case !loaded:
+			return fmt.Errorf("memory: counter %q is set and was not loaded", set.Name)
+		case old.version != version:
+			return store.ErrConflict
+		}
+		w.counted[name] = version + 1
+		set.Value = slices.Clone(set.Value)
+		w.s.counters[name] = counter{set, version + 1}
+		w.undos = append(w.undos, func() {
+			if w.s.counters[name] = old; !there {
+				delete(w.s.counters, name)
 			}
 		})
 	}

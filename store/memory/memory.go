@@ -28,6 +28,7 @@ type Store struct {
 	timers   map[timerName]payment.Timer
 	deposits []ledger.Entry
 	purses   map[purse]int64
+	counters map[store.Ref[string]]counter
 
 	meta        map[string][]byte
 	merchants   []merchant.Merchant
@@ -62,6 +63,12 @@ func nameOf(t payment.Timer) timerName {
 	return timerName{t.Due.UnixMilli(), t.Kind, t.Payment, t.Operation}
 }
 
+// counter is a counter and how often it was set.
+type counter struct {
+	store.Counter
+	version int
+}
+
 type grantName struct {
 	tenant int64
 	name   string
@@ -74,6 +81,7 @@ func Open() *Store {
 		records:  map[payment.Key]store.Record{},
 		timers:   map[timerName]payment.Timer{},
 		purses:   map[purse]int64{},
+		counters: map[store.Ref[string]]counter{},
 		meta:     map[string][]byte{},
 		grants:   map[grantName]wallet.Grant{},
 	}
@@ -189,6 +197,7 @@ func (s *Store) Audit(_ context.Context, fn func(store.Audit) error) error {
 		timers:   slices.Collect(maps.Values(s.timers)),
 		deposits: slices.Clone(s.deposits),
 		purses:   maps.Clone(s.purses),
+		counters: slices.Collect(maps.Values(s.counters)),
 		users:    slices.Clone(s.users),
 	}
 	for _, h := range s.payments {

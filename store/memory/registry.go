@@ -223,6 +223,19 @@ func (s *Store) PutGrant(_ context.Context, g wallet.Grant) error {
 	return nil
 }
 
+// UseGrant implements store.Registry.
+func (s *Store) UseGrant(_ context.Context, tenant int64, name string) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g, ok := s.grants[grantName{tenant, name}]
+	if !ok || g.Revoked {
+		return false, nil
+	}
+	g.Revoked = true
+	s.grants[grantName{tenant, name}] = g
+	return true, nil
+}
+
 // Grant implements store.Registry.
 func (s *Store) Grant(_ context.Context, tenant int64, name string) (*wallet.Grant, error) {
 	s.mu.Lock()

@@ -15,9 +15,10 @@ import (
 // batch is a write transaction. It has the writer's turn until it is over.
 type batch struct {
 	w        *writer
-	records  map[payment.Key]*store.Record // of the keys that were looked up; nil is none
-	payments map[payment.ID]*loaded        // of the payments that were looked up; nil is none
-	moved    map[purse]int64               // what wallet users have more, or less, than before
+	records  map[payment.Key]*store.Record        // of the keys that were looked up; nil is none
+	payments map[payment.ID]*loaded               // of the payments that were looked up; nil is none
+	counters map[store.Ref[string]]*store.Counter // that were loaded; nil until they are set
+	moved    map[purse]int64                      // what wallet users have more, or less, than before
 	over     bool
 }
 

@@ -49,12 +49,17 @@ func openWriter(path string) (_ *sqlite.Conn, err error) {
 
 // durable makes commits survive a loss of power, and checks that they will.
 func durable(conn *sqlite.Conn) error {
-	return errors.Join(
-		set(conn, "page_size", "4096", "4096"),
-		set(conn, "journal_mode", "WAL", "wal"),
-		set(conn, "synchronous", "FULL", "2"),
-		set(conn, "wal_autocheckpoint", "0", "0"),
-	)
+	for _, pragma := range []struct{ name, to, want string }{
+		{"page_size", "4096", "4096"},
+		{"journal_mode", "WAL", "wal"},
+		{"synchronous", "FULL", "2"},
+		{"wal_autocheckpoint", "0", "0"},
+	} {
+		if err := set(conn, pragma.name, pragma.to, pragma.want); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // set sets a pragma and fails when it does not read back as want.
@@ -112,6 +117,23 @@ func each(stmt *sqlite.Stmt, fn func(row *sqlite.Stmt) error) error {
 			return stmt.Reset()
 		}
 		if err := fn(stmt); err != nil {
+			return errors.Join(err, stmt.Reset())
+		}
+	}
+}
+
+// some calls fn with the rows of a statement until it has had enough.
+func some(stmt *sqlite.Stmt, fn func(row *sqlite.Stmt) (more bool, err error)) error {
+	for {
+		row, err := stmt.Step()
+		if err != nil {
+			return err
+		}
+		more := false
+		if row {
+			more, err = fn(stmt)
+		}
+		if !more || err != nil {
 			return errors.Join(err, stmt.Reset())
 		}
 	}

@@ -28,6 +28,7 @@ type copier struct {
 	log  *sqlite.Stmt // the length of the log, on the writer's connection
 	rest *sqlite.Stmt // copies what is left, on the writer's connection
 
+	after  int           // copyAfter
 	turns  int           // since the last look
 	copied atomic.Bool   // the bulk is copied, the rest is not
 	wake   chan struct{} // a token: there is something to copy
@@ -37,13 +38,13 @@ type copier struct {
 
 const copyPassively = `PRAGMA wal_checkpoint(PASSIVE)`
 
-func newCopier(s *Store) (*copier, error) {
+func newCopier(s *Store, after int) (*copier, error) {
 	conn, err := sqlite.OpenConn(s.path, sqlite.OpenReadWrite)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &copier{s: s, conn: conn, wake: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{})}
+	c := &copier{s: s, conn: conn, after: after, wake: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{})}
 	conn.SetBusyTimeout(patience)
 	err = errors.Join(durable(conn), set(conn, "cache_size", "-1024", "-1024"))
 	if err == nil {
@@ -96,7 +97,7 @@ func (c *copier) between() error {
 	}
 	c.turns = 0
 	pages, err := checkpoint(c.log)
-	if err == nil && pages >= copyAfter {
+	if err == nil && pages >= c.after {
 		select {
 		case c.wake <- struct{}{}:
 		default:

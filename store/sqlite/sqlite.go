@@ -10,6 +10,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,6 +44,8 @@ type Options struct {
 	// ExternalCheckpoints leaves the log alone, for a tool that ships it
 	// elsewhere and runs the checkpoints itself.
 	ExternalCheckpoints bool
+
+	copyAfter int // instead of copyAfter, in tests
 }
 
 // ErrReadOnly is returned for a change to a store that was opened read-only.
@@ -73,7 +76,7 @@ func Open(ctx context.Context, path string, options Options) (_ *Store, err erro
 	}
 	s.readers = newReaders(path, sqlite.OpenReadWrite)
 	if !options.ExternalCheckpoints {
-		s.copier, err = newCopier(s)
+		s.copier, err = newCopier(s, cmp.Or(options.copyAfter, copyAfter))
 	}
 	return s, err
 }

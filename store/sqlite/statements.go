@@ -16,6 +16,7 @@ type statements struct {
 	account, addAccount, addPosting   *sqlite.Stmt
 	dropTimer, setTimer               *sqlite.Stmt
 	payer, grant, movePurse, addPurse *sqlite.Stmt
+	counter, setCounter               *sqlite.Stmt
 
 	all []*sqlite.Stmt
 }
@@ -23,7 +24,7 @@ type statements struct {
 const (
 	selectRecord = `SELECT key, tenant, fingerprint, payment, version, operation, refusal, pending, at, expires, context FROM records`
 	selectState  = `SELECT tenant, merchant, version, last_event FROM states WHERE payment = ?`
-	selectEvent  = `SELECT payment, sequence, previous, kind, at, operation, amount, body FROM events WHERE id = ?`
+	selectEvent  = `SELECT id, payment, sequence, previous, kind, at, operation, amount, body FROM events WHERE id <= ? ORDER BY id DESC`
 	recordByKey  = selectRecord + ` WHERE key = ?`
 )
 
@@ -64,6 +65,10 @@ func (s *statements) prepare(conn *sqlite.Conn) error {
 		{&s.grant, selectGrant},
 		{&s.movePurse, `UPDATE wallet_balances SET available = available + ? WHERE user = ? AND currency = ?`},
 		{&s.addPurse, `INSERT INTO wallet_balances (available, user, currency) SELECT ?, id, ? FROM wallet_users WHERE id = ?`},
+
+		{&s.counter, `SELECT value, expires FROM counters WHERE tenant = ? AND name = ?`},
+		{&s.setCounter, `INSERT INTO counters (tenant, name, value, expires) VALUES (?, ?, ?, ?)
+			ON CONFLICT (tenant, name) DO UPDATE SET value = excluded.value, expires = excluded.expires`},
 	} {
 		stmt, err := s.add(conn, p.query)
 		if err != nil {

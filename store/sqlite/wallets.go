@@ -138,6 +138,19 @@ func (s *Store) PutGrant(ctx context.Context, g wallet.Grant) error {
 	})
 }
 
+// UseGrant implements store.Registry.
+func (s *Store) UseGrant(ctx context.Context, tenant int64, name string) (first bool, err error) {
+	err = s.change(ctx, func(conn *sqlite.Conn) error {
+		stmt := conn.Prep(`UPDATE wallet_grants SET revoked = 1 WHERE tenant = ? AND name = ? AND NOT revoked`)
+		stmt.BindInt64(1, tenant)
+		stmt.BindText(2, name)
+		err := run(stmt)
+		first = err == nil && conn.Changes() == 1
+		return err
+	})
+	return first && err == nil, err
+}
+
 // Grant implements store.Registry.
 func (s *Store) Grant(ctx context.Context, tenant int64, name string) (found *wallet.Grant, err error) {
 	err = s.read(ctx, func(r *reader) error {

@@ -20,6 +20,7 @@ type snapshot struct {
 	Timers   []payment.Timer // as they fall due
 	Agenda   map[payment.Timer]bool
 	Wallets  map[string]int64
+	Counters map[store.Ref[string]]store.Counter
 	Balances ledger.Balances
 	Next     time.Time
 }
@@ -39,7 +40,7 @@ type posting struct {
 // take reads everything of a store.
 func take(t fataler, s store.Store) snapshot {
 	t.Helper()
-	n := snapshot{Records: map[payment.Key]store.Record{}, Agenda: map[payment.Timer]bool{}, Wallets: map[string]int64{}}
+	n := snapshot{Records: map[payment.Key]store.Record{}, Agenda: map[payment.Timer]bool{}, Wallets: map[string]int64{}, Counters: map[store.Ref[string]]store.Counter{}}
 	err := s.Audit(ctx, func(a store.Audit) error { return n.audit(a) })
 	if err == nil {
 		n.Balances, err = s.Balances(ctx, 0)
@@ -88,6 +89,12 @@ func (n *snapshot) audit(a store.Audit) error {
 		func() error {
 			return a.WalletBalances(func(tenant int64, b wallet.Balance) error {
 				n.Wallets[fmt.Sprint(tenant, b.User, b.Currency)] = b.Available
+				return nil
+			})
+		},
+		func() error {
+			return a.Counters(func(c store.Counter) error {
+				n.Counters[store.Ref[string]{Tenant: c.Tenant, Name: c.Name}] = c
 				return nil
 			})
 		},

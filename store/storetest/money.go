@@ -219,5 +219,37 @@ func testUsers(t *testing.T, s store.Store) {
 		if found, err := s.Grant(ctx, ref.Tenant, ref.Name); found != nil || err != nil {
 			t.Errorf("a grant that is not there: %v, %v", found, err)
 		}
+		if first, err := s.UseGrant(ctx, ref.Tenant, ref.Name); first || err != nil {
+			t.Errorf("a grant that is not there was used: %t, %v", first, err)
+		}
 	}
+}
+
+// testUseGrant uses one grant several times at once.
+func testUseGrant(t *testing.T, s store.Store) {
+	g := wallet.Grant{Name: "ab12", Tenant: tenant, User: 1, ExpiresAt: noon.AddDate(10, 0, 0)}
+	check(t, s.PutGrant(ctx, g))
+	used := make(chan bool, 8)
+	for range cap(used) {
+		go func() {
+			first, err := s.UseGrant(ctx, tenant, g.Name)
+			if err != nil {
+				t.Error(err)
+			}
+			used <- first
+		}()
+	}
+	count := 0
+	for range cap(used) {
+		if <-used {
+			count++
+		}
+	}
+	if count != 1 {
+		t.Errorf("a grant was used %d times", count)
+	}
+	g.Revoked = true
+	found, err := s.Grant(ctx, tenant, g.Name)
+	check(t, err)
+	equal(t, "grant", found, &g)
 }
