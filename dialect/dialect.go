@@ -55,6 +55,17 @@ type Wallets interface {
 	Grant(ctx context.Context, tenant int64, name string) (*wallet.Grant, error)
 	PutGrant(ctx context.Context, g wallet.Grant) error
 	User(ctx context.Context, tenant, id int64) (*wallet.User, []wallet.Balance, error)
+	// UseGrant revokes a grant, and tells whether it was there and not revoked
+	// before: of several callers at once, on any instance, one is told so.
+	UseGrant(ctx context.Context, tenant int64, name string) (bool, error)
+}
+
+// Meta keeps a few named values, one of each in a store.
+type Meta interface {
+	// Meta returns a value, nil if there is none.
+	Meta(ctx context.Context, name string) ([]byte, error)
+	// PutMeta sets a value; with once it leaves one that is there and returns it.
+	PutMeta(ctx context.Context, name string, value []byte, once bool) ([]byte, error)
 }
 
 // Services are what every dialect stands on.
@@ -62,13 +73,14 @@ type Services struct {
 	Engine    Engine
 	Merchants *merchant.Directory
 	Wallets   Wallets
+	Meta      Meta
 	Clock     clock.Clock
 	IDs       *wireid.Codec
 	Keys      *keyring.Keyring
 	Cards     card.Inspector
 	Logger    *slog.Logger
-	Random    io.Reader     // for request ids and the like; safe for concurrent use
-	PublicURL func() string // what receipts and redirects begin with, without a slash at the end
+	Random    io.Reader // for request ids and the like; safe for concurrent use
+	PublicURL string    // what receipts and redirects begin with, without a slash at the end
 	Sandbox   bool
 }
 

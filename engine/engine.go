@@ -14,6 +14,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/capstan-pay/capstan/clock"
@@ -63,6 +64,7 @@ type Engine struct {
 	stopped chan struct{} // closed when the committer has ended
 	failed  chan struct{} // closed when the storage failed
 	poke    chan struct{} // wakes the timer loop
+	waking  atomic.Int64  // when the timer loop looks again by itself, Unix milliseconds
 
 	base context.Context // ends when the engine closes
 	stop context.CancelFunc
@@ -123,6 +125,7 @@ type item struct {
 	timers   []payment.Timer // done with, when the command is
 	resolves payment.Key     // of the record that the command's outcome completes
 	calls    []call          // to processors, once it is committed
+	due      time.Time       // of the earliest timer it sets; zero is none
 	outcome  payment.Outcome
 	err      error
 	record   *store.Record // outcome is a repeat of this one
@@ -150,11 +153,8 @@ func (e *Engine) Do(ctx context.Context, r payment.Request) (payment.Outcome, er
 	case payment.Authorize:
 		it.secret = c.Secret
 	}
-	if err := e.enter(it); err != nil {
-		return payment.Outcome{}, err
-	}
-	if it.outcome.Refusal != nil {
-		return it.outcome, nil
+	if refusal, err := e.enter(it); err != nil || refusal != nil {
+		return payment.Outcome{Refusal: refusal, At: e.Clock.Now()}, err
 	}
 	select {
 	case <-it.done:
@@ -175,25 +175,25 @@ func (e *Engine) Do(ctx context.Context, r payment.Request) (payment.Outcome, er
 	return it.outcome, nil
 }
 
-// enter puts an item in the queue, or refuses it.
-func (e *Engine) enter(it *item) error {
+// enter puts an item in the queue, or refuses it. An item in the queue belongs
+// to the committer until it is done.
+func (e *Engine) enter(it *item) (*payment.Refusal, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
-		return ErrClosed
+		return nil, ErrClosed
 	}
 	if _, busy := e.inFlight[it.Key]; busy {
-		it.outcome = payment.Outcome{Refusal: payment.Refuse(payment.InProcess), At: e.Clock.Now()}
-		return nil
+		return payment.Refuse(payment.InProcess), nil
 	}
 	select {
 	case e.queue <- it:
 		e.inFlight[it.Key] = struct{}{}
 		e.work.Add(1)
+		return nil, nil
 	default:
-		it.outcome = payment.Outcome{Refusal: payment.Refuse(payment.Busy), At: e.Clock.Now()}
+		return payment.Refuse(payment.Busy), nil
 	}
-	return nil
 }
 
 // leave answers items: from here on their keys may be asked about again.

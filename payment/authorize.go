@@ -14,17 +14,31 @@ import (
 type Create struct {
 	Intake
 	Attempt *Attempt
+
+	// Denied is the refusal that the dialect's own rules came to. Nothing is
+	// created then, but the refusal is kept under the key like any other.
+	Denied *Refusal
 }
 
 // Attempt is one try for an authorization.
 type Attempt struct {
 	Secret Secret // a fresh card; zero for a wallet or a stored method
+
+	// Challenge asks the payer to authenticate also where nobody insists.
+	// PayerAbsent says that he is not there: an authorization that would have
+	// to wait for him is refused with AuthenticationFailed instead.
+	Challenge   bool
+	PayerAbsent bool
+
 	Asked
 }
 
-// Authorize asks for the authorization of a payment that exists.
+// Authorize asks for the authorization of a payment that exists. Where the
+// policy lets an authorization follow a declined one, it may also take the
+// place of one that waits for the payer.
 type Authorize struct {
 	Intake *Intake // replaces the payment's before it is tried; nil leaves it
+	Edit   Edit    `json:"-"` // makes that intake at the decision; nil does not
 	Attempt
 }
 
@@ -37,14 +51,22 @@ type PayerAnswer struct {
 }
 
 // Revise replaces the payment's intake. Before an authorization was asked for
-// anything may differ. Of a hold from which nothing was taken yet, what is to
-// be captured of it may: Amount, within what may be captured, Fee and the
-// policy's CaptureAt. What only describes the payment may always differ.
+// anything may differ, and while the payer is awaited too, where the policy lets
+// an authorization follow a declined one: that ends the wait. Of a hold from
+// which nothing was taken yet, what is to be captured of it may differ: Amount,
+// within what may be captured, Fee and the policy's CaptureAt. What only
+// describes the payment may always differ.
 type Revise struct {
 	Intake Intake
+	Edit   Edit `json:"-"` // makes the intake at the decision; nil takes Intake
 }
 
 func (c Create) decide(d *decision) {
+	if c.Denied != nil {
+		r := *c.Denied
+		d.refuse(&r)
+		return
+	}
 	if d.refuse(c.Intake.guards()) {
 		return
 	}
@@ -55,16 +77,23 @@ func (c Create) decide(d *decision) {
 }
 
 func (c Authorize) decide(d *decision) {
-	r := &Refusal{}
-	if c.Intake != nil {
-		r = c.Intake.guards()
+	waiting := d.p.Status == AwaitingPayer && d.p.Policy.RetryDeclined
+	r, intake := &Refusal{}, c.Intake
+	if c.Edit != nil && (d.p.Status == Created || waiting) {
+		if intake = d.edit(c.Edit); intake == nil {
+			return
+		}
 	}
-	r.when(d.p.Status != Created, NotCreated)
+	if intake != nil {
+		r = intake.guards()
+	}
+	r.when(d.p.Status != Created && !waiting, NotCreated)
 	if d.refuse(r) {
 		return
 	}
-	if c.Intake != nil {
-		d.take(PaymentRevised, *c.Intake)
+	d.abandon()
+	if intake != nil {
+		d.take(PaymentRevised, *intake)
 	}
 	d.authorize(c.Attempt)
 }
@@ -72,6 +101,15 @@ func (c Authorize) decide(d *decision) {
 func (c Revise) decide(d *decision) {
 	p, now := d.p, c.Intake
 	lapsed := d.expireIfDue()
+	if c.Edit != nil {
+		edited := d.edit(c.Edit)
+		if edited == nil {
+			return
+		}
+		now = *edited
+	}
+	waiting := p.Status == AwaitingPayer && p.Policy.RetryDeclined
+	changes := p.terms() != now.terms() || p.plan() != now.plan()
 	r := now.guards()
 	if p.Status == Authorized && !lapsed && p.Captures() == 0 && !p.inDoubt() {
 		r.when(p.terms() != now.terms(), NotCreated)
@@ -80,11 +118,14 @@ func (c Revise) decide(d *decision) {
 			r.when(now.Amount < r.Least, AmountTooSmall)
 			r.when(now.Amount > r.Limit, AmountTooLarge)
 		}
-	} else if p.Status != Created {
-		r.when(p.terms() != now.terms() || p.plan() != now.plan(), NotCreated)
+	} else if p.Status != Created && !waiting {
+		r.when(changes, NotCreated)
 	}
 	if d.refuse(r) {
 		return
+	}
+	if changes {
+		d.abandon()
 	}
 	moved := p.Status == Authorized && !now.Policy.CaptureAt.Equal(p.Policy.CaptureAt)
 	d.take(PaymentRevised, now)
@@ -153,7 +194,12 @@ func (d *decision) take(kind EventKind, i Intake) {
 // authorize asks for an authorization as a new operation.
 func (d *decision) authorize(a Attempt) {
 	number := d.next()
-	answer := d.put(Instruction{Operation: number, Kind: OpAuthorize, Amount: d.p.Amount, Secret: a.Secret})
+	answer := d.put(Instruction{
+		Operation: number, Kind: OpAuthorize, Amount: d.p.Amount, Secret: a.Secret, Challenge: a.Challenge, PayerAbsent: a.PayerAbsent,
+	})
+	if a.PayerAbsent && answer.Result == PayerRequired {
+		answer.Result, answer.Reason = Refused, AuthenticationFailed
+	}
 	d.concludeAuthorization(number, answer, &a.Asked)
 }
 

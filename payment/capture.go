@@ -15,9 +15,12 @@ type Capture struct {
 	Final    bool           // release what is left afterwards
 
 	// What the capturing dialect does not offer, whatever the policy says:
-	NoOverCapture bool  // nothing above what is left of the hold
-	MinCapture    int64 // a higher least amount
-	FeePercent    int64 // a lower bound for the fee; 0 is none
+	NoOverCapture      bool  // nothing above what is left of the hold
+	PresentOverCapture bool  // nothing above it unless a terminal read the card
+	MinCapture         int64 // a higher least amount
+	FeePercent         int64 // a lower bound for the fee; 0 is none
+	MaxAmount          int64 // the most that this capture may have; 0 is no bound
+	MaxCaptures        int   // how many captures there may be with this one, without closing the hold; 0 is no bound
 
 	// MustStayOpen refuses a capture that is not final where the policy would
 	// close the hold all the same; without it the hold is closed.
@@ -84,7 +87,7 @@ func (c Capture) guards(d *decision, lapsed bool) *Refusal {
 	p, r := d.p, &Refusal{}
 	amount := c.amount(p)
 	r.Limit = p.Capturable()
-	if c.NoOverCapture {
+	if c.NoOverCapture || (c.PresentOverCapture && !p.Method.Present) {
 		r.Limit = p.Remaining()
 	}
 	r.Least = max(p.Policy.MinCapture, c.MinCapture, 1)
@@ -96,7 +99,9 @@ func (c Capture) guards(d *decision, lapsed bool) *Refusal {
 	r.when(c.Currency != "" && c.Currency != p.Currency, CurrencyMismatch)
 	r.when(amount < r.Least && !c.Scheduled, AmountTooSmall)
 	r.when(amount > r.Limit, AmountTooLarge)
+	r.when(c.MaxAmount > 0 && amount > c.MaxAmount, AboveMaximum)
 	r.when(p.Policy.MaxCaptures > 0 && p.Captures() >= p.Policy.MaxCaptures, TooManyCaptures)
+	r.when(c.MaxCaptures > 0 && p.Captures() >= c.MaxCaptures, TooManyCaptures)
 	r.when(c.MustStayOpen && !c.Final && p.lastCapture(), CannotStayOpen)
 	r.when(feeTooLarge(c.fee(p, amount), amount, tighter(p.Policy.FeePercent, c.FeePercent)), FeeTooLarge)
 	r.when(c.DuplicateWithin > 0 && p.asked(OpCapture, 0, amount, d.env.Now.Add(-c.DuplicateWithin)), DuplicateOperation)
@@ -238,6 +243,9 @@ func (d *decision) concludeCapture(e Event, a Answer) {
 		d.noAnswer(e.Operation, a)
 	}
 	d.emit(e)
+	if e.Kind == CaptureDeclined && a.Reason == AuthorizationLapsed && d.p.Status == Authorized && d.p.Pending() == nil {
+		d.emit(Event{Kind: HoldExpired, Released: d.p.held(), Ending: EndedByDeadline}) // the processor no longer has it
+	}
 }
 
 func (p *Payment) applyCapture(op *Operation, e Event) ledger.Entry {

@@ -63,7 +63,11 @@ type Instruction struct {
 	Final     bool
 	Secret    Secret // authorizations with a fresh card; never kept
 	PayerDone bool   // the payer has acted on what PayerRequired asked for
+	Challenge bool   // the payer is to authenticate even if the processor would not insist
 	Parent    int    // refunds: the capture
+
+	// PayerAbsent: nobody is there who could authenticate.
+	PayerAbsent bool
 }
 
 // ID is the name of the operation between us and its processor, the same
@@ -129,6 +133,7 @@ func Decide(p *Payment, c Command, env Env) (Decision, error) {
 	}
 	if d.refusal != nil {
 		d.refusal.Status, d.refusal.Ended, d.refusal.Currency = d.p.Status, d.p.Ended, d.p.Currency
+		d.refusal.Unheld = d.p.AuthorizedAt.IsZero() || d.p.Policy.AutoCapture
 	}
 	return Decision{
 		Payment: d.p, Events: d.events, Entries: d.entries, Timers: d.timers, Operation: d.made, Refusal: d.refusal,

@@ -46,8 +46,9 @@ type Method struct {
 // Secret is card data that is needed to ask for an authorization and is
 // forgotten afterwards. It is never stored, and prints as a placeholder.
 type Secret struct {
-	Number string
-	CVC    string
+	Number  string
+	CVC     string
+	Encoded string // what a terminal read, for the processor to decode; Number and CVC are empty then
 }
 
 // Format keeps card data out of logs, whatever the verb.

@@ -13,7 +13,7 @@ type Refund struct {
 	Currency        money.Currency
 	Fee             *int64        // the part of the platform's fee given back; nil is what is left of it with the last of the money, else none
 	SettledOnly     bool          // only money that has left transit
-	DuplicateWithin time.Duration // as in Capture
+	DuplicateWithin time.Duration // as in Capture; refunds of different captures are not the same
 	Asked                         // Asked.Parent names the capture; 0 is the payment as a whole
 }
 

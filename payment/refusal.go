@@ -33,6 +33,7 @@ const (
 	TooManyCaptures                 // the payment has had all the captures it may have
 	CannotStayOpen                  // the policy closes the hold with this capture
 	DuplicateOperation              // the same was asked for a moment ago
+	AboveMaximum                    // more than the caller may capture at once
 	guardCount
 )
 
@@ -43,7 +44,7 @@ var guardNames = [...]string{
 	NotRefundable: "not_refundable", HoldOver: "hold_over", ScheduledCapture: "scheduled_capture",
 	CurrencyMismatch: "currency_mismatch", AmountTooSmall: "amount_too_small", AmountTooLarge: "amount_too_large",
 	FeeTooLarge: "fee_too_large", TooManyCaptures: "too_many_captures", CannotStayOpen: "cannot_stay_open",
-	DuplicateOperation: "duplicate_operation",
+	DuplicateOperation: "duplicate_operation", AboveMaximum: "above_maximum",
 }
 
 // String is the name of the guard in logs, such as "amount_too_large".
@@ -73,6 +74,7 @@ type Refusal struct {
 	Status   Status // of the payment when it was refused
 	Ended    Ending
 	Currency money.Currency // of the payment
+	Unheld   bool           // there never was a hold to capture: not authorized, or captured with its authorization
 }
 
 // Refuse returns a refusal for the given guards.

@@ -48,6 +48,10 @@ type Request struct {
 	// that is not in the payment's history. It is kept with the key.
 	Context []byte
 
+	// Sees tells which payments the caller's dialect can express. One that it
+	// cannot is refused with NotFound, as if it were not there. Nil sees all.
+	Sees func(*Payment) bool
+
 	// Patience is how long the caller waits for a remote processor's answer
 	// before he gets the outcome as pending.
 	Patience time.Duration

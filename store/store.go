@@ -4,6 +4,8 @@
 //
 // Implementations are in the packages below; the promises are written as
 // tests in storetest, and every store passes all of them.
+//
+// Times are kept to the millisecond and come back in UTC.
 package store
 
 import (
@@ -75,9 +77,14 @@ type Batch interface {
 	// changed.
 	Payment(payment.ID) *payment.Payment
 
-	// Payers loads wallet users, in the order asked, as they are at now. A
-	// user that does not exist is returned frozen and without money.
+	// Payers loads wallet users, in the order asked, as they were when the
+	// batch began. A user that does not exist is returned frozen and without
+	// money; a grant that does not exist, or is another user's, is over.
 	Payers(ctx context.Context, now time.Time, of []PayerRef) ([]payment.Payer, error)
+
+	// Counters loads counters, in the order asked. One that does not exist has
+	// no value.
+	Counters(ctx context.Context, of []Ref[string]) ([]Counter, error)
 
 	// Commit writes all changes or none. When it returns nil they are durable.
 	// Otherwise the error is one of ErrConflict, ErrUnknown, ErrFull and
@@ -97,11 +104,21 @@ type PayerRef struct {
 	Grant    string
 }
 
+// Counter is a number, or a few, that risk checks keep from one command to the
+// next. What the value means is not the store's business.
+type Counter struct {
+	Tenant  int64
+	Name    string
+	Value   []byte
+	Expires time.Time // it may be forgotten from then on
+}
+
 // Change is all that follows from one command.
 type Change struct {
 	// Record is to be kept under Record.Key. With Resolves set it replaces a
 	// pending record, which must be there; else the key must be free, or its
-	// record past its expiry. A zero key keeps nothing.
+	// record past its expiry at Record.At. A pending record never is: it waits
+	// for its answer. A zero key keeps nothing.
 	Record   Record
 	Resolves bool
 
@@ -111,8 +128,17 @@ type Change struct {
 	Events  []payment.Event
 	Entries []ledger.Entry // Entries[i] belongs to Events[i]
 
-	Timers []payment.Timer // to be set
-	Done   []payment.Timer // to be removed; one that is gone is ErrConflict
+	// Done are timers to be removed: one that is gone, or has another Attempt
+	// by now, is ErrConflict. Then Timers are set; one with the same Due, Kind,
+	// Payment and Operation as an earlier one replaces it.
+	Done   []payment.Timer
+	Timers []payment.Timer
+
+	// Counters are to be set. The batch must have loaded them, and Commit
+	// answers ErrConflict when one was set by another batch since: no two
+	// batches count from the same value. Of several changes of a batch that
+	// set the same counter the last one stays.
+	Counters []Counter
 }
 
 // Record is an idempotency record: what became of the request under a key.
@@ -128,6 +154,11 @@ type Record struct {
 	At          time.Time
 	Expires     time.Time // when the key is free again; zero is never
 	Context     []byte
+}
+
+// Free tells whether at that moment another record may take r's key.
+func (r Record) Free(at time.Time) bool {
+	return !r.Pending && !r.Expires.IsZero() && !at.Before(r.Expires)
 }
 
 // Reader reads. Each call sees one consistent state, not older than anything
@@ -164,8 +195,9 @@ type Audit interface {
 	States(func(State) error) error
 	// Events: all events, by payment and then by sequence from 1.
 	Events(func(id payment.ID, sequence int, e payment.Event) error) error
-	// Postings: all postings, by payment and then by the sequence of the
-	// event they came with; ID 0 and sequence 0 for those of no payment.
+	// Postings: all postings, by payment, then by the sequence of the event
+	// they came with, then as they stand in its entry. Those of deposits come
+	// first, with ID 0 and sequence 0.
 	Postings(func(id payment.ID, sequence int, p ledger.Posting) error) error
 	// Records: all idempotency records, in no particular order.
 	Records(func(Record) error) error
@@ -173,6 +205,8 @@ type Audit interface {
 	Timers(func(payment.Timer) error) error
 	// WalletBalances: the guarded balance rows, in no particular order.
 	WalletBalances(func(tenant int64, b wallet.Balance) error) error
+	// Counters: all counters, in no particular order.
+	Counters(func(Counter) error) error
 }
 
 // State is the narrow row that a change updates: a digest of the payment, kept
@@ -190,6 +224,14 @@ type State struct {
 	Voided     int64
 	Released   int64
 	Refunded   int64
+}
+
+// StateOf returns the digest of a payment.
+func StateOf(p *payment.Payment) State {
+	return State{
+		Payment: p.ID, Tenant: p.Tenant, Merchant: p.Merchant, Version: p.Version, Status: p.Status, UpdatedAt: p.UpdatedAt,
+		Authorized: p.Authorized, Extended: p.Extended, Captured: p.Captured, Voided: p.Voided, Released: p.Released, Refunded: p.Refunded,
+	}
 }
 
 // Registry keeps what changes rarely: who may use the server, and how.
@@ -219,7 +261,12 @@ type Registry interface {
 	// CreateUser stores a wallet user with an opening balance, posted from
 	// the issuance account of merchant m, and gives it an ID.
 	CreateUser(ctx context.Context, m int64, u *wallet.User, opening []wallet.Balance, at time.Time) error
-	// User returns a wallet user with its balances, nil if there is none.
+	// Deposit posts what b has from the issuance account of merchant m to the
+	// user's wallet, or takes it back when it is negative. It is an error, and
+	// nothing is posted, when the balance would become negative.
+	Deposit(ctx context.Context, m, tenant int64, b wallet.Balance, at time.Time) error
+	// User returns a wallet user with its balances by currency, nil if there
+	// is none.
 	User(ctx context.Context, tenant, id int64) (*wallet.User, []wallet.Balance, error)
 	// UpdateUser replaces the frozen mark.
 	UpdateUser(ctx context.Context, u wallet.User) error
@@ -227,4 +274,7 @@ type Registry interface {
 	PutGrant(ctx context.Context, g wallet.Grant) error
 	// Grant returns a grant by its name, nil if there is none.
 	Grant(ctx context.Context, tenant int64, name string) (*wallet.Grant, error)
+	// UseGrant revokes a grant, and tells whether it was there and not revoked
+	// before: of several callers at once, one is told so.
+	UseGrant(ctx context.Context, tenant int64, name string) (bool, error)
 }

@@ -1,37 +1,139 @@
-// Package alipay is under construction.
+// Package alipay speaks the wallet's side of the Alipay mini-program payment
+// API, version 2: a merchant asks for a payment or an authorization of a wallet
+// user, and captures it.
+//
+// Every request and every answer is signed with RSA. The answer to everything,
+// errors included, is HTTP status 200; what happened is in its result.
 package alipay
 
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/capstan-pay/capstan/dialect"
-	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/wireid"
 )
 
 // Name is the label of this dialect.
 const Name = "alipay"
 
+// patience is how long a caller waits for a processor before he is told that
+// the operation is in process: merchants give up after ten seconds or so.
+const patience = 3 * time.Second
+
 // Dialect serves the API.
-type Dialect struct{ dialect.Services }
+type Dialect struct {
+	dialect.Services
+	signer signer
+	server serverKeys
+	rates  rates
+}
 
 // New returns the dialect on its services.
-func New(s dialect.Services) *Dialect { return &Dialect{s} }
+func New(s dialect.Services) *Dialect {
+	return &Dialect{Services: s, signer: newSigner()}
+}
 
 // Name returns "alipay".
 func (d *Dialect) Name() string { return Name }
 
-// ServeHTTP answers a request.
-func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }
-
-// Issue makes credentials for a new merchant.
-func (d *Dialect) Issue(context.Context, merchant.Merchant) ([]merchant.Credential, any, error) {
-	return nil, nil, nil
+// apis are the endpoints by family and name, the same under /v1 and /v2.
+var apis = map[string]func(*Dialect, context.Context, *call) []byte{
+	"payments/capture":           (*Dialect).capture,
+	"payments/pay":               (*Dialect).pay,
+	"payments/inquiryPayment":    (*Dialect).inquiryPayment,
+	"payments/void":              (*Dialect).void,
+	"payments/cancel":            (*Dialect).cancel,
+	"authorizations/applyToken":  (*Dialect).applyToken,
+	"authorizations/cancelToken": (*Dialect).cancelToken,
 }
 
-// PaymentID is how the dialect calls a payment.
-func (d *Dialect) PaymentID(*payment.Payment) string { return "" }
+// call is one request on its way.
+type call struct {
+	target string // path and query as they were sent: what is signed
+	route  route
+	client *client
+	now    time.Time
+	fields fields // of the body
+}
 
-// ParsePaymentID reads what PaymentID rendered.
-func (d *Dialect) ParsePaymentID(string) (payment.ID, bool) { return 0, false }
+// ServeHTTP answers a request: always with status 200, always signed.
+func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := &call{target: target(r), now: d.Clock.Now()}
+	d.write(w, r, c, d.answer(r, c))
+}
+
+// answer makes the body of the answer. The checks are in the order of the
+// documented table; the first one that fails answers.
+func (d *Dialect) answer(r *http.Request, c *call) []byte {
+	c.route = routeOf(c.target)
+	serve, known := apis[c.route.api]
+	switch {
+	case !known || !c.route.known:
+		return only(invalidAPI)
+	case r.Method != http.MethodPost:
+		return only(methodNotSupported)
+	case !acceptable(r.Header):
+		return only(mediaTypeNotAcceptable)
+	}
+	body, problem := d.authenticate(r, c)
+	switch {
+	case problem != nil:
+		return only(*problem)
+	case d.rates.exceeded(c.client, c.now):
+		return only(trafficExceeded(c.route))
+	case !c.client.may(c.route.api):
+		return only(accessDenied)
+	}
+	if c.fields, known = parseObject(body); !known {
+		return only(paramIllegal)
+	}
+	return serve(d, r.Context(), c)
+}
+
+// write signs an answer and sends it. The names of the headers are in lower
+// case because some clients compare them byte by byte, and the signature is
+// percent-encoded because all clients decode it so.
+func (d *Dialect) write(w http.ResponseWriter, r *http.Request, c *call, body []byte) {
+	client, at := clientID(r.Header), string(appendTime(nil, d.Clock.Now(), c.client.zone()))
+	h := w.Header()
+	h["Content-Type"] = nil // or net/http adds one of its own
+	h["content-type"] = []string{"application/json; charset=UTF-8"}
+	h["client-id"] = []string{client}
+	h["response-time"] = []string{at}
+	key, err := d.server.get(r.Context(), d.Services)
+	if err == nil {
+		var signature string
+		signature, err = d.signer.sign(key.private, digest(r.Method, c.target, client, at, body))
+		h["signature"] = []string{"algorithm=RSA256, keyVersion=" + key.version + ", signature=" + signature}
+	}
+	if err != nil {
+		d.Logger.Error("alipay: answer could not be signed", "error", err)
+		delete(h, "signature")
+	}
+	h["Content-Length"] = []string{string(dialect.AppendInt(nil, int64(len(body))))}
+	w.WriteHeader(http.StatusOK)
+	w.Write(body) // the client may be gone: there is nobody to tell
+}
+
+// PaymentID is how the dialect calls a payment: the day it was made and 39
+// digits. Every payment of any dialect can be expressed.
+func (d *Dialect) PaymentID(p *payment.Payment) string {
+	return d.IDs.Digits(wireid.Name{Kind: wireid.Payment, Payment: p.ID}, p.ID.Time())
+}
+
+// ParsePaymentID reads what PaymentID rendered, to the letter.
+func (d *Dialect) ParsePaymentID(id string) (payment.ID, bool) {
+	n, ok := d.IDs.ParseDigits(id)
+	if !ok || n != (wireid.Name{Kind: wireid.Payment, Payment: n.Payment}) || d.IDs.Digits(n, n.Payment.Time()) != id {
+		return 0, false
+	}
+	return n.Payment, true
+}
+
+// operationID is how the dialect calls an operation of a payment.
+func (d *Dialect) operationID(p *payment.Payment, op *payment.Operation) string {
+	return d.IDs.Digits(wireid.Name{Kind: wireid.Operation, Payment: p.ID, Operation: op.Number}, op.At)
+}

@@ -1,13 +1,18 @@
-// Package begateway is under construction.
+// Package begateway serves the card API of the beGateway family: holds, sales,
+// captures, voids, refunds and queries under /transactions, with Basic
+// authentication and one JSON object per transaction.
+//
+// Section numbers in comments are those of the specification that
+// docs/dialects/begateway.md summarizes, together with what we decided where
+// it is silent.
 package begateway
 
 import (
-	"context"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"github.com/capstan-pay/capstan/dialect"
-	"github.com/capstan-pay/capstan/merchant"
-	"github.com/capstan-pay/capstan/payment"
 )
 
 // Name is the label of this dialect.
@@ -22,16 +27,42 @@ func New(s dialect.Services) *Dialect { return &Dialect{s} }
 // Name returns "begateway".
 func (d *Dialect) Name() string { return Name }
 
-// ServeHTTP answers a request.
-func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }
+const (
+	transactionPath = "/transactions/"
+	receiptPath     = "/customer/transactions/"
+)
 
-// Issue makes credentials for a new merchant.
-func (d *Dialect) Issue(context.Context, merchant.Merchant) ([]merchant.Credential, any, error) {
-	return nil, nil, nil
+// ServeHTTP answers a request. A path that is not served, and a method that a
+// path does not have, are answered like a transaction that does not exist.
+func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.EscapedPath()
+	switch {
+	case r.Method == http.MethodPost && path == "/transactions/captures":
+		d.serve(w, r, d.capture)
+	case r.Method == http.MethodPost && path == "/transactions/authorizations":
+		d.serve(w, r, d.authorize)
+	case r.Method == http.MethodPost && path == "/transactions/payments":
+		d.serve(w, r, d.pay)
+	case r.Method == http.MethodPost && path == "/transactions/voids":
+		d.serve(w, r, d.void)
+	case r.Method == http.MethodPost && path == "/transactions/refunds":
+		d.serve(w, r, d.refund)
+	case r.Method == http.MethodGet && strings.HasPrefix(path, transactionPath):
+		if uid, ok := segment(path[len(transactionPath):]); ok {
+			d.serve(w, r, func(c *call) answered { return d.query(c, uid) })
+			return
+		}
+		d.serveNothing(w, r)
+	case r.Method == http.MethodGet && strings.HasPrefix(path, receiptPath):
+		d.receipt(w, r, path[len(receiptPath):])
+	default:
+		d.serveNothing(w, r)
+	}
 }
 
-// PaymentID is how the dialect calls a payment.
-func (d *Dialect) PaymentID(*payment.Payment) string { return "" }
-
-// ParsePaymentID reads what PaymentID rendered.
-func (d *Dialect) ParsePaymentID(string) (payment.ID, bool) { return 0, false }
+// segment reads the last part of a path, escaped; ok is false when there is
+// more than one part left, or none.
+func segment(escaped string) (text string, ok bool) {
+	text, err := url.PathUnescape(escaped)
+	return text, err == nil && escaped != "" && !strings.Contains(escaped, "/")
+}

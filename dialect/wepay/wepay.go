@@ -1,37 +1,115 @@
-// Package wepay is under construction.
+// Package wepay speaks version 3 of the WePay API: payments whose capture is
+// delayed. docs/dialects/wepay.md says what is a fact about the original and
+// what is our decision.
 package wepay
 
 import (
-	"context"
 	"net/http"
+	"time"
 
 	"github.com/capstan-pay/capstan/dialect"
-	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/wireid"
 )
 
 // Name is the label of this dialect.
 const Name = "wepay"
 
+// patience is how long a request waits for a remote processor. The original
+// let a request run for 30 seconds; clients give up earlier.
+const patience = 10 * time.Second
+
+// retain is how long a Unique-Key is remembered. An authorization lives seven
+// days, and no retry of a request about it comes much later.
+const retain = 30 * 24 * time.Hour
+
 // Dialect serves the API.
-type Dialect struct{ dialect.Services }
+type Dialect struct {
+	dialect.Services
+	throttle throttle
+	patience time.Duration
+}
 
 // New returns the dialect on its services.
-func New(s dialect.Services) *Dialect { return &Dialect{s} }
+func New(s dialect.Services) *Dialect {
+	return &Dialect{Services: s, patience: patience}
+}
 
 // Name returns "wepay".
 func (d *Dialect) Name() string { return Name }
 
-// ServeHTTP answers a request.
-func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }
-
-// Issue makes credentials for a new merchant.
-func (d *Dialect) Issue(context.Context, merchant.Merchant) ([]merchant.Credential, any, error) {
-	return nil, nil, nil
+// PaymentID is how the dialect calls a payment: a UUID. It is empty for a
+// payment that cannot be expressed here, one that is not paid by card or is in
+// a currency other than USD and CAD.
+func (d *Dialect) PaymentID(p *payment.Payment) string {
+	if !sees(p) {
+		return ""
+	}
+	return d.IDs.UUID(wireid.Name{Kind: wireid.Payment, Payment: p.ID})
 }
 
-// PaymentID is how the dialect calls a payment.
-func (d *Dialect) PaymentID(*payment.Payment) string { return "" }
+// ParsePaymentID reads what PaymentID rendered, to the letter.
+func (d *Dialect) ParsePaymentID(id string) (payment.ID, bool) {
+	name, ok := d.IDs.ParseUUID(id)
+	if !ok || name != (wireid.Name{Kind: wireid.Payment, Payment: name.Payment}) {
+		return 0, false
+	}
+	return name.Payment, true
+}
 
-// ParsePaymentID reads what PaymentID rendered.
-func (d *Dialect) ParsePaymentID(string) (payment.ID, bool) { return 0, false }
+// endpoint is one method of one address.
+type endpoint struct {
+	method string
+	name   string  // of the endpoint, for the rate limit
+	key    keyRule // what is to become of a Unique-Key
+	serve  func(*Dialect, *call) ([]byte, *problem)
+}
+
+// keyRule says what a method does with a Unique-Key.
+type keyRule uint8
+
+const (
+	keyIgnored keyRule = iota
+	keyOptional
+	keyRequired
+)
+
+// The addresses, by the words behind the payment's id.
+var (
+	payments = []endpoint{
+		{http.MethodPost, "create", keyRequired, (*Dialect).create},
+	}
+	onePayment = []endpoint{
+		{http.MethodGet, "query", keyIgnored, (*Dialect).query},
+	}
+	actions = map[string][]endpoint{
+		"capture": {{http.MethodPost, "capture", keyOptional, (*Dialect).capture}},
+		"cancel":  {{http.MethodPost, "cancel", keyOptional, (*Dialect).cancel}},
+	}
+)
+
+// ServeHTTP answers a request, always in JSON. The order of the checks is that
+// of section 4 of the dialect's document.
+func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	correlation := d.correlate(w, r)
+	if isPreflight(r) {
+		answerPreflight(w)
+		return
+	}
+	endpoint, id, problem := route(r)
+	var body []byte
+	if problem == nil {
+		c := &call{Dialect: d, r: r, endpoint: endpoint, id: id, correlation: correlation}
+		if problem = c.admit(); problem == nil {
+			body, problem = endpoint.serve(d, c)
+		}
+	}
+	if problem != nil {
+		if problem.allow != "" {
+			w.Header().Set("Allow", problem.allow)
+		}
+		write(w, problem.status, appendProblem(make([]byte, 0, 512), problem))
+		return
+	}
+	write(w, http.StatusOK, body)
+}

@@ -10,6 +10,9 @@ import (
 type behaviour struct {
 	decline        payment.Reason // of the authorization
 	challenge      bool           // the payer has to authenticate first
+	onSession      bool           // only if he is there
+	plain          bool           // no authentication, also when it is asked for
+	frictionless   bool           // authenticated without his doing anything
 	captureDecline payment.Reason // of every capture, or with once of the first
 	once           bool
 	captureLost    error // what a capture's caller gets instead of an answer
@@ -34,6 +37,9 @@ var behaviours = map[string]behaviour{
 	"challenge":                   {challenge: true},
 	"challenge_then_decline":      {challenge: true, decline: payment.GenericDecline},
 	"challenge_then_insufficient": {challenge: true, decline: payment.InsufficientFunds},
+	"challenge_on_session":        {challenge: true, onSession: true},
+	"three_d_secure_frictionless": {frictionless: true},
+	"three_d_secure_unsupported":  {plain: true},
 	"authentication_failed":       {decline: payment.AuthenticationFailed},
 	"capture_declined":            {captureDecline: payment.GenericDecline},
 	"capture_declined_once":       {captureDecline: payment.GenericDecline, once: true},
@@ -44,7 +50,8 @@ var behaviours = map[string]behaviour{
 
 // cards are the published test cards that do not simply succeed: numbers from
 // the test pages of the providers we speak for (intents section 9, begateway
-// section 8.2). They are nobody's.
+// section 8.2), and the name of the one that has no number of its own. They are
+// nobody's.
 var cards = map[string]string{
 	"4000000000000002": "decline",
 	"4000000000009995": "decline_insufficient_funds",
@@ -59,7 +66,8 @@ var cards = map[string]string{
 	"4000000000003220": "challenge",
 	"4000002760003184": "challenge",
 	"4000002500003155": "challenge",
-	"4000003800000446": "challenge",
+	"4000003800000446": "challenge_on_session",
+	"4000000032200000": "three_d_secure_frictionless",
 	"4000008260003178": "challenge_then_insufficient",
 	"4000008400001629": "challenge_then_decline",
 	"4000000001000019": "capture_declined",
@@ -67,6 +75,8 @@ var cards = map[string]string{
 	"4000000001000035": "capture_expired",
 	"4000000001000043": "capture_timeout",
 	"4000000001000050": "capture_unknown",
+
+	"pm_card_amex_threeDSecureNotSupported": "three_d_secure_unsupported",
 
 	"4005550000000019": "decline",
 	"4012000000001097": "challenge",
@@ -94,6 +104,6 @@ var messages = map[payment.Reason]string{
 	payment.AuthorizationLapsed:  "Authorization has expired",
 }
 
-// Behaviour returns the name of what the simulator does with a card number;
-// empty is to approve everything.
+// Behaviour returns the name of what the simulator does with a card number, or
+// with a named test card; empty is to approve everything.
 func Behaviour(number string) string { return cards[number] }

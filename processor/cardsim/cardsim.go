@@ -4,6 +4,7 @@ package cardsim
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"hash/fnv"
 
@@ -20,12 +21,15 @@ func (Processor) Decide(i payment.Instruction, _ *payment.Payer) payment.Answer 
 	b := behaviours[i.Payment.Method.Simulate]
 	switch i.Kind {
 	case payment.OpAuthorize:
-		if b.challenge && !i.PayerDone {
+		if b.asksPayer(i) {
 			return payment.Answer{Result: payment.PayerRequired}
 		}
+		a := approve(i.ID())
 		if b.decline != "" {
-			return decline(b.decline)
+			a = decline(b.decline)
 		}
+		a.Data = b.authentication(i)
+		return a
 	case payment.OpCapture:
 		switch {
 		case b.captureDecline != "" && (!b.once || captureAttempts(i.Payment) == 0):
@@ -35,6 +39,42 @@ func (Processor) Decide(i payment.Instruction, _ *payment.Payer) payment.Answer 
 		}
 	}
 	return approve(payment.OperationID(i.Payment.ID, i.Operation))
+}
+
+// asksPayer tells whether an authorization has to wait for the payer.
+func (b behaviour) asksPayer(i payment.Instruction) bool {
+	if i.PayerDone || b.plain || b.frictionless {
+		return false
+	}
+	return i.Challenge || b.challenge && !(b.onSession && i.PayerAbsent)
+}
+
+// authentication is what came of the payer's authentication, nil if there was
+// none: the processor's document that goes with its answer.
+func (b behaviour) authentication(i payment.Instruction) []byte {
+	switch {
+	case b.frictionless:
+		return payment.Authentication{Flow: "frictionless", Result: "Y", ECI: eci(i.Payment.Method.Brand), CAVV: cavv(i.ID())}.Document()
+	case i.PayerDone:
+		return payment.Authentication{Flow: "challenge", Result: "Y"}.Document()
+	}
+	return nil
+}
+
+// eci is the electronic commerce indicator of a successful authentication.
+func eci(brand string) *int {
+	value := 5
+	if brand == "mastercard" || brand == "maestro" {
+		value = 2
+	}
+	return &value
+}
+
+// cavv makes up a cardholder authentication value of 20 bytes.
+func cavv(id string) string {
+	h := fnv.New128a()
+	h.Write([]byte(id))
+	return base64.StdEncoding.EncodeToString(append(h.Sum(nil), 0, 0, 0, 5))
 }
 
 // Perform carries out a capture that Decide put off.

@@ -1,0 +1,41 @@
+# make test     what every change must pass; needs nothing but Go
+# make lint     golangci-lint's checks, which must be installed
+# make bench    measure this machine and rewrite the table in docs/performance.md
+# make smoke    a few seconds of load; fails on any error, never on a time
+# make fuzz     every fuzz target for a short while: make fuzz FUZZTIME=5m
+# make long     all tests under the race detector, and many rounds of kill -9
+
+GO       ?= go
+FUZZTIME ?= 10s
+ROUNDS   ?= 200
+
+.PHONY: build test lint bench smoke fuzz long
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o capstan ./cmd/capstan
+
+test:
+	./scripts/test
+
+lint:
+	$(GO) mod verify
+	golangci-lint run
+
+bench:
+	$(GO) run ./internal/perf -write docs/performance.md
+
+smoke:
+	$(GO) run ./internal/perf -short
+
+# go test runs one fuzz target of one package at a time.
+fuzz:
+	@set -e; for package in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "$$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+long:
+	$(GO) test -race -count=1 -timeout 1h ./...
+	$(GO) test -count=1 -timeout 2h ./internal/crash -rounds $(ROUNDS)

@@ -1,0 +1,267 @@
+// Package capstan assembles a server: it is the only package that knows every
+// part.
+package capstan
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/capstan-pay/capstan/card"
+	"github.com/capstan-pay/capstan/clock"
+	"github.com/capstan-pay/capstan/dialect"
+	"github.com/capstan-pay/capstan/dialect/alipay"
+	"github.com/capstan-pay/capstan/dialect/begateway"
+	"github.com/capstan-pay/capstan/dialect/intents"
+	"github.com/capstan-pay/capstan/dialect/wepay"
+	"github.com/capstan-pay/capstan/engine"
+	"github.com/capstan-pay/capstan/keyring"
+	"github.com/capstan-pay/capstan/merchant"
+	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/processor"
+	"github.com/capstan-pay/capstan/processor/book"
+	"github.com/capstan-pay/capstan/processor/cardsim"
+	"github.com/capstan-pay/capstan/processor/scripted"
+	"github.com/capstan-pay/capstan/sandbox"
+	"github.com/capstan-pay/capstan/store"
+	"github.com/capstan-pay/capstan/wireid"
+)
+
+// Dialects lists the names of the dialects, in the order of the routing rule.
+func Dialects() []string {
+	return []string{alipay.Name, intents.Name, begateway.Name, wepay.Name}
+}
+
+// Config says how a server is set up. The zero value of each member but Store
+// and Sealing is a sound default.
+type Config struct {
+	Store   store.Store
+	Sealing keyring.Sealing
+	Clock   clock.Clock // nil is the machine's
+	Logger  *slog.Logger
+
+	// Sandbox opens the sandbox controls and the simulated processors. A
+	// store is marked sandbox or live when it is first used, and refuses the
+	// other.
+	Sandbox bool
+
+	Dialects  []string // names; empty is all of them
+	PublicURL string   // what receipts and redirects begin with
+	BaseURL   string   // where the dialects listen; shown with sandbox credentials. Empty is PublicURL
+	AdminURL  string   // shown with sandbox credentials
+
+	Random io.Reader        // nil is crypto/rand
+	Keys   *keyring.Keyring // nil opens the store's own
+	Fatal  func(error)      // called when the storage failed; the process has to end
+
+	QueueLength int // commands that may wait; 0 is the engine's default
+}
+
+// Server is an assembled server, without a listener. It is an http.Handler.
+type Server struct {
+	Engine    *engine.Engine
+	Store     store.Store
+	Keys      *keyring.Keyring
+	IDs       *wireid.Codec
+	Clock     *clock.Shifted
+	Merchants *merchant.Directory
+	Dialects  []dialect.Dialect
+	Logger    *slog.Logger
+	Sandbox   bool
+	PublicURL string
+
+	base, admin string // URLs, for credentials
+	ready       atomic.Bool
+	// Sandboxed are the sandbox controls; nil in live mode.
+	Sandboxed *sandbox.Sandbox
+
+	cards  processor.Processor
+	wallet processor.Processor
+	script *scripted.Script
+	mux    http.Handler
+}
+
+// ErrMode is returned for a store of the other mode.
+var ErrMode = errors.New("the store was created for the other mode")
+
+const (
+	metaMode   = "mode"
+	metaRoot   = "root_secret"
+	metaOffset = "clock_offset"
+)
+
+// New assembles a server on a store and starts its engine. The caller closes
+// the server before the store.
+func New(ctx context.Context, c Config) (*Server, error) {
+	if c.Clock == nil {
+		c.Clock = clock.System{}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Random == nil {
+		c.Random = rand.Reader
+	}
+	if len(c.Dialects) == 0 {
+		c.Dialects = Dialects()
+	}
+	if err := markMode(ctx, c.Store, c.Sandbox); err != nil {
+		return nil, err
+	}
+	if c.Keys == nil {
+		keys, err := openKeys(ctx, c.Store, c.Sealing)
+		if err != nil {
+			return nil, err
+		}
+		c.Keys = keys
+	}
+	offset, err := clockOffset(ctx, c.Store)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		Store: c.Store, Keys: c.Keys, IDs: wireid.New(c.Keys.Derive("wire ids", 16)), Clock: clock.NewShifted(c.Clock, offset),
+		Merchants: merchant.NewDirectory(c.Store, clock.System{}.Now), Logger: c.Logger, Sandbox: c.Sandbox,
+		PublicURL: c.PublicURL, base: cmp.Or(c.BaseURL, c.PublicURL), admin: c.AdminURL,
+		wallet: book.Processor{}, script: scripted.NewScript(),
+	}
+	if c.Sandbox {
+		s.cards, s.wallet = s.script.Before(cardsim.Processor{}), s.script.Before(book.Processor{})
+	}
+	s.Engine = engine.New(engine.Config{
+		Store: c.Store, Clock: s.Clock, IDs: payment.NewIDs(0), Logger: c.Logger, Processor: s.processor,
+		Fatal: c.Fatal, QueueLength: c.QueueLength,
+	})
+	if err := s.addDialects(c); err != nil {
+		return nil, errors.Join(err, s.Close(ctx))
+	}
+	if c.Sandbox {
+		s.Sandboxed = s.controls()
+	}
+	s.mux = s.route()
+	return s, nil
+}
+
+// ServeHTTP answers a request on the main listener.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// Close answers what was taken and stops the engine. The store stays open.
+func (s *Server) Close(ctx context.Context) error { return s.Engine.Close(ctx) }
+
+// Dialect returns a dialect by its name, nil if it is not served.
+func (s *Server) Dialect(name string) dialect.Dialect {
+	for _, d := range s.Dialects {
+		if d.Name() == name {
+			return d
+		}
+	}
+	return nil
+}
+
+func (s *Server) addDialects(c Config) error {
+	services := dialect.Services{
+		Engine: s.Engine, Merchants: s.Merchants, Wallets: s.Store, Meta: s.Store, Clock: s.Clock, IDs: s.IDs, Keys: s.Keys,
+		Cards: card.Inspector{MAC: s.Keys.MAC}, Logger: c.Logger, Random: c.Random,
+		PublicURL: s.PublicURL, Sandbox: c.Sandbox,
+	}
+	if c.Sandbox {
+		services.Cards.Behaviour = cardsim.Behaviour
+	}
+	for _, name := range c.Dialects {
+		switch name {
+		case alipay.Name:
+			s.Dialects = append(s.Dialects, alipay.New(services))
+		case intents.Name:
+			s.Dialects = append(s.Dialects, intents.New(services))
+		case begateway.Name:
+			s.Dialects = append(s.Dialects, begateway.New(services))
+		case wepay.Name:
+			s.Dialects = append(s.Dialects, wepay.New(services))
+		default:
+			return fmt.Errorf("unknown dialect %q: there are %v", name, Dialects())
+		}
+	}
+	return nil
+}
+
+// processor says who moves the money for a method. Outside the sandbox there
+// is nobody for cards unless a remote processor is configured.
+func (s *Server) processor(_ int64, m payment.Method) processor.Processor {
+	switch {
+	case m.Kind == payment.WalletMethod:
+		return s.wallet
+	case m.Kind == payment.CardMethod && s.cards != nil:
+		return s.cards
+	}
+	return nil
+}
+
+// controls returns the sandbox controls.
+func (s *Server) controls() *sandbox.Sandbox {
+	return sandbox.New(sandbox.Config{
+		Store: s.Store, Engine: s.Engine, Merchants: s.Merchants, Dialects: s.Dialects, Keys: s.Keys, IDs: s.IDs, Clock: s.Clock,
+		Logger: s.Logger, Script: s.script, Advance: s.AdvanceClock, UpdateClientKeys: alipay.UpdateKeys,
+		BaseURL: s.base, AdminURL: s.admin,
+	})
+}
+
+// markMode marks a new store, and refuses one of the other mode.
+func markMode(ctx context.Context, st store.Registry, sandbox bool) error {
+	mode := "live"
+	if sandbox {
+		mode = "sandbox"
+	}
+	marked, err := st.PutMeta(ctx, metaMode, []byte(mode), true)
+	if err != nil {
+		return err
+	}
+	if string(marked) != mode {
+		return fmt.Errorf("%w: it is a %s store and cannot be served as %s", ErrMode, marked, mode)
+	}
+	return nil
+}
+
+// openKeys opens the store's root secret, making one for a new store.
+func openKeys(ctx context.Context, st store.Registry, sealing keyring.Sealing) (*keyring.Keyring, error) {
+	sealed, err := st.Meta(ctx, metaRoot)
+	if err != nil {
+		return nil, err
+	}
+	if sealed == nil {
+		fresh, err := keyring.NewRoot(sealing)
+		if err != nil {
+			return nil, err
+		}
+		if sealed, err = st.PutMeta(ctx, metaRoot, fresh, true); err != nil {
+			return nil, err
+		}
+	}
+	return keyring.Open(sealing, sealed)
+}
+
+func clockOffset(ctx context.Context, st store.Registry) (time.Duration, error) {
+	text, err := st.Meta(ctx, metaOffset)
+	if err != nil || text == nil {
+		return 0, err
+	}
+	ms, err := strconv.ParseInt(string(text), 10, 64)
+	return time.Duration(ms) * time.Millisecond, err
+}
+
+// AdvanceClock moves the sandbox clock forward and returns after everything
+// that fell due on the way was done.
+func (s *Server) AdvanceClock(ctx context.Context, by time.Duration) error {
+	if err := s.Engine.Advance(ctx, s.Clock, by); err != nil {
+		return err
+	}
+	_, err := s.Store.PutMeta(ctx, metaOffset, strconv.AppendInt(nil, s.Clock.Offset().Milliseconds(), 10), false)
+	return err
+}

@@ -1,0 +1,239 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/capstan-pay/capstan"
+	"github.com/capstan-pay/capstan/keyring"
+	"github.com/capstan-pay/capstan/store"
+	"github.com/capstan-pay/capstan/store/sqlite"
+)
+
+type serveCommand struct {
+	Listen             string   `default:"127.0.0.1:8080" help:"Where the dialects listen."`
+	AdminListen        string   `default:"127.0.0.1:8081" help:"Where health checks listen."`
+	Store              string   `default:"capstan.db" help:"The store: a SQLite file."`
+	Keys               string   `help:"File with the sealing keys. Default: the store's name with .keys after it, made if missing."`
+	Sandbox            bool     `help:"Serve a sandbox: simulated processors, and controls below /_sandbox."`
+	AllowRemoteSandbox bool     `help:"Let a sandbox listen on an address that is not loopback."`
+	CredentialsOut     string   `placeholder:"FILE" help:"Write the sandbox's default credentials to this file."`
+	Dialects           []string `help:"The dialects to serve. Default: all."`
+	PublicURL          string   `name:"public-url" help:"What receipts and redirects begin with. Default: http:// and the listen address."`
+	TLSCert            string   `name:"tls-cert" placeholder:"FILE" help:"Certificate for TLS."`
+	TLSKey             string   `name:"tls-key" placeholder:"FILE" help:"Key for TLS."`
+	LogLevel           string   `enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error."`
+	Pprof              bool     `help:"Serve Go's profiles below /debug/pprof on the admin listener."`
+}
+
+func (c serveCommand) Help() string {
+	return `Every flag is also an environment variable: CAPSTAN_LISTEN, CAPSTAN_STORE, ...
+
+Examples:
+  capstan serve --sandbox --credentials-out credentials.json
+  capstan serve --store /var/lib/capstan/capstan.db --keys /etc/capstan/keys.json \
+      --listen 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem --public-url https://pay.example.com`
+}
+
+// drain is how long the server may take to answer what it took, once it is
+// told to stop.
+const drain = 9 * time.Second
+
+// Run serves until the context ends, then answers what was taken and returns.
+func (c serveCommand) Run(o *output) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400) // most of what is allocated lives for one request
+	}
+	s, err := c.start(o)
+	if err != nil {
+		return err
+	}
+	if err := c.ready(o, s); err != nil {
+		return errors.Join(err, s.stop())
+	}
+	select {
+	case <-o.Done():
+		return s.stop()
+	case err := <-s.failed:
+		_ = s.main.Close()
+		return err
+	}
+}
+
+func (c serveCommand) check() error {
+	switch {
+	case (c.TLSCert == "") != (c.TLSKey == ""):
+		return usageError("--tls-cert and --tls-key go together")
+	case c.CredentialsOut != "" && !c.Sandbox:
+		return usageError("--credentials-out goes with --sandbox")
+	case strings.HasPrefix(c.Store, "postgres://") || strings.HasPrefix(c.Store, "postgresql://"):
+		return usageError("this version has no PostgreSQL store yet; give --store a file")
+	}
+	if c.Sandbox && !c.AllowRemoteSandbox {
+		for _, address := range []string{c.Listen, c.AdminListen} {
+			if !loopback(address) {
+				return usageError(fmt.Sprintf("a sandbox has no authentication on its controls: %s is not loopback (see --allow-remote-sandbox)", address))
+			}
+		}
+	}
+	return nil
+}
+
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// running is a server with its listeners.
+type running struct {
+	*capstan.Server
+	store         store.Store
+	main, admin   *http.Server
+	url, adminURL string
+	failed        chan error
+}
+
+func (c serveCommand) start(o *output) (*running, error) {
+	st, err := sqlite.Open(o, c.Store, sqlite.Options{})
+	if err != nil {
+		return nil, err
+	}
+	s, err := c.assemble(o, st)
+	if err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	return s, nil
+}
+
+func (c serveCommand) assemble(o *output, st store.Store) (*running, error) {
+	keys := c.Keys
+	if keys == "" {
+		keys = c.Store + ".keys"
+	}
+	sealing, err := keyring.ReadOrCreateFile(keys)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := c.listen(c.Listen)
+	if err != nil {
+		return nil, err
+	}
+	adminListener, err := net.Listen("tcp", c.AdminListen)
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	s := &running{store: st, failed: make(chan error, 4), url: "http://" + listener.Addr().String(), adminURL: "http://" + adminListener.Addr().String()}
+	if c.TLSCert != "" {
+		s.url = "https://" + listener.Addr().String()
+	}
+	public := strings.TrimRight(c.PublicURL, "/")
+	if public == "" {
+		public = s.url
+	}
+	s.Server, err = capstan.New(o, capstan.Config{
+		Store: st, Sealing: sealing, Sandbox: c.Sandbox, Dialects: c.Dialects, PublicURL: public, BaseURL: s.url, AdminURL: s.adminURL,
+		Logger: c.logger(o), Fatal: func(err error) { s.failed <- err },
+	})
+	if err != nil {
+		return nil, errors.Join(err, listener.Close(), adminListener.Close())
+	}
+	admin := s.Server.Admin()
+	if c.Pprof {
+		admin = profiled(admin)
+	}
+	s.main, s.admin = capstan.HTTPServer(s.Server), capstan.HTTPServer(admin)
+	go s.serve(s.main, listener)
+	go s.serve(s.admin, adminListener)
+	return s, nil
+}
+
+func (c serveCommand) listen(address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil || c.TLSCert == "" {
+		return listener, err
+	}
+	pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	return tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}), nil
+}
+
+func (c serveCommand) logger(o *output) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.LogLevel))
+	return slog.New(slog.NewJSONHandler(o.err, &slog.HandlerOptions{Level: level}))
+}
+
+func (s *running) serve(server *http.Server, listener net.Listener) {
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		s.failed <- err
+	}
+}
+
+// ready writes the credentials, opens the gates and says so in one line.
+func (c serveCommand) ready(o *output, s *running) error {
+	if c.Sandbox {
+		credentials, err := s.Sandboxed.Default(o)
+		if err != nil {
+			return err
+		}
+		if c.CredentialsOut != "" {
+			if err := writeCredentials(c.CredentialsOut, credentials); err != nil {
+				return err
+			}
+		}
+	}
+	s.Server.Ready()
+	mode := "live"
+	if c.Sandbox {
+		mode = "sandbox"
+	}
+	_, err := fmt.Fprintf(o.out, "capstan %s is ready: %s on %s, admin on %s, store %s\n", version, mode, s.url, s.adminURL, c.Store)
+	return err
+}
+
+// writeCredentials replaces a file, mode 0600, in one step.
+func writeCredentials(path string, credentials any) error {
+	text, err := json.MarshalIndent(credentials, "", "  ")
+	if err != nil {
+		return err
+	}
+	temp, err := os.CreateTemp(filepath.Dir(path), ".credentials-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp.Name())
+	if _, err := temp.Write(append(text, '\n')); err != nil {
+		return errors.Join(err, temp.Close())
+	}
+	if err := temp.Close(); err != nil {
+		return err
+	}
+	return os.Rename(temp.Name(), path)
+}
+
+// stop takes nothing more, answers what was taken, and closes the store.
+func (s *running) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), drain)
+	defer cancel()
+	return errors.Join(s.main.Shutdown(ctx), s.admin.Shutdown(ctx), s.Server.Close(ctx), s.store.Close())
+}

@@ -1,0 +1,122 @@
+package alipay
+
+import (
+	"context"
+	"crypto/rsa"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/capstan-pay/capstan/merchant"
+)
+
+// maxClientID is the longest Client-Id there is.
+const maxClientID = 128
+
+// clientKind is the kind of this API's credentials; their lookup is the
+// Client-Id.
+const clientKind = "client"
+
+// client is a merchant as this API knows him. It is not changed once made.
+type client struct {
+	id       string
+	tenant   int64
+	merchant int64
+	keys     map[int]*rsa.PublicKey // the active ones, by version
+	newest   int
+	settings settings
+}
+
+// document is what a credential's Data holds.
+type document struct {
+	Version int               `json:"v"`
+	Keys    map[string][]byte `json:"keys"` // SPKI DER by key version
+}
+
+// findClient returns the client with that Client-Id, nil if there is none or
+// it is disabled. Its keys and settings are read once per credential found.
+func (d *Dialect) findClient(ctx context.Context, id string) (*client, error) {
+	access, err := d.Merchants.Find(ctx, Name, clientKind, id)
+	if err != nil || access == nil {
+		return nil, err
+	}
+	c, err := access.Once(readClient)
+	if err != nil {
+		return nil, err
+	}
+	return c.(*client), nil
+}
+
+func readClient(a *merchant.Access) (any, error) {
+	var doc document
+	if err := json.Unmarshal(a.Credential.Data, &doc); err != nil {
+		return nil, fmt.Errorf("credential of client %q: %w", a.Credential.Lookup, err)
+	}
+	c := &client{
+		id: a.Credential.Lookup, tenant: a.Tenant, merchant: a.ID,
+		keys: make(map[int]*rsa.PublicKey, len(doc.Keys)), settings: settingsOf(&a.Merchant),
+	}
+	for version, der := range doc.Keys {
+		n, err := strconv.Atoi(version)
+		if err == nil {
+			c.keys[n], err = parsePublicDER(der)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("key %q of client %q: %w", version, c.id, err)
+		}
+		c.newest = max(c.newest, n)
+	}
+	return c, nil
+}
+
+// zone is the client's time zone, UTC for nobody.
+func (c *client) zone() *time.Location {
+	if c == nil {
+		return time.UTC
+	}
+	return c.settings.zone
+}
+
+// may tells whether the client is permitted to call an API.
+func (c *client) may(api string) bool {
+	_, name, _ := strings.Cut(api, "/")
+	return len(c.settings.apis) == 0 || slices.Contains(c.settings.apis, name)
+}
+
+// rates counts requests, by client and second.
+type rates struct {
+	mu     sync.Mutex
+	counts map[string]rate
+}
+
+type rate struct {
+	second int64
+	count  int
+}
+
+// clientsCounted is how many clients are counted before counting starts anew.
+const clientsCounted = 10_000
+
+// exceeded counts a request and tells whether the client has had all that it
+// may have in this second.
+func (r *rates) exceeded(c *client, now time.Time) bool {
+	if c.settings.perSecond <= 0 {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.counts == nil || len(r.counts) > clientsCounted {
+		r.counts = map[string]rate{}
+	}
+	had := r.counts[c.id]
+	if had.second != now.Unix() {
+		had = rate{second: now.Unix()}
+	}
+	had.count++
+	r.counts[c.id] = had
+	return had.count > c.settings.perSecond
+}

@@ -1,0 +1,258 @@
+package alipay
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/capstan-pay/capstan/money"
+	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/wallet"
+)
+
+// Product codes that mean something here; all others are cashier payments.
+const (
+	agreementPayment = "AGREEMENT_PAYMENT"
+	cashierPayment   = "CASHIER_PAYMENT"
+	qiAuthorization  = "51051000101000000012" // a deployed wallet's code for an authorization at the cashier
+)
+
+// payRequest is the body of a pay request.
+type payRequest struct {
+	requestID  string
+	amount     amount
+	product    string
+	method     string // its type
+	token      string // of the user, for an agreement payment; empty is a cashier payment
+	metadata   string
+	authorizes bool // the money is captured later
+	evaluates  bool // nothing is moved
+	expires    time.Time
+	title      string
+	details    payDetails
+	context    replyContext
+}
+
+// payDetails is what a payment's Details hold.
+type payDetails struct {
+	Version       int             `json:"v"`
+	NotifyURL     string          `json:"notify,omitempty"`
+	VoidNotifyURL string          `json:"void_notify,omitempty"`
+	RedirectURL   string          `json:"redirect,omitempty"`
+	Order         json.RawMessage `json:"order,omitempty"`
+	ExtendInfo    json.RawMessage `json:"extend,omitempty"`
+}
+
+// readPay decodes a pay request; false is PARAM_ILLEGAL. Several wallets name
+// the same things differently: all their names are taken.
+func readPay(c *call) (payRequest, bool) {
+	f := c.fields
+	method, factor, order := f.object("paymentMethod"), f.object("paymentFactor"), f.object("order")
+	f.id("appId", 32)
+	r := payRequest{
+		requestID: f.required("paymentRequestId", 64),
+		amount:    f.amount("paymentAmount"),
+		product:   f.id("productCode", 32),
+		method:    method.id("paymentMethodType", 32),
+		token:     method.id("paymentMethodId", 128),
+		metadata:  method.text("paymentMethodMetaData", 2048),
+		evaluates: factor.flag("isPaymentEvaluation", false),
+		expires:   f.time("paymentExpiryTime"),
+		title:     order.text("orderDescription", 256),
+		details: payDetails{
+			Version: 1, NotifyURL: f.id("paymentNotifyUrl", 1024), VoidNotifyURL: f.id("voidNotifyUrl", 2048),
+			RedirectURL: f.id("paymentRedirectUrl", 1024), Order: compact(f.raw("order")), ExtendInfo: f.extend(),
+		},
+	}
+	r.context = replyContext{zone: c.client.settings.zone, extend: r.details.ExtendInfo}
+	title, redirect := f.text("paymentOrderTitle", 256), f.id("paymentReturnUrl", 1024) // v1
+	if r.title == "" {
+		r.title = title
+	}
+	if r.details.RedirectURL == "" {
+		r.details.RedirectURL = redirect
+	}
+	r.readToken(f, factor)
+	r.readMode(f, factor)
+	if r.amount.minor == 0 || (r.product == agreementPayment && r.token == "") {
+		f.fail()
+	}
+	return r, !*f.bad
+}
+
+// readToken takes the access token from where else it may be.
+func (r *payRequest) readToken(f, factor fields) {
+	top, code := f.id("accessToken", 128), f.id("paymentAuthCode", 128)
+	agreed := factor.flag("isAgreementPay", false)
+	agreed = factor.flag("isAgreementPayment", false) || agreed
+	switch {
+	case r.token != "":
+	case top != "":
+		r.token = top
+	case agreed:
+		r.token = code
+	}
+}
+
+// readMode finds out whether the payment is captured later.
+func (r *payRequest) readMode(f, factor fields) {
+	mode := factor.text("captureMode", 32)
+	if mode != "" && mode != "MANUAL" && mode != "AUTOMATIC" {
+		f.fail()
+	}
+	for _, named := range []bool{
+		factor.flag("isAuthorizationPayment", false), factor.flag("isAuthorization", false), f.flag("isAuthorization", false),
+		mode == "MANUAL", r.product == qiAuthorization,
+	} {
+		r.authorizes = r.authorizes || named
+	}
+	if r.product == "" {
+		r.product = cashierPayment
+	}
+}
+
+func (r payRequest) fingerprint(d *Dialect) payment.Fingerprint {
+	return d.fingerprint("pay", strconv.FormatInt(r.amount.minor, 10), r.amount.currency, r.product,
+		r.method, r.token, r.metadata, strconv.FormatBool(r.authorizes))
+}
+
+// pay charges a wallet user, or authorizes a charge: POST /v2/payments/pay.
+// With an access token the answer is final; without one the user confirms at
+// the cashier first.
+func (d *Dialect) pay(ctx context.Context, c *call) []byte {
+	r, ok := readPay(c)
+	if !ok {
+		return only(paramIllegal)
+	}
+	fail := func(err error) []byte {
+		d.Logger.Error("alipay: pay", "error", err)
+		return r.refused(unknownException, r.context)
+	}
+	method, err := d.payer(ctx, c, &r)
+	if err != nil {
+		return fail(err)
+	}
+	if r.evaluates {
+		what, err := d.evaluate(ctx, c, r, method)
+		if err != nil {
+			return fail(err)
+		}
+		return r.refused(what, r.context)
+	}
+	create, err := d.create(c, r, method)
+	if err != nil {
+		return fail(err)
+	}
+	key := c.client.requestKey("pay", r.requestID)
+	out, err := d.Engine.Do(ctx, payment.Request{
+		Tenant: c.client.tenant, Merchant: c.client.merchant, Command: create,
+		Key: key, Fingerprint: r.fingerprint(d), Keeps: keepsPay, Context: r.context.encode(), Patience: patience,
+	})
+	if err != nil {
+		return fail(err)
+	}
+	return d.renderPay(c.route, r, out)
+}
+
+// nobody is the user of an access token that names none.
+const nobody = -1
+
+// payer is the method by which the user of the access token pays, or whoever
+// confirms at the cashier if there is none. Whether the token holds is
+// decided with the payment; here it is noted if it had run out.
+func (d *Dialect) payer(ctx context.Context, c *call, r *payRequest) (payment.Method, error) {
+	m := payment.Method{Kind: payment.WalletMethod}
+	if r.token == "" {
+		r.context.cashier = d.cashier(c.client)
+		return m, nil
+	}
+	m.User, m.Grant = nobody, wallet.GrantName(d.Keys.MAC, r.token)
+	grant, err := d.Wallets.Grant(ctx, c.client.tenant, m.Grant)
+	if err != nil || grant == nil {
+		return m, err
+	}
+	m.User = grant.User
+	if !grant.Revoked && !grant.Valid(c.now) {
+		r.context.grant = grantExpired
+	}
+	return m, nil
+}
+
+// cashier is where payers confirm, up to the payment's id.
+func (d *Dialect) cashier(c *client) string {
+	if c.settings.cashierURL != "" {
+		return c.settings.cashierURL
+	}
+	return d.PublicURL + "/_sandbox/wallet/orders/"
+}
+
+// create is the command for a pay request.
+func (d *Dialect) create(c *call, r payRequest, method payment.Method) (payment.Create, error) {
+	details, err := json.Marshal(r.details)
+	if err != nil {
+		return payment.Create{}, err
+	}
+	policy := payment.Policy{HoldFor: max(c.client.settings.authValidity, time.Second)}
+	if !r.authorizes {
+		policy.AutoCapture, policy.DeclinedCaptureEnds = true, true
+	}
+	create := payment.Create{Attempt: &payment.Attempt{Asked: payment.Asked{Dialect: Name, Reference: r.requestID}}}
+	if method.User == 0 {
+		policy.PayerDeadline = orderValidity
+		if !r.expires.IsZero() {
+			policy.PayerDeadline = r.expires.Sub(c.now)
+		}
+		if policy.PayerDeadline <= 0 {
+			create.Denied = payment.Refuse(payment.HoldOver)
+		}
+	}
+	if !c.client.settings.supports(r.amount.currency) {
+		create.Denied = payment.Refuse(payment.CurrencyMismatch)
+	}
+	create.Intake = payment.Intake{
+		Dialect: Name, Currency: money.Currency(r.amount.currency), Amount: r.amount.minor, Method: method, Policy: policy,
+		Reference: r.requestID, Description: r.title, Test: d.Sandbox, Details: details,
+	}
+	return create, nil
+}
+
+// evaluate tells whether the payment would go through, and moves nothing.
+func (d *Dialect) evaluate(ctx context.Context, c *call, r payRequest, method payment.Method) (result, error) {
+	if !c.client.settings.supports(r.amount.currency) {
+		return currencyNotSupport, nil
+	}
+	if r.token == "" {
+		return success, nil // who pays is not known yet
+	}
+	grant, err := d.Wallets.Grant(ctx, c.client.tenant, method.Grant)
+	switch {
+	case err != nil:
+		return result{}, err
+	case r.context.grant == grantExpired:
+		return expiredAccessToken, nil
+	case grant == nil || !grant.Valid(c.now):
+		return invalidAccessToken, nil
+	}
+	user, balances, err := d.Wallets.User(ctx, c.client.tenant, grant.User)
+	switch {
+	case err != nil:
+		return result{}, err
+	case user == nil || user.Frozen:
+		return userStatusAbnormal, nil
+	case available(balances, r.amount.currency) < r.amount.minor:
+		return userBalanceNotEnough, nil
+	}
+	return success, nil
+}
+
+func available(balances []wallet.Balance, currency string) int64 {
+	for _, b := range balances {
+		if b.Currency == money.Currency(currency) {
+			return b.Available
+		}
+	}
+	return 0
+}
+
+func keepsPay(r *payment.Refusal) bool { return refused(payRefusals, r).keeps }

@@ -1,0 +1,224 @@
+package begateway
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/capstan-pay/capstan/money"
+	"github.com/capstan-pay/capstan/payment"
+)
+
+const (
+	// payerDeadline is how long a payer may take to authenticate himself
+	// where the request does not say.
+	payerDeadline = 24 * time.Hour
+
+	additionalLimit = 16 << 10 // bytes of additional_data, which is kept to be shown again
+)
+
+// authorizeOperation is what the core's refusals are answered for here.
+var authorizeOperation = operation{kind: payment.OpAuthorize, impossible: textNotProcessable}
+
+// authorize answers POST /transactions/authorizations (section 6.1).
+func (d *Dialect) authorize(c *call) answered { return d.create(c, false) }
+
+// pay answers POST /transactions/payments: an authorization that is captured
+// at once, under one uid.
+func (d *Dialect) pay(c *call) answered { return d.create(c, true) }
+
+func (d *Dialect) create(c *call, sale bool) answered {
+	doc, ok := document(c.body)
+	if !ok {
+		return answered{problem: fails(base, textBadJSON)}
+	}
+	in, wrong := d.readIntake(doc.member("request"), c.shop)
+	if len(wrong) > 0 {
+		return answered{problem: invalid(wrong)}
+	}
+	in.intake.Policy = c.shop.policy(sale)
+	in.intake.Policy.PayerDeadline = in.payerDeadline
+	request := payment.Request{
+		Tenant: c.shop.merchant.Tenant, Merchant: c.shop.merchant.ID, Patience: c.shop.patience,
+		Command: payment.Create{
+			Intake:  in.intake,
+			Attempt: &payment.Attempt{Secret: in.secret, Asked: payment.Asked{Dialect: Name, Reference: in.intake.Reference}},
+		},
+		Key:    duplicateKey(c.shop, in.intake, sale),
+		Retain: duplicateWindow + time.Millisecond, // the last instant is in the window, and the clock counts milliseconds
+	}
+	out, err := d.Engine.Do(c.Context(), request)
+	if err == nil && (out.Replayed || out.Refusal.Has(payment.InProcess)) {
+		if in.duplicates > 0 {
+			return answered{problem: fails(base, textDuplicate)}
+		}
+		request.Key = payment.Key{}
+		out, err = d.Engine.Do(c.Context(), request)
+	}
+	switch {
+	case err != nil:
+		return answered{err: err}
+	case out.Refusal != nil:
+		return answered{problem: refused(authorizeOperation, out.Refusal, nil)}
+	}
+	body, err := d.appendAuthorization(make([]byte, 0, replySize), c.shop, out.Payment)
+	return answered{body: body, err: err}
+}
+
+// duplicateKey names an authorization or payment by what makes another one a
+// duplicate of it (section 4.3): the shop, type, currency, amount and card.
+func duplicateKey(s *shop, in payment.Intake, sale bool) payment.Key {
+	value := strings.Join([]string{
+		strconv.FormatInt(s.merchant.ID, 10), strconv.FormatBool(sale), string(in.Currency),
+		strconv.FormatInt(in.Amount, 10), in.Method.Fingerprint,
+	}, "|")
+	return payment.NewKey(s.merchant.Tenant, Name+".duplicate", value)
+}
+
+// policy is what a shop's holds permit.
+func (s *shop) policy(sale bool) payment.Policy {
+	p := payment.Policy{HoldFor: time.Duration(s.holdSeconds) * time.Second}
+	switch {
+	case sale:
+		// A sale whose capture is declined has failed: nothing stays held.
+		p.AutoCapture, p.DeclinedCaptureEnds = true, true
+	case !s.multiCapture:
+		p.MaxCaptures = 1
+	}
+	return p
+}
+
+// intakeRequest is what authorizations and payments are asked with.
+type intakeRequest struct {
+	intake        payment.Intake
+	secret        payment.Secret
+	duplicates    time.Duration
+	payerDeadline time.Duration
+}
+
+// readIntake reads the request object of an authorization or payment, with all
+// that is wrong with it.
+func (d *Dialect) readIntake(request value, s *shop) (in intakeRequest, wrong faults) {
+	fields := map[string]value{}
+	request.members(func(name string, v value) { fields[name] = v })
+	in.intake.Dialect = Name
+	kept := intakeDetails{Version: 1}
+
+	minor, text := readAmount(fields["amount"])
+	switch in.intake.Amount = minor; {
+	case text != "":
+		wrong.add(amount, text)
+	case minor > payment.MaxAmount:
+		wrong.add(amount, textTooLarge(payment.MaxAmount))
+	}
+	in.intake.Currency = readCurrency(fields["currency"], &wrong)
+	in.intake.Description = optional(fields["description"])
+	wrong.required(description, in.intake.Description, textLimit)
+	in.intake.Reference = optional(fields["tracking_id"])
+	wrong.bounded(trackingID, in.intake.Reference, textLimit)
+	in.duplicates = readDuplicateCheck(fields["duplicate_check"], &wrong)
+	if in.intake.Test = fields["test"].is(true); in.intake.Test && !d.Sandbox {
+		wrong.add(base, textNotProcessable) // only a sandbox has somebody who moves no money
+	}
+
+	d.readCard(fields, s, &in, &kept, &wrong)
+	readCustomer(fields["customer"], s, &in.intake, &kept, &wrong)
+	readBilling(fields["billing_address"], s, &kept, &wrong)
+	if d.Sandbox && kept.Billing != nil {
+		kept.AVS = avsCode(kept.Billing.Address, kept.Billing.Zip)
+	}
+
+	kept.Language = readLanguage(fields["language"])
+	in.payerDeadline = d.readExpiredAt(fields["expired_at"], &kept, &wrong)
+	kept.NotificationURL = readURL(fields["notification_url"], &wrong)
+	kept.ReturnURL = readURL(fields["return_url"], &wrong)
+	kept.VerificationURL = readURL(fields["verification_url"], &wrong)
+	kept.Descriptor = readDescriptor(fields["dynamic_billing_descriptor"])
+	if more := fields["additional_data"]; len(more) > additionalLimit {
+		wrong.add(additionalData, textTooLong(additionalLimit))
+	} else if len(more) > 0 {
+		kept.AdditionalData = json.RawMessage(more)
+	}
+	in.intake.Details = kept.encode()
+	if in.leaks() {
+		wrong.add(base, textNotProcessable)
+	}
+	return in, wrong
+}
+
+// leaks tells whether the card's number stands in what would be kept, where a
+// client put it by mistake.
+func (in *intakeRequest) leaks() bool {
+	if in.secret.Number == "" {
+		return false
+	}
+	i := &in.intake
+	for _, text := range []string{i.Description, i.Reference, i.Email, i.IP, i.Method.Holder, string(i.Details)} {
+		if strings.Contains(text, in.secret.Number) {
+			return true
+		}
+	}
+	return false
+}
+
+func readCurrency(v value, wrong *faults) money.Currency {
+	if v.blank() {
+		wrong.add(currency, textBlank)
+		return ""
+	}
+	code, err := money.ParseCurrency(v.text())
+	if err != nil {
+		wrong.add(currency, textUnknownCurrency)
+	}
+	return code
+}
+
+// languages of the payer's pages.
+var languages = []string{
+	"en", "es", "tr", "de", "it", "ru", "zh", "fr", "da", "fi", "no", "pl", "sv", "ja", "be", "ka", "uk", "lv", "az", "ro",
+}
+
+// readLanguage returns the language asked for, or "en" if there is no such.
+func readLanguage(v value) string {
+	if code := v.text(); slices.Contains(languages, code) {
+		return code
+	}
+	return "en"
+}
+
+// readExpiredAt reads until when the payer must have acted, and returns how
+// long he has.
+func (d *Dialect) readExpiredAt(v value, kept *intakeDetails, wrong *faults) time.Duration {
+	if v.blank() {
+		return payerDeadline
+	}
+	at, err := time.Parse(time.RFC3339, v.text())
+	left := at.Sub(d.Clock.Now())
+	switch {
+	case err != nil:
+		wrong.add(expiredAt, textInvalid)
+	case left <= 0:
+		wrong.add(expiredAt, textPast)
+	}
+	kept.ExpiredAt = at.UnixMilli()
+	return left
+}
+
+func readURL(v value, wrong *faults) string {
+	url := optional(v)
+	wrong.bounded(notificationURL, url, urlLimit)
+	return url
+}
+
+// readDescriptor is what the payer's statement is to say: a text, or a list of
+// them.
+func readDescriptor(v value) string {
+	if !v.isArray() {
+		return optional(v)
+	}
+	var lines []string
+	v.elements(func(line value) { lines = append(lines, line.text()) })
+	return strings.Join(lines, " ")
+}

@@ -1,0 +1,109 @@
+package begateway
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	_ "embed"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+
+	"github.com/capstan-pay/capstan/keyring"
+	"github.com/capstan-pay/capstan/merchant"
+)
+
+// sandboxKey signs the webhooks of all sandbox shops. It is public and guards
+// nothing; making one for each shop would take most of a sandbox's start.
+//
+//go:embed sandbox_key.pem
+var sandboxKey []byte
+
+const (
+	keyBits     = 2048
+	sealPurpose = "begateway shop"
+)
+
+// Credentials are what a merchant is shown once.
+type Credentials struct {
+	ShopID    string `json:"shop_id"`
+	SecretKey string `json:"secret_key"`
+	PublicKey string `json:"public_key"` // of the key that signs webhooks: base64 SubjectPublicKeyInfo, one line
+}
+
+// sealedShop is what is kept sealed of a shop: webhooks carry its own
+// credentials and are signed (section 9).
+type sealedShop struct {
+	Version    int    `json:"v"`
+	SecretKey  string `json:"secret_key"`
+	PrivateKey []byte `json:"private_key"` // PKCS #8
+}
+
+// Issue makes a shop for a merchant that has its number, which is the shop's
+// id too. Issuing again leaves the id and gives it another secret key; an
+// earlier one is good until it is disabled.
+func (d *Dialect) Issue(_ context.Context, m merchant.Merchant) ([]merchant.Credential, any, error) {
+	if m.ID < 1 {
+		return nil, nil, errors.New("begateway: a shop needs a merchant that is stored")
+	}
+	shopID := strconv.FormatInt(m.ID, 10)
+	key, err := d.newSigningKey()
+	if err != nil {
+		return nil, nil, fmt.Errorf("begateway: make a signing key: %w", err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, nil, err
+	}
+	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		return nil, nil, err
+	}
+	show := Credentials{ShopID: shopID, SecretKey: keyring.Token(), PublicKey: base64.StdEncoding.EncodeToString(public)}
+
+	data, err := json.Marshal(credentialData{Version: 1, ShopID: shopID})
+	if err != nil {
+		return nil, nil, err
+	}
+	plain, err := json.Marshal(sealedShop{Version: 1, SecretKey: show.SecretKey, PrivateKey: private})
+	if err != nil {
+		return nil, nil, err
+	}
+	sealed, err := d.Keys.Seal(sealPurpose, plain)
+	if err != nil {
+		return nil, nil, fmt.Errorf("begateway: seal a shop's keys: %w", err)
+	}
+	return []merchant.Credential{
+		{Merchant: m.ID, Dialect: Name, Kind: shopCredential, Lookup: shopID, Data: data, Sealed: sealed},
+		{Merchant: m.ID, Dialect: Name, Kind: keyCredential, Lookup: d.keyLookup(shopID, show.SecretKey), Data: data},
+	}, show, nil
+}
+
+// newSigningKey is a key for a shop's webhooks.
+func (d *Dialect) newSigningKey() (*rsa.PrivateKey, error) {
+	if d.Sandbox {
+		return publishedKey()
+	}
+	return rsa.GenerateKey(rand.Reader, keyBits)
+}
+
+var publishedKey = sync.OnceValues(func() (*rsa.PrivateKey, error) {
+	block, _ := pem.Decode(sandboxKey)
+	if block == nil {
+		return nil, errors.New("begateway: the sandbox key is no PEM block")
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	private, ok := key.(*rsa.PrivateKey)
+	if !ok {
+		return nil, errors.New("begateway: the sandbox key is no RSA key")
+	}
+	return private, nil
+})

@@ -1,0 +1,231 @@
+package begateway
+
+import (
+	"time"
+
+	"github.com/capstan-pay/capstan/dialect"
+	"github.com/capstan-pay/capstan/payment"
+)
+
+// The types of a payment of the core: one that is captured at once is a
+// payment here too, any other an authorization.
+const (
+	typeAuthorization = "authorization"
+	typePayment       = "payment"
+)
+
+// view is a payment of the core as this API sees it.
+type view struct {
+	*payment.Payment
+	kind   string
+	status string
+	last   *payment.Operation // the one that decided the status; nil if nothing was asked of a processor
+}
+
+func viewOf(p *payment.Payment) view {
+	v := view{Payment: p, kind: typeAuthorization, last: p.Authorization()}
+	v.status = authorizationStatus(p, v.last)
+	if !p.Policy.AutoCapture {
+		return v
+	}
+	v.kind = typePayment
+	for i := range p.Operations {
+		if op := &p.Operations[i]; op.Kind == payment.OpCapture && v.status == statusSuccessful {
+			v.last = op // the first capture is the one that belongs to the sale
+			v.status = operationStatus(op)
+			break
+		}
+	}
+	return v
+}
+
+func authorizationStatus(p *payment.Payment, last *payment.Operation) string {
+	switch {
+	case !p.AuthorizedAt.IsZero():
+		return statusSuccessful
+	case p.Status == payment.Expired:
+		return statusExpired
+	case p.Status == payment.Declined, p.Status == payment.Voided, last != nil && last.Status == payment.OpFailed:
+		return statusFailed
+	}
+	return statusIncomplete
+}
+
+// message of a transaction; null, which is "", while it is incomplete.
+func (v view) message(checked *verification) string {
+	switch v.status {
+	case statusSuccessful:
+		return messageSuccessful
+	case statusExpired:
+		return messageExpired
+	case statusFailed:
+		if checked.stopped() {
+			return checked.message
+		}
+		return v.declined()
+	}
+	return ""
+}
+
+func (v view) declined() string {
+	if v.kind == typePayment {
+		return "Payment was declined"
+	}
+	return "Authorization was declined"
+}
+
+// appendAuthorization appends an authorization or payment in the one form it
+// has (section 6.1).
+func (d *Dialect) appendAuthorization(b []byte, s *shop, p *payment.Payment) ([]byte, error) {
+	kept, err := decodeIntakeDetails(p)
+	if err != nil {
+		return nil, err
+	}
+	v := viewOf(p)
+	checked, err := v.verification()
+	if err != nil {
+		return nil, err
+	}
+	uid := d.uid(transaction{payment: p.ID})
+
+	b = dialect.AppendString(append(b, `{"transaction":{"uid":`...), uid)
+	b = dialect.AppendString(append(b, `,"status":`...), v.status)
+	b = dialect.AppendInt(append(b, `,"amount":`...), p.Amount)
+	b = dialect.AppendString(append(b, `,"currency":`...), p.Currency)
+	b = dialect.AppendStringOrNull(append(b, `,"description":`...), p.Description)
+	b = dialect.AppendString(append(b, `,"type":`...), v.kind)
+	b = append(b, `,"payment_method_type":"credit_card"`...)
+	b = dialect.AppendStringOrNull(append(b, `,"tracking_id":`...), p.Reference)
+	b = dialect.AppendStringOrNull(append(b, `,"message":`...), v.message(checked))
+	b = dialect.AppendBool(append(b, `,"test":`...), p.Test)
+	b = v.appendTimes(b, kept)
+	language := kept.Language
+	if language == "" {
+		language = "en"
+	}
+	b = dialect.AppendString(append(b, `,"language":`...), language)
+	b = append(b, `,"redirect_url":`...)
+	if p.Status == payment.AwaitingPayer {
+		b = dialect.AppendString(b, d.PublicURL+"/process/"+uid)
+	} else {
+		b = append(b, "null"...)
+	}
+	b = d.appendCard(append(b, `,"credit_card":`...), p)
+	b = dialect.AppendString(append(b, `,"receipt_url":`...), d.receiptURL(s, uid))
+	b = dialect.AppendString(append(b, `,"id":`...), uid)
+	b = append(b, `,"additional_data":`...)
+	if len(kept.AdditionalData) > 0 {
+		b = append(b, kept.AdditionalData...)
+	} else {
+		b = append(b, "null"...)
+	}
+	if checked != nil {
+		b = checked.append(append(b, `,"be_protected_verification":`...))
+	}
+	if (v.status == statusSuccessful || v.status == statusFailed) && v.last != nil && !checked.stopped() {
+		b = v.appendSection(b, s, kept)
+	}
+	b = appendChecks(b, kept)
+	b = appendCustomer(b, p, kept)
+	b = appendBilling(b, kept)
+	return append(b, '}', '}'), nil
+}
+
+// appendTimes appends when things happened to the transaction; null where they
+// did not.
+func (v view) appendTimes(b []byte, kept intakeDetails) []byte {
+	var paid, until, settled time.Time
+	if v.status == statusSuccessful {
+		paid = v.last.DoneAt
+	}
+	if v.kind == typePayment && v.last != nil && v.last.Settled {
+		settled = v.last.DoneAt.Add(v.Policy.SettleAfter)
+	}
+	if kept.ExpiredAt != 0 {
+		until = time.UnixMilli(kept.ExpiredAt)
+	}
+	b = appendTime(append(b, `,"created_at":`...), v.CreatedAt)
+	b = appendTime(append(b, `,"updated_at":`...), v.UpdatedAt)
+	b = appendTime(append(b, `,"paid_at":`...), paid)
+	b = appendTime(append(b, `,"expired_at":`...), until)
+	b = appendTime(append(b, `,"closed_at":`...), v.ClosedAt)
+	return appendTime(append(b, `,"settled_at":`...), settled)
+}
+
+// appendSection appends what the processor said of the authorization, or of
+// the sale.
+func (v view) appendSection(b []byte, s *shop, kept intakeDetails) []byte {
+	message := v.declined()
+	if v.status == statusSuccessful {
+		message = "Authorization was approved"
+		if v.kind == typePayment {
+			message = "Payment was approved"
+		}
+	}
+	code := v.last.Answer.AuthCode
+	if auth := v.Authorization(); code == "" && auth != nil && v.status == statusSuccessful {
+		code = auth.Answer.AuthCode
+	}
+	b = dialect.AppendString(append(b, ','), v.kind)
+	b = dialect.AppendStringOrNull(append(b, `:{"auth_code":`...), code)
+	b = append(b, `,"bank_code":null,"rrn":null`...) // no processor tells them
+	b = dialect.AppendStringOrNull(append(b, `,"ref_id":`...), v.last.Answer.Reference)
+	b = dialect.AppendString(append(b, `,"message":`...), message)
+	b = dialect.AppendInt(append(b, `,"amount":`...), v.Amount)
+	b = dialect.AppendString(append(b, `,"currency":`...), v.Currency)
+	b = dialect.AppendStringOrNull(append(b, `,"billing_descriptor":`...), kept.Descriptor)
+	b = dialect.AppendInt(append(b, `,"gateway_id":`...), s.gatewayID)
+	b = dialect.AppendString(append(b, `,"status":`...), v.status)
+	return append(b, '}')
+}
+
+// appendCard appends what may be shown of a card.
+func (d *Dialect) appendCard(b []byte, p *payment.Payment) []byte {
+	m := p.Method
+	b = dialect.AppendStringOrNull(append(b, `{"holder":`...), m.Holder)
+	b = dialect.AppendStringOrNull(append(b, `,"stamp":`...), m.Fingerprint)
+	b = dialect.AppendString(append(b, `,"brand":`...), brand(m))
+	b = dialect.AppendStringOrNull(append(b, `,"last_4":`...), m.Last4)
+	b = dialect.AppendStringOrNull(append(b, `,"first_1":`...), m.First6[:min(1, len(m.First6))])
+	b = dialect.AppendStringOrNull(append(b, `,"bin":`...), m.First6)
+	b = dialect.AppendStringOrNull(append(b, `,"issuer_country":`...), m.Country)
+	b = append(b, `,"issuer_name":null`...)
+	b = dialect.AppendStringOrNull(append(b, `,"product":`...), m.Funding)
+	b = dialect.AppendInt(append(b, `,"exp_month":`...), int64(m.ExpMonth))
+	b = dialect.AppendInt(append(b, `,"exp_year":`...), int64(m.ExpYear))
+	b = append(b, `,"token_provider":null`...)
+	b = dialect.AppendString(append(b, `,"token":`...), d.cardToken(p.Merchant, m))
+	return append(b, '}')
+}
+
+func appendChecks(b []byte, kept intakeDetails) []byte {
+	b = append(b, `,"avs_cvc_verification":{"avs_verification":{"result_code":`...)
+	b = dialect.AppendString(b, orNoResult(kept.AVS))
+	b = append(b, `},"cvc_verification":{"result_code":`...)
+	b = dialect.AppendString(b, orNoResult(kept.CVC))
+	return append(b, '}', '}')
+}
+
+func appendCustomer(b []byte, p *payment.Payment, kept intakeDetails) []byte {
+	b = dialect.AppendStringOrNull(append(b, `,"customer":{"ip":`...), p.IP)
+	b = dialect.AppendStringOrNull(append(b, `,"email":`...), p.Email)
+	b = dialect.AppendStringOrNull(append(b, `,"device_id":`...), kept.DeviceID)
+	b = dialect.AppendStringOrNull(append(b, `,"birth_date":`...), kept.BirthDate)
+	return append(b, '}')
+}
+
+func appendBilling(b []byte, kept intakeDetails) []byte {
+	var a billing
+	if kept.Billing != nil {
+		a = *kept.Billing
+	}
+	b = dialect.AppendStringOrNull(append(b, `,"billing_address":{"first_name":`...), a.FirstName)
+	b = dialect.AppendStringOrNull(append(b, `,"last_name":`...), a.LastName)
+	b = dialect.AppendStringOrNull(append(b, `,"address":`...), a.Address)
+	b = dialect.AppendStringOrNull(append(b, `,"country":`...), a.Country)
+	b = dialect.AppendStringOrNull(append(b, `,"city":`...), a.City)
+	b = dialect.AppendStringOrNull(append(b, `,"zip":`...), a.Zip)
+	b = dialect.AppendStringOrNull(append(b, `,"state":`...), a.State)
+	b = dialect.AppendStringOrNull(append(b, `,"phone":`...), a.Phone)
+	return append(b, '}')
+}

@@ -1,0 +1,137 @@
+package begateway
+
+import (
+	"encoding/hex"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+
+	"github.com/capstan-pay/capstan/dialect"
+)
+
+// call is one request of a shop.
+type call struct {
+	*http.Request
+	shop *shop
+	body []byte
+}
+
+// answered is what becomes of a call: a body for 200 OK, or a problem. An
+// error is ours.
+type answered struct {
+	body    []byte
+	problem *problem
+	err     error
+}
+
+// serve authenticates a request, reads it, and writes what handle makes of it.
+func (d *Dialect) serve(w http.ResponseWriter, r *http.Request, handle func(*call) answered) {
+	s, err := d.authenticate(r)
+	switch {
+	case err != nil:
+		d.write(w, r, nil, answered{err: err})
+		return
+	case s == nil:
+		w.Header()["WWW-Authenticate"] = []string{`Basic realm="` + Name + `"`}
+		d.write(w, r, nil, answered{problem: unauthorized})
+		return
+	}
+	body, err := dialect.ReadBody(r)
+	switch {
+	case errors.Is(err, dialect.ErrTooLarge):
+		w.Header()["Connection"] = []string{"close"}
+		d.write(w, r, s, answered{problem: tooLarge})
+	case err != nil: // the client broke off
+		d.write(w, r, s, answered{problem: fails(base, textBadJSON)})
+	default:
+		d.write(w, r, s, handle(&call{Request: r, shop: s, body: body}))
+	}
+}
+
+// serveNothing answers for what is not there.
+func (d *Dialect) serveNothing(w http.ResponseWriter, r *http.Request) {
+	d.write(w, r, nil, answered{problem: notFound})
+}
+
+// write writes an answer with the headers of section 2. The shop says how its
+// problems look; nil is the default.
+func (d *Dialect) write(w http.ResponseWriter, r *http.Request, s *shop, a answered) {
+	id := d.requestID()
+	if a.err != nil {
+		d.Logger.Error("request failed", "dialect", Name, "request_id", id, "correlation_id", correlation(r), "path", r.URL.Path, "error", a.err)
+		a.problem = failed
+	}
+	status, body := http.StatusOK, a.body
+	if a.problem != nil {
+		status, body = a.problem.render(s)
+	}
+	if d.Logger.Enabled(r.Context(), slog.LevelDebug) {
+		d.Logger.Debug("request", "dialect", Name, "request_id", id, "correlation_id", correlation(r), "path", r.URL.Path, "status", status)
+	}
+	h := w.Header()
+	h["Content-Type"] = contentType
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	h["Status"] = statusLine(status)
+	h["X-Request-Id"] = []string{id}
+	h["X-Content-Type-Options"] = nosniff
+	if c := correlation(r); c != "" {
+		h["RequestID"] = []string{c}
+	}
+	w.WriteHeader(status)
+	if _, err := w.Write(body); err != nil {
+		d.Logger.Debug("reply not delivered", "dialect", Name, "request_id", id, "error", err)
+	}
+}
+
+var (
+	contentType = []string{"application/json"}
+	nosniff     = []string{"nosniff"}
+	statusOK    = []string{"200 OK"}
+)
+
+func statusLine(status int) []string {
+	if status == http.StatusOK {
+		return statusOK
+	}
+	return []string{strconv.Itoa(status) + " " + http.StatusText(status)}
+}
+
+// render is the status and the body of a problem as a shop gets it.
+func (p *problem) render(s *shop) (status int, body []byte) {
+	status, envelope := p.status, envelopeWrapped
+	if s != nil {
+		envelope = s.envelope
+		if status == http.StatusBadRequest {
+			status = s.validationStatus
+		}
+	}
+	return status, p.append(nil, envelope)
+}
+
+// correlationLimit is how much of a client's own request id is given back.
+const correlationLimit = 255
+
+// correlation is the id that a client gave its request, empty if none.
+func correlation(r *http.Request) string {
+	id := r.Header.Get("RequestID")
+	return id[:min(len(id), correlationLimit)]
+}
+
+// requestID is a random UUID of version 4.
+func (d *Dialect) requestID() string {
+	var b [16]byte
+	if _, err := io.ReadFull(d.Random, b[:]); err != nil {
+		d.Logger.Error("no randomness for a request id", "dialect", Name, "error", err)
+	}
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	var s [36]byte
+	hex.Encode(s[:8], b[:4])
+	hex.Encode(s[9:13], b[4:6])
+	hex.Encode(s[14:18], b[6:8])
+	hex.Encode(s[19:23], b[8:10])
+	hex.Encode(s[24:], b[10:])
+	s[8], s[13], s[18], s[23] = '-', '-', '-', '-'
+	return string(s[:])
+}

@@ -1,0 +1,110 @@
+package intents
+
+import (
+	"context"
+
+	"github.com/capstan-pay/capstan/payment"
+)
+
+// capture answers POST /v1/payment_intents/{id}/capture (section 7).
+func (x *exchange) capture(ctx context.Context) *problem {
+	p := &x.params
+	var asked captureParams
+	if len(p.list) > 0 { // most captures have none, or one
+		asked.read(p)
+	}
+	s, _ := x.expand(intentPaths)
+	if bad := p.problem(); bad != nil {
+		return bad
+	}
+	n := x.note(s)
+	command := payment.Capture{Final: !asked.open, MustStayOpen: asked.open, Dialect: Name, Details: asked.details, NoOverCapture: true}
+	if asked.sent {
+		switch {
+		case asked.amount == 0:
+			n.remark, asked.amount = zeroAmount, -1 // to the core no amount is all that is left
+		case asked.amount < 0:
+			n.remark = negativeAmount
+		}
+	}
+	command.Amount = asked.amount
+	if asked.fee != nil {
+		command.Fee = asked.fee
+	}
+	if x.account.over > 100 {
+		v, problem := x.load(ctx, n.payment)
+		if problem != nil {
+			return problem
+		}
+		command.NoOverCapture = v == nil || foreign(v)
+	}
+	if asked.sent || asked.fee != nil {
+		return x.captureAmount(ctx, &n, command)
+	}
+	return x.submit(ctx, &n, payment.Request{Payment: n.payment, Command: command})
+}
+
+// captureAmount captures an amount that is given in the wire's units. They are
+// the engine's own for all currencies but two; that the payment is in one of
+// these is seen where the command would be decided, and then it is asked for
+// again in the engine's units.
+func (x *exchange) captureAmount(ctx context.Context, n *note, command payment.Capture) *problem {
+	var units scale
+	sees := x.account.sees
+	r := payment.Request{Payment: n.payment, Command: command}
+	r.Sees = func(p *payment.Payment) bool {
+		if sees(p) {
+			units = scaleOf(p.Currency)
+		}
+		return sees(p) && units.times == units.per
+	}
+	r.Keeps = func(refusal *payment.Refusal) bool { return units.times == units.per && keeps(refusal) }
+	out, problem := x.do(ctx, n, r)
+	if problem != nil {
+		return problem
+	}
+	if units.times == units.per || out.Replayed {
+		return x.answer(out, n)
+	}
+	var ok, okFee bool
+	if command.Amount, ok = units.minor(command.Amount); n.remark != plain {
+		command.Amount, ok = -1, true
+	}
+	okFee = true
+	if command.Fee != nil {
+		var fee int64
+		fee, okFee = units.minor(*command.Fee)
+		command.Fee = &fee
+	}
+	if !ok || !okFee {
+		return x.settle(ctx, n, invalid("amount_to_capture", "Invalid amount: amounts in isk must be a multiple of 100."))
+	}
+	return x.submit(ctx, n, payment.Request{Payment: n.payment, Command: command})
+}
+
+// captureParams is what a capture may ask for.
+type captureParams struct {
+	amount  int64 // as on the wire
+	sent    bool  // the amount was
+	open    bool  // final_capture=false
+	fee     *int64
+	details []byte
+}
+
+func (c *captureParams) read(p *params) {
+	c.amount, c.sent = p.integer("amount_to_capture")
+	if final, sent := p.boolean("final_capture"); sent {
+		c.open = !final
+	}
+	if fee, sent := p.integer("application_fee_amount"); sent {
+		c.fee = &fee
+	}
+	var set changes
+	set.string(p, fieldStatement, "statement_descriptor", maxDescriptor)
+	set.string(p, fieldStatementSuffix, "statement_descriptor_suffix", maxDescriptor)
+	set.fields[fieldMetadata] = p.metadata()
+	if document := set.fields.document(); len(document) > len(detailsHead)+1 {
+		c.details = document
+	}
+	p.ignore("transfer_data", "amount_details", "payment_details", "hooks")
+}

@@ -1,0 +1,407 @@
+package intents
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/capstan-pay/capstan/dialect"
+	"github.com/capstan-pay/capstan/money"
+	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/wireid"
+)
+
+// changes is what a create, update or confirm sets, checked as far as that is
+// possible without the intent.
+type changes struct {
+	amount   *int64 // as on the wire
+	currency money.Currency
+	fee      *int64 // as on the wire
+
+	description, email, order *string
+
+	capture      string // capture_method; empty leaves it
+	confirmation string // confirmation_method
+	types        []string
+	typed        bool
+	options      []param
+	metadata     []byte // a patch
+	fields       details
+	set          [fieldCount]bool // which of fields were sent; a nil one unsets
+
+	card   *newCard
+	detach bool        // payment_method was unset
+	named  string      // payment_method, where it is an id; it must be the intent's own
+	names  wireid.Name // what that id stands for
+
+	late *problem // found at the decision
+}
+
+// Bounds of amounts and texts.
+const (
+	maxAmount      = 99_999_999 // eight digits (seed)
+	maxText        = 5000
+	maxDescription = 1000
+	maxDescriptor  = 22
+)
+
+// common reads what create and update have in common.
+func (c *changes) common(x *exchange) {
+	p := &x.params
+	if n, sent := p.integer("amount"); sent {
+		switch {
+		case n < 1:
+			p.fail(&problem{status: 400, code: "parameter_invalid_integer", param: "amount", message: "This value must be greater than or equal to 1."})
+		case n > maxAmount:
+			p.fail(&problem{status: 400, code: "amount_too_large", param: "amount", message: "Amount must be no more than $999,999.99"})
+		}
+		c.amount = &n
+	}
+	if code, sent := p.text("currency", maxText); sent {
+		var ok bool
+		if c.currency, ok = parseCurrency(code); !ok {
+			p.fail(invalid("currency", "Invalid currency: "+strings.ToLower(code)+". Supported currencies are: "+supportedCurrencies()+"."))
+		}
+	}
+	if n, sent := p.integer("application_fee_amount"); sent {
+		if n < 0 || c.amount != nil && n > *c.amount {
+			p.fail(invalid("application_fee_amount", "The application fee must not be negative or greater than the amount."))
+		}
+		c.fee = &n
+	}
+	c.description = p.optional("description", maxDescription)
+	c.order = p.optional("merchant_order_id", 255)
+	c.metadata = p.metadata()
+	c.string(p, fieldMerchantUser, "merchant_user_id", 255)
+	c.string(p, fieldStatement, "statement_descriptor", maxDescriptor)
+	c.string(p, fieldStatementSuffix, "statement_descriptor_suffix", maxDescriptor)
+	c.string(p, fieldOnBehalfOf, "on_behalf_of", 255)
+	c.string(p, fieldTransferGroup, "transfer_group", 255)
+	if n, sent := p.integer("quantity"); sent {
+		c.put(fieldQuantity, strconv.AppendInt(nil, n, 10))
+	}
+	c.readTypes(p)
+	c.readTransfer(p)
+	c.confirmable(x)
+	p.ignore("amount_details", "payment_details", "hooks", "radar_options", "payment_method_configuration")
+}
+
+// confirmable reads what confirm may set, too.
+func (c *changes) confirmable(x *exchange) {
+	p := &x.params
+	c.capture, _ = p.enum("capture_method", "automatic", "automatic_async", "manual")
+	c.email = p.optional("receipt_email", 512)
+	c.options = p.options()
+	if word, sent := p.enum("setup_future_usage", "off_session", "on_session", ""); sent {
+		c.putText(fieldFutureUsage, word)
+	}
+	if text, sent := p.text("return_url", maxText); sent {
+		if !validURL(text) && text != "" {
+			p.fail(&problem{status: 400, code: "url_invalid", param: "return_url", message: "Not a valid URL"})
+		}
+		c.putText(fieldReturnURL, text)
+	}
+	c.readShipping(p)
+	c.readMethod(x)
+}
+
+// validURL tells whether a payer may be sent to a URL: it is absolute, and no
+// script.
+func validURL(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme == "" || u.Host == "" && u.Path == "" && u.Opaque == "" {
+		return false
+	}
+	switch u.Scheme {
+	case "javascript", "data", "vbscript", "file", "blob":
+		return false
+	case "http", "https":
+		return u.Host != ""
+	}
+	return true
+}
+
+func (c *changes) put(f field, raw []byte) { c.fields[f], c.set[f] = raw, true }
+
+// putText sets a field to a string; the empty one unsets it.
+func (c *changes) putText(f field, text string) {
+	if text == "" {
+		c.put(f, nil)
+		return
+	}
+	c.put(f, dialect.AppendString(nil, text))
+}
+
+func (c *changes) string(p *params, f field, name string, limit int) {
+	if text, sent := p.text(name, limit); sent {
+		c.putText(f, text)
+	}
+}
+
+// optional reads a string that may be unset by an empty one; nil is not sent.
+func (p *params) optional(name string, limit int) *string {
+	if text, sent := p.text(name, limit); sent {
+		return &text
+	}
+	return nil
+}
+
+// readTypes reads the lists of kinds of payment method. Which kinds there are
+// is not closed: they are words.
+func (c *changes) readTypes(p *params) {
+	for _, list := range []struct {
+		name  string
+		field field
+	}{{"payment_method_types", fieldTypes}, {"allowed_payment_method_types", fieldAllowed}, {"excluded_payment_method_types", fieldExcluded}} {
+		words, sent := p.words(list.name, 50)
+		if !sent {
+			continue
+		}
+		raw := []byte{'['}
+		for i, word := range words {
+			if strings.Trim(word, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" || word == "" {
+				p.fail(invalid(list.name, "Invalid "+list.name+": '"+word+"' is no type of payment method."))
+			}
+			if i > 0 {
+				raw = append(raw, ',')
+			}
+			raw = dialect.AppendString(raw, word)
+		}
+		if len(words) == 0 {
+			c.put(list.field, nil)
+		} else {
+			c.put(list.field, append(raw, ']'))
+		}
+		if list.field == fieldTypes {
+			c.types, c.typed = words, true
+		}
+	}
+}
+
+func (c *changes) readTransfer(p *params) {
+	if !p.has("transfer_data") {
+		return
+	}
+	if p.cleared("transfer_data") {
+		c.put(fieldTransferData, nil)
+		return
+	}
+	raw := []byte{'{'}
+	if n, sent := p.integer("transfer_data[amount]"); sent {
+		raw = append(strconv.AppendInt(append(raw, `"amount":`...), n, 10), ',')
+	}
+	destination, _ := p.text("transfer_data[destination]", 255)
+	raw = dialect.AppendString(append(raw, `"destination":`...), destination)
+	c.put(fieldTransferData, append(raw, '}'))
+}
+
+var (
+	addressMembers  = []string{"city", "country", "line1", "line2", "postal_code", "state"}
+	shippingMembers = []string{"carrier", "name", "phone", "tracking_number"} // in the seed's order
+	billingMembers  = []string{"email", "name", "phone", "tax_id"}
+)
+
+func (c *changes) readShipping(p *params) {
+	if !p.has("shipping") {
+		return
+	}
+	if p.cleared("shipping") {
+		c.put(fieldShipping, nil)
+		return
+	}
+	c.put(fieldShipping, p.addressed("shipping", shippingMembers))
+}
+
+// addressed reads an object that has an address and other strings; members
+// that were not sent are null.
+func (p *params) addressed(name string, members []string) []byte {
+	raw := []byte(`{"address":{`)
+	for i, member := range addressMembers {
+		if i > 0 {
+			raw = append(raw, ',')
+		}
+		text, _ := p.text(name+"[address]["+member+"]", maxText)
+		raw = dialect.AppendStringOrNull(append(dialect.AppendString(raw, member), ':'), text)
+	}
+	raw = append(raw, '}')
+	for _, member := range members {
+		text, _ := p.text(name+"["+member+"]", maxText)
+		raw = dialect.AppendStringOrNull(append(dialect.AppendString(append(raw, ','), member), ':'), text)
+	}
+	return append(raw, '}')
+}
+
+// apply makes the intake that an intent has after the changes. What stands in
+// the way is left in c.late, or is a refusal.
+func (c *changes) apply(v *view, a *account) (payment.Intake, *payment.Refusal) {
+	in, now := v.p.Intake, v.details
+	if c.currency != "" {
+		in.Currency = c.currency
+	}
+	ok := true
+	units := scaleOf(in.Currency)
+	if c.amount != nil {
+		in.Amount, ok = units.minor(*c.amount)
+	}
+	if c.fee != nil && ok {
+		in.Fee, ok = units.minor(*c.fee)
+	}
+	if !ok {
+		return in, payment.Refuse(payment.CurrencyMismatch)
+	}
+	for _, it := range []struct {
+		from *string
+		to   *string
+	}{{c.description, &in.Description}, {c.email, &in.Email}, {c.order, &in.Reference}} {
+		if it.from != nil {
+			*it.to = *it.from
+		}
+	}
+	v.captures(func(asked *details) { // what captures set becomes part of the intent's own document
+		now[fieldMetadata] = mergeMetadata(now[fieldMetadata], asked[fieldMetadata])
+		for _, f := range []field{fieldStatement, fieldStatementSuffix} {
+			if asked[f] != nil {
+				now[f] = asked[f]
+			}
+		}
+	})
+	for f := range c.set {
+		if c.set[f] {
+			now[f] = c.fields[f]
+		}
+	}
+	now[fieldMetadata] = mergeMetadata(now[fieldMetadata], c.metadata)
+	if c.metadata != nil && countMetadata(now[fieldMetadata]) > metadataKeys {
+		c.late = invalid("metadata", "Metadata can have up to 50 keys.")
+	}
+	if refusal := c.applyMethod(v, &in, &now); refusal != nil {
+		return in, refusal
+	}
+	options := append(readOptions(now[fieldOptions]), c.options...)
+	if c.options != nil || c.typed {
+		now[fieldOptions] = renderOptions(options, typesOf(now[fieldTypes]))
+	}
+	c.applyCapture(v, a, &in, &now, options)
+	if n := settledOperations(v.p, termsDiffer(&v.p.Intake, &in)); n > 0 {
+		now.setNumber(fieldSeen, n)
+	}
+	if types := typesOf(now[fieldTypes]); in.Method.Kind == payment.CardMethod && len(types) > 0 && !slices.Contains(types, "card") {
+		c.late = invalid("payment_method", "The PaymentMethod provided (card) is not allowed for this PaymentIntent. Please attach a PaymentMethod of one of the following types: "+strings.Join(types, ", ")+".")
+	}
+	if c.late != nil {
+		return in, payment.Refuse(payment.NotFound)
+	}
+	in.Details = now.document()
+	return in, nil
+}
+
+// applyMethod sets the payment method. One that was declined is not attached
+// any more when the intent is changed in any way.
+func (c *changes) applyMethod(v *view, in *payment.Intake, now *details) *payment.Refusal {
+	if c.named != "" && (!v.hasMethod() || c.names.Payment != v.p.ID || c.names.Operation != v.method().number) {
+		return payment.Refuse(payment.NotFound)
+	}
+	if v.failed != nil || c.detach {
+		v.retire(now)
+		now.setNumber(fieldMethod, v.method().number)
+		now[fieldBilling], in.Method = nil, payment.Method{}
+	}
+	if c.card == nil {
+		return nil
+	}
+	if now[fieldMethod] != nil || in.Method.Kind != payment.NoMethod {
+		now.setNumber(fieldMethod, now.number(fieldMethod, 1)+1)
+	}
+	in.Method, now[fieldBilling] = c.card.method, c.card.billing
+	now[fieldAuthenticated] = nil
+	return nil
+}
+
+// termsDiffer tells whether a change touches what the payer was asked for: then
+// he is not waited for any more.
+func termsDiffer(was, now *payment.Intake) bool {
+	return was.Amount != now.Amount || was.Currency != now.Currency || was.Fee != now.Fee || was.Method != now.Method || was.Policy != now.Policy
+}
+
+// settledOperations is how many of the first operations are over, or will be
+// when an update ends the wait for the payer.
+func settledOperations(p *payment.Payment, ends bool) int {
+	for i := range p.Operations {
+		switch p.Operations[i].Status {
+		case payment.OpPending:
+			return i
+		case payment.OpAwaiting:
+			if !ends {
+				return i
+			}
+		}
+	}
+	return len(p.Operations)
+}
+
+// applyCapture sets what follows from the capture method and the card's
+// options. Once there is a hold its terms do not change any more.
+func (c *changes) applyCapture(v *view, a *account, in *payment.Intake, now *details, options []param) {
+	if v.p.Status != payment.None && c.capture == "" && c.options == nil {
+		return
+	}
+	if v.p.Status > payment.AwaitingPayer || v.p.Status == payment.Authorizing {
+		return
+	}
+	if c.confirmation == "manual" {
+		now.setText(fieldConfirmation, "manual")
+	}
+	word := c.capture
+	if word == "" {
+		word = v.word(fieldCaptureMethod, "")
+	}
+	if word == "" {
+		word = "automatic"
+		if v.p.Status != payment.None && !in.Policy.AutoCapture {
+			word = "manual"
+		}
+	}
+	effective := word
+	if over := option(options, "card[capture_method]"); over != "" {
+		effective = over
+	}
+	in.Policy = a.policy(effective != "manual", options)
+	now[fieldCaptureMethod] = nil
+	if word != effective || word == "automatic_async" {
+		now.setText(fieldCaptureMethod, word)
+	}
+}
+
+// policy is what a hold of this account permits (sections 7 and 12).
+func (a *account) policy(automatic bool, options []param) payment.Policy {
+	p := payment.Policy{HoldFor: a.window, FromCreation: true, AutoCapture: automatic, MaxCaptures: 1, RetryDeclined: true}
+	if automatic {
+		return p
+	}
+	if option(options, "card[request_multicapture]") == "if_available" {
+		p.MaxCaptures = multicaptures
+	}
+	if option(options, "card[request_overcapture]") == "if_available" && a.over > 100 {
+		p.OverCapture = a.over
+	}
+	return p
+}
+
+// multicaptures is how many captures a hold may have that was asked for with
+// request_multicapture.
+const multicaptures = 50
+
+func typesOf(document []byte) []string {
+	if document == nil {
+		return nil
+	}
+	var all params
+	s := scanner{text: string(document), params: &all}
+	s.value("", 1)
+	types := make([]string, 0, len(all.list))
+	for _, it := range all.list {
+		types = append(types, it.value)
+	}
+	return types
+}

@@ -1,0 +1,71 @@
+package intents
+
+import (
+	"context"
+	"encoding/hex"
+	"io"
+
+	"github.com/capstan-pay/capstan/merchant"
+)
+
+// The modes of a key, as they stand in it.
+const (
+	modeTest = "test"
+	modeLive = "live"
+)
+
+// keyLength is how many alphanumeric characters follow a key's prefix: more
+// than 256 bits.
+const keyLength = 48
+
+// shown is what a merchant is handed, once.
+type shown struct {
+	SecretKey      string `json:"secret_key"`
+	PublishableKey string `json:"publishable_key"`
+}
+
+// Issue makes a secret and a publishable key: test keys in a sandbox, live
+// keys otherwise. Only their keyed hashes are kept.
+func (d *Dialect) Issue(_ context.Context, m merchant.Merchant) ([]merchant.Credential, any, error) {
+	mode := modeLive
+	if d.Sandbox {
+		mode = modeTest
+	}
+	secret, err := d.newKey("sk_" + mode + "_")
+	if err != nil {
+		return nil, nil, err
+	}
+	public, err := d.newKey("pk_" + mode + "_")
+	if err != nil {
+		return nil, nil, err
+	}
+	keep := []merchant.Credential{d.credential(m.ID, secret), d.credential(m.ID, public)}
+	return keep, shown{secret, public}, nil
+}
+
+// credential is what is kept of a key.
+func (d *Dialect) credential(m int64, key string) merchant.Credential {
+	kind, test, _ := keyKind(key)
+	mode := modeLive
+	if test {
+		mode = modeTest
+	}
+	sum := d.Keys.MAC(keyPurpose, []byte(key))
+	return merchant.Credential{Merchant: m, Dialect: Name, Kind: kind, Lookup: hex.EncodeToString(sum[:]), Data: []byte(mode)}
+}
+
+func (d *Dialect) newKey(prefix string) (string, error) {
+	key := []byte(prefix)
+	for len(key) < len(prefix)+keyLength {
+		var raw [64]byte
+		if _, err := io.ReadFull(d.Random, raw[:]); err != nil {
+			return "", err
+		}
+		for _, c := range raw {
+			if c < 248 && len(key) < len(prefix)+keyLength { // 248 is 4 * 62: every character is as likely
+				key = append(key, alphanumeric[c%62])
+			}
+		}
+	}
+	return string(key), nil
+}

@@ -1,0 +1,87 @@
+package intents
+
+import (
+	"crypto/subtle"
+	"encoding/binary"
+
+	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/wireid"
+)
+
+// What ids begin with.
+const (
+	intentPrefix  = "pi_"
+	chargePrefix  = "ch_"
+	refundPrefix  = "re_"
+	methodPrefix  = "pm_"
+	balancePrefix = "txn_"
+)
+
+func (d *Dialect) appendIntentID(b []byte, id payment.ID) []byte {
+	return d.IDs.AppendBase62(b, intentPrefix, wireid.Name{Kind: wireid.Payment, Payment: id})
+}
+
+func (d *Dialect) appendChargeID(b []byte, id payment.ID, attempt int) []byte {
+	return d.IDs.AppendBase62(b, chargePrefix, wireid.Name{Kind: wireid.Charge, Payment: id, Operation: attempt})
+}
+
+func (d *Dialect) appendMethodID(b []byte, id payment.ID, number int) []byte {
+	return d.IDs.AppendBase62(b, methodPrefix, wireid.Name{Kind: wireid.PaymentMethod, Payment: id, Operation: number})
+}
+
+// appendRefundID appends the id of what gave money back: an operation, or with
+// 0 the deadline.
+func (d *Dialect) appendRefundID(b []byte, id payment.ID, operation int) []byte {
+	return d.IDs.AppendBase62(b, refundPrefix, wireid.Name{Kind: wireid.Refund, Payment: id, Operation: operation})
+}
+
+func (d *Dialect) appendBalanceID(b []byte, id payment.ID, operation int) []byte {
+	return d.IDs.AppendBase62(b, balancePrefix, wireid.Name{Kind: wireid.Other, Payment: id, Operation: operation})
+}
+
+// parse reads an id of the given kind.
+func (d *Dialect) parse(prefix string, kind wireid.Kind, id string) (wireid.Name, bool) {
+	name, ok := d.IDs.ParseBase62(prefix, id)
+	return name, ok && name.Kind == kind && name.Part == 0
+}
+
+// PaymentID is how the dialect calls a payment; empty for one that it has no
+// words for: one paid by a wallet, or in a currency the wire does not have.
+func (d *Dialect) PaymentID(p *payment.Payment) string {
+	if !expressible(p) {
+		return ""
+	}
+	return string(d.appendIntentID(nil, p.ID))
+}
+
+// ParsePaymentID reads what PaymentID rendered.
+func (d *Dialect) ParsePaymentID(id string) (payment.ID, bool) {
+	name, ok := d.parse(intentPrefix, wireid.Payment, id)
+	return name.Payment, ok && name.Operation == 0
+}
+
+func expressible(p *payment.Payment) bool {
+	return p.Method.Kind != payment.WalletMethod && !unsupported[p.Currency]
+}
+
+const secretLength = 25
+
+// appendSecret appends an intent's client secret: its id, "_secret_" and 25
+// alphanumeric characters that follow from it under a key of the store.
+func (d *Dialect) appendSecret(b []byte, id payment.ID) []byte {
+	var raw [8]byte
+	binary.BigEndian.PutUint64(raw[:], uint64(id))
+	sum := d.Keys.MAC("intents client secret", raw[:])
+	b = append(d.appendIntentID(b, id), "_secret_"...)
+	for _, c := range sum[:secretLength] {
+		b = append(b, alphanumeric[c%62])
+	}
+	return b
+}
+
+const alphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// secretFits tells whether a client secret is the one of an intent.
+func (d *Dialect) secretFits(id payment.ID, secret string) bool {
+	return subtle.ConstantTimeCompare(d.appendSecret(nil, id), []byte(secret)) == 1
+}

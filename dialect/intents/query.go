@@ -1,0 +1,136 @@
+package intents
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/wireid"
+)
+
+// expansion is a path that expand[] may name.
+type expansion struct {
+	path  string
+	gives shape
+}
+
+var intentPaths = []expansion{
+	{"latest_charge", expandCharge},
+	{"payment_method", expandMethod},
+	{"latest_charge.refunds", expandCharge | expandRefunds},
+	{"latest_charge.balance_transaction", expandCharge | expandBalance},
+	{"customer", 0}, {"invoice", 0}, {"review", 0}, {"application", 0}, {"on_behalf_of", 0}, {"source", 0},
+}
+
+var chargePaths = []expansion{
+	{"refunds", expandRefunds},
+	{"balance_transaction", expandBalance},
+	{"customer", 0}, {"review", 0}, {"application", 0}, {"on_behalf_of", 0},
+}
+
+// expand reads which members are to be shown as objects, and with them the
+// whole shape of the reply.
+func (x *exchange) expand(known []expansion) (shape, *problem) {
+	var s shape
+	if x.account.publishable {
+		s = publishable
+	}
+	if x.legacy() {
+		s |= legacyCharges
+	}
+	if len(x.params.list) == 0 {
+		return s, nil
+	}
+	paths, _ := x.params.words("expand", 20)
+next:
+	for _, path := range paths {
+		for _, e := range known {
+			if e.path == path {
+				s |= e.gives
+				continue next
+			}
+		}
+		x.params.fail(invalid("expand", "This property cannot be expanded ("+path+")."))
+	}
+	return s, x.params.bad
+}
+
+// load returns one of the account's payments, nil if there is none.
+func (x *exchange) load(ctx context.Context, id payment.ID) (*view, *problem) {
+	if id == 0 {
+		return nil, nil
+	}
+	p, err := x.d.Engine.Payment(ctx, x.account.Tenant, x.account.ID, id)
+	if err != nil {
+		return nil, x.fault(err)
+	}
+	if p == nil || !x.account.sees(p) {
+		return nil, nil
+	}
+	v := &view{}
+	v.of(p)
+	return v, nil
+}
+
+// retrieve answers GET /v1/payment_intents/{id}.
+func (x *exchange) retrieve(ctx context.Context) *problem {
+	s, _ := x.expand(intentPaths)
+	secret, sent := x.params.text("client_secret", 255)
+	if bad := x.params.bad; bad != nil {
+		return bad
+	}
+	if problem := x.checkSecret(secret, sent); problem != nil {
+		return problem
+	}
+	id, _ := x.d.ParsePaymentID(x.id)
+	v, problem := x.load(ctx, id)
+	if problem != nil {
+		return problem
+	}
+	if v == nil {
+		return missing(http.StatusNotFound, "intent", "payment_intent", x.id)
+	}
+	x.reply(http.StatusOK, append(x.d.appendIntent(x.out(), v, s, x.d.PublicURL), '\n'))
+	return nil
+}
+
+// charge answers GET /v1/charges/{id}.
+func (x *exchange) charge(ctx context.Context) *problem {
+	s, problem := x.expand(chargePaths)
+	if problem != nil {
+		return problem
+	}
+	if name, ok := x.d.parse(chargePrefix, wireid.Charge, x.id); ok {
+		v, problem := x.load(ctx, name.Payment)
+		if problem != nil {
+			return problem
+		}
+		if v != nil {
+			if op := v.p.Op(name.Operation); op != nil && hasCharge(op) {
+				x.reply(http.StatusOK, append(x.d.appendCharge(x.out(), v, op, s), '\n'))
+				return nil
+			}
+		}
+	}
+	return missing(http.StatusNotFound, "charge", "charge", x.id)
+}
+
+// paymentMethod answers GET /v1/payment_methods/{id}, for methods of intents.
+func (x *exchange) paymentMethod(ctx context.Context) *problem {
+	if _, problem := x.expand([]expansion{{"customer", 0}}); problem != nil {
+		return problem
+	}
+	if name, ok := x.d.parse(methodPrefix, wireid.PaymentMethod, x.id); ok {
+		v, problem := x.load(ctx, name.Payment)
+		if problem != nil {
+			return problem
+		}
+		if v != nil {
+			if m, ok := v.methodNumbered(name.Operation); ok {
+				x.reply(http.StatusOK, append(x.d.appendMethod(x.out(), v, m), '\n'))
+				return nil
+			}
+		}
+	}
+	return missing(http.StatusNotFound, "payment_method", "PaymentMethod", x.id)
+}

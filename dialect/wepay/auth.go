@@ -1,0 +1,88 @@
+package wepay
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/capstan-pay/capstan/merchant"
+	"github.com/capstan-pay/capstan/money"
+	"github.com/capstan-pay/capstan/payment"
+)
+
+// app is a platform's application as its requests see it: who it is, and the
+// settings of its merchant account.
+type app struct {
+	access         *merchant.Access
+	id             string
+	accountID      string
+	accountUsable  bool           // may take payments
+	currency       money.Currency // of the account; empty is any
+	feePercent     int64          // the most that a fee may be of its payment
+	presentPercent int64          // the most that may be captured of a card that was present; payment.NoCap is no bound
+	settleAfter    time.Duration
+	rateLimit      int // requests to one endpoint in ten seconds; 0 is no limit
+}
+
+// authenticate finds the application by its token. Whatever is wrong, the
+// answer is the same.
+func (c *call) authenticate() *problem {
+	id, token := c.r.Header.Get("App-Id"), c.r.Header.Get("App-Token")
+	if id == "" || token == "" {
+		return notAuthorized
+	}
+	access, err := c.Merchants.Find(c.r.Context(), Name, tokenKind, c.tokenName(token))
+	if err != nil {
+		return c.failed(fmt.Errorf("find credentials: %w", err))
+	}
+	if access == nil {
+		return notAuthorized
+	}
+	parsed, err := access.Once(c.readApp)
+	if err != nil {
+		return c.failed(fmt.Errorf("read credentials of merchant %d: %w", access.ID, err))
+	}
+	c.app = parsed.(*app)
+	if c.app.id != id {
+		return notAuthorized
+	}
+	return nil
+}
+
+// readApp reads an application and its settings.
+func (d *Dialect) readApp(access *merchant.Access) (any, error) {
+	var known credential
+	if err := json.Unmarshal(access.Credential.Data, &known); err != nil {
+		return nil, err
+	}
+	m := &access.Merchant
+	a := &app{
+		access: access, id: known.AppID, accountID: d.accountOf(access.ID),
+		accountUsable:  merchant.Setting(m, "wepay.account_can_accept_payments", true),
+		currency:       money.Currency(merchant.Setting(m, "wepay.account_currency", "")),
+		feePercent:     max(merchant.Setting(m, "wepay.fee_threshold_percent", int64(20)), 0),
+		presentPercent: max(merchant.Setting(m, "wepay.card_present_over_capture_percent", int64(120)), 0),
+		settleAfter:    time.Duration(max(merchant.Setting(m, "wepay.settlement_delay_seconds", d.settlementDelay()), 0)) * time.Second,
+		rateLimit:      min(merchant.Setting(m, "wepay.rate_limit", 0), maxRateLimit),
+	}
+	if a.presentPercent == 0 {
+		a.presentPercent = payment.NoCap
+	}
+	return a, nil
+}
+
+// settlementDelay is how many seconds captured money is in transit, unless a
+// setting says otherwise.
+func (d *Dialect) settlementDelay() int64 {
+	if d.Sandbox {
+		return 1
+	}
+	return 24 * 60 * 60
+}
+
+// tokenName is the name under which a token is kept: its keyed hash.
+func (d *Dialect) tokenName(token string) string {
+	sum := d.Keys.MAC("wepay app token", []byte(token))
+	return hex.EncodeToString(sum[:])
+}

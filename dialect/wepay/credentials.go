@@ -1,0 +1,92 @@
+package wepay
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/capstan-pay/capstan/merchant"
+	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/wireid"
+)
+
+// tokenKind is the kind of credential that lets an application in. An
+// application may have several tokens at a time, so that they can be changed.
+const tokenKind = "token"
+
+// credential is what is kept beside the hash of a token.
+type credential struct {
+	AppID string `json:"app_id"`
+}
+
+// Shown is what a merchant is told, once.
+type Shown struct {
+	AppID     string `json:"app_id"`
+	AppToken  string `json:"app_token"`
+	AccountID string `json:"account_id"`
+}
+
+// Issue makes a token for a merchant's application. The application and its
+// account follow from the merchant, so a second call gives another token of
+// the same.
+func (d *Dialect) Issue(_ context.Context, m merchant.Merchant) ([]merchant.Credential, any, error) {
+	token, err := d.newToken()
+	if err != nil {
+		return nil, nil, fmt.Errorf("make a token: %w", err)
+	}
+	known := credential{AppID: appID(m.ID)}
+	data, err := json.Marshal(known)
+	if err != nil {
+		return nil, nil, err
+	}
+	keep := []merchant.Credential{{Merchant: m.ID, Dialect: Name, Kind: tokenKind, Lookup: d.tokenName(token), Data: data}}
+	return keep, Shown{known.AppID, token, d.accountOf(m.ID)}, nil
+}
+
+// firstAppID makes application ids the six digits that WePay's had.
+const firstAppID = 100_000
+
+func appID(merchant int64) string { return strconv.FormatInt(firstAppID+merchant, 10) }
+
+// accountOf is the id of a merchant's account.
+func (d *Dialect) accountOf(merchant int64) string {
+	return d.IDs.UUID(wireid.Name{Kind: wireid.Merchant, Payment: payment.ID(merchant)})
+}
+
+// newToken makes an App-Token in the shape that WePay's had: base64 of five
+// digits, an underscore and a UUID behind the name of the environment. Scanners
+// for leaked secrets know a stage token by its 62 characters.
+func (d *Dialect) newToken() (string, error) {
+	var random [4]byte
+	if _, err := io.ReadFull(d.Random, random[:]); err != nil {
+		return "", err
+	}
+	digits := 10_000 + binary.BigEndian.Uint32(random[:])%90_000
+	environment := "prod_"
+	if d.Sandbox {
+		environment = "stage_"
+	}
+	return environment + base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%d_%s", digits, d.uuid())), nil
+}
+
+// uuid returns a random UUID.
+func (d *Dialect) uuid() string {
+	var b [16]byte
+	if _, err := io.ReadFull(d.Random, b[:]); err != nil {
+		panic(err) // the system's source of randomness does not fail
+	}
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	var s [36]byte
+	hex.Encode(s[:8], b[:4])
+	hex.Encode(s[9:13], b[4:6])
+	hex.Encode(s[14:18], b[6:8])
+	hex.Encode(s[19:23], b[8:10])
+	hex.Encode(s[24:], b[10:])
+	s[8], s[13], s[18], s[23] = '-', '-', '-', '-'
+	return string(s[:])
+}

@@ -1,0 +1,39 @@
+package wepay_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/capstan-pay/capstan"
+	"github.com/capstan-pay/capstan/capstantest"
+	"github.com/capstan-pay/capstan/dialect/dialecttest"
+	"github.com/capstan-pay/capstan/dialect/wepay"
+	"github.com/capstan-pay/capstan/store/memory"
+)
+
+// TestWire plays the transcripts. X-Correlation-Id is random by design: that
+// every answer has one is TestCorrelation's.
+func TestWire(t *testing.T) {
+	dialecttest.Play(t, "testdata", dialecttest.Options{
+		Prepare: prepare, Ignore: []string{"x-correlation-id"}, Server: []capstantest.Option{inMemory},
+	})
+}
+
+// inMemory starts a server on a store of its own that keeps nothing.
+var inMemory = capstantest.With(func(c *capstan.Config) { c.Store = memory.Open() })
+
+// prepare adds the headers that nearly all requests have.
+func prepare(s *capstantest.Server, r *dialecttest.Request) {
+	var app wepay.Shown
+	if err := json.Unmarshal(s.Credentials.WePay, &app); err != nil {
+		panic(err)
+	}
+	s.Dialect(wepay.Name).(*wepay.Dialect).SetPatience(100 * time.Millisecond)
+	r.Add("App-Id", app.AppID)
+	r.Add("App-Token", app.AppToken)
+	r.Add("Api-Version", "3.0")
+	if len(r.Body) > 0 {
+		r.Add("Content-Type", "application/json")
+	}
+}

@@ -1,0 +1,19 @@
+package capstan
+
+import (
+	"net/http"
+	"time"
+)
+
+// HTTPServer returns an HTTP server for h with the bounds that a server on
+// open ground needs: on the time to send a header and a body, and on sizes.
+func HTTPServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      90 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+	}
+}

@@ -1,0 +1,89 @@
+// Package arch holds the shape of this tree: which package may import which,
+// and what no file may do. Its tests check the tree; depguard's rules in
+// .golangci.yml are made from the same table.
+package arch
+
+import "strings"
+
+// Module is the path of the module.
+const Module = "github.com/capstan-pay/capstan"
+
+// Rule says what the packages of a pattern may import of this module. A
+// pattern is a path below the module, "*" in its last place standing for any
+// one name; "" is the module's root.
+type Rule struct {
+	Packages string
+	Imports  string // patterns, separated by spaces; "**" is everything
+	Because  string // shown with a violation
+}
+
+// Rules are tried in order: the first that matches a package counts. Arrows
+// point down; packages side by side never import each other.
+var Rules = []Rule{
+	{"money", "", "money stands on nothing"},
+	{"ledger", "money", "books know amounts, and nobody whose they are"},
+	{"payment", "money ledger", "the state machine is pure: it knows no store, no dialect, no processor"},
+	{"wallet", "money", "a wallet user is known by his balance alone"},
+	{"merchant", "money", "merchants are known below everything that serves them"},
+	{"risk", "money", "a verdict depends on amounts and counters, not on who asks"},
+	{"clock", "", "time comes from here and depends on nothing"},
+	{"keyring", "", "keys depend on nothing"},
+	{"card", "payment", "what may be kept of a card is said in payment's words"},
+	{"wireid", "payment", "ids are renderings of payment's"},
+
+	{"store", "money ledger payment risk wallet merchant", "the store knows no wire format and decides nothing"},
+	{"store/storetest", "money ledger payment risk wallet merchant store store/memory", "the kit compares a store with the plainest one"},
+	{"store/*", "money ledger payment risk wallet merchant store", "stores do not know each other"},
+	{"processor", "money payment", "who moves money knows no dialect and no store"},
+	{"processor/*", "money payment processor", "processors do not know each other"},
+	{"engine", "clock money ledger payment risk merchant processor store", "the engine knows no dialect"},
+
+	{"dialect", "card clock keyring money merchant payment wallet wireid", "dialects see outcomes, not rows, and cannot tell who moves the money"},
+	{"dialect/dialecttest", "capstantest", "transcripts are played to a whole server"},
+	{"dialect/*", "card clock keyring money merchant payment wallet wireid dialect", "dialects do not know each other, nor store, engine and processors"},
+	{"webhook", "clock keyring money merchant payment store dialect", "deliveries are made from what is stored"},
+	{"receipt", "clock keyring money merchant payment store dialect wireid", "the payer's page shows what is stored"},
+	{"console", "clock keyring money ledger merchant payment risk store wallet wireid", "the operator's pages show what is stored"},
+	{"verify", "money ledger payment store wallet", "the auditor reads what was written without calling the rules that wrote it"},
+	{"sandbox", "clock keyring money ledger merchant payment risk store wallet wireid dialect processor processor/scripted", "sandbox controls work through the engine like any caller"},
+
+	{
+		"", "card clock console dialect dialect/* engine keyring ledger merchant money payment processor processor/* receipt risk sandbox store store/* verify wallet webhook wireid",
+		"the assembly knows every part, and neither the program nor its tools",
+	},
+	{"bench", "", "the load generator sees the server from outside"},
+	{"capstantest", "**", "a whole server for tests"},
+	{"conform", "**", "transcripts as a product"},
+	{"cmd/*", "**", "the program"},
+	{"internal/*", "**", "tools of this tree"},
+}
+
+// RuleFor returns the rule of a package, given by its path below the module;
+// false if there is none.
+func RuleFor(pkg string) (Rule, bool) {
+	for _, r := range Rules {
+		if matches(r.Packages, pkg) {
+			return r, true
+		}
+	}
+	return Rule{}, false
+}
+
+// Allows tells whether the rule lets its packages import another, given by its
+// path below the module.
+func (r Rule) Allows(imported string) bool {
+	for _, pattern := range strings.Fields(r.Imports) {
+		if pattern == "**" || matches(pattern, imported) {
+			return true
+		}
+	}
+	return false
+}
+
+func matches(pattern, pkg string) bool {
+	if folder, ok := strings.CutSuffix(pattern, "/*"); ok {
+		rest, ok := strings.CutPrefix(pkg, folder+"/")
+		return ok && rest != "" && !strings.Contains(rest, "/")
+	}
+	return pattern == pkg
+}

@@ -1,0 +1,97 @@
+// Package crash kills a real server in the middle of load, again and again,
+// and holds what its clients were told against what is on disk afterwards. It
+// has only tests.
+package crash
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/capstan-pay/capstan/sandbox"
+)
+
+// build builds the program once for all tests of the package.
+func build(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "capstan")
+	command := exec.Command("go", "build", "-o", program, "github.com/capstan-pay/capstan/cmd/capstan")
+	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return program
+}
+
+// server is a capstan process.
+type server struct {
+	command     *exec.Cmd
+	Credentials sandbox.Credentials
+	ended       chan error
+}
+
+// start starts a server on a store and waits until it is ready.
+func start(t *testing.T, program, store string) *server {
+	t.Helper()
+	file := store + ".credentials"
+	command := exec.Command(program, "serve", "--sandbox", "--store", store, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
+		"--credentials-out", file, "--log-level", "error")
+	command.Stderr = os.Stderr
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s := &server{command: command, ended: make(chan error, 1)}
+	t.Cleanup(func() { _ = command.Process.Kill() })
+	line := make(chan string, 1)
+	go func() {
+		text, _ := bufio.NewReader(stdout).ReadString('\n')
+		line <- text
+		s.ended <- command.Wait()
+	}()
+	select {
+	case text := <-line:
+		if text == "" {
+			t.Fatalf("the server ended before it was ready: %v", <-s.ended)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("the server is not ready after 20 s")
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &s.Credentials); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// kill ends the process at once, as a power cut would.
+func (s *server) kill() {
+	_ = s.command.Process.Signal(syscall.SIGKILL)
+	<-s.ended
+}
+
+// stop ends the process as an operator would, and wants exit code 0.
+func (s *server) stop(ctx context.Context) error {
+	if err := s.command.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	select {
+	case err := <-s.ended:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("still running %w", ctx.Err())
+	}
+}

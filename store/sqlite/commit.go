@@ -1,0 +1,301 @@
+package sqlite
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"zombiezen.com/go/sqlite"
+
+	"github.com/capstan-pay/capstan/ledger"
+	"github.com/capstan-pay/capstan/money"
+	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/store"
+)
+
+// purse names a guarded wallet balance.
+type purse struct {
+	user     int64
+	currency money.Currency
+}
+
+// write writes all changes, in order.
+func (b *batch) write(changes []store.Change) error {
+	for i := range changes {
+		c := &changes[i]
+		if err := b.writeRecord(c); err != nil {
+			return err
+		}
+		if err := b.writePayment(c); err != nil {
+			return err
+		}
+		if err := b.writeTimers(c); err != nil {
+			return err
+		}
+		if err := b.noteCounters(c); err != nil {
+			return err
+		}
+	}
+	if err := b.writeCounters(); err != nil {
+		return err
+	}
+	return b.writePurses()
+}
+
+// writeRecord keeps the record of a change. A key that was not looked up is
+// taken for free: if it is not, the unique index says so.
+func (b *batch) writeRecord(c *store.Change) error {
+	r := &c.Record
+	if r.Key == (payment.Key{}) {
+		return nil
+	}
+	stmt := &b.w.stmt
+	if c.Resolves {
+		if err := runRecord(stmt.resolve, r); err != nil {
+			return err
+		}
+		if b.w.conn.Changes() == 0 {
+			return store.ErrConflict
+		}
+		b.records[r.Key] = r
+		return nil
+	}
+	old := b.records[r.Key]
+	if old == nil {
+		err := runRecord(stmt.addRecord, r)
+		if sqlite.ErrCode(err) != sqlite.ResultConstraintUnique {
+			b.records[r.Key] = r
+			return err
+		}
+		if old, err = b.lookUp(r.Key); err != nil {
+			return err
+		}
+	}
+	if old == nil || !old.Free(r.At) {
+		return store.ErrConflict
+	}
+	stmt.dropRecord.BindBytes(1, r.Key[:])
+	if err := run(stmt.dropRecord); err != nil {
+		return err
+	}
+	b.records[r.Key] = r
+	return runRecord(stmt.addRecord, r)
+}
+
+// writePayment appends the events and postings of a change and moves the
+// state row on.
+func (b *batch) writePayment(c *store.Change) error {
+	p := c.Payment
+	if p == nil {
+		return nil
+	}
+	if len(c.Events) == 0 || len(c.Entries) != len(c.Events) {
+		return fmt.Errorf("sqlite: payment %s changes by %d events with %d entries", p.ID, len(c.Events), len(c.Entries))
+	}
+	at, err := b.position(p.ID)
+	if err != nil {
+		return err
+	}
+	first := p.Version - len(c.Events)
+	if at.version != first || (at.version > 0 && at.tenant != p.Tenant) {
+		return store.ErrConflict
+	}
+	state := b.w.stmt.addState
+	if at.version > 0 {
+		state = b.w.stmt.moveState
+	}
+	for i := range c.Events {
+		if err := b.writeEvent(p.ID, first+i+1, at.lastEvent, &c.Events[i]); err != nil {
+			return err
+		}
+		at.lastEvent = b.w.lastEvent
+		if err := b.w.post(c.Entries[i]); err != nil {
+			return err
+		}
+		b.move(c.Entries[i])
+	}
+	if err := runState(state, p, at.version == 0, at.lastEvent); err != nil {
+		return err
+	}
+	at.version, at.tenant = p.Version, p.Tenant
+	return nil
+}
+
+// position returns where a payment stands, looking it up if need be.
+func (b *batch) position(id payment.ID) (*loaded, error) {
+	at := b.payments[id]
+	if at == nil {
+		at = &loaded{}
+		state := b.w.stmt.state
+		state.BindInt64(1, int64(id))
+		err := each(state, func(row *sqlite.Stmt) error {
+			at.tenant, at.version, at.lastEvent = row.ColumnInt64(0), row.ColumnInt(2), row.ColumnInt64(3)
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		b.payments[id] = at
+	}
+	return at, nil
+}
+
+// writeEvent appends an event under the next number.
+func (b *batch) writeEvent(id payment.ID, sequence int, previous int64, e *payment.Event) error {
+	w := b.w
+	w.lastEvent++
+	w.body = e.AppendBody(w.body[:0])
+	stmt := w.stmt.addEvent
+	stmt.BindInt64(1, w.lastEvent)
+	stmt.BindInt64(2, int64(id))
+	stmt.BindInt64(3, int64(sequence))
+	bind(stmt, 4, previous)
+	stmt.BindInt64(5, int64(e.Kind))
+	stmt.BindInt64(6, e.At.UnixMilli())
+	bind(stmt, 7, int64(e.Operation))
+	bind(stmt, 8, e.Amount)
+	bindBytes(stmt, 9, w.body)
+	return run(stmt)
+}
+
+// linesPerEntry is how many postings an entry may have.
+const linesPerEntry = 16
+
+// post appends the postings of the entry that came with the last event.
+func (w *writer) post(entry ledger.Entry) error {
+	if len(entry) > linesPerEntry {
+		return fmt.Errorf("sqlite: an entry of %d postings", len(entry))
+	}
+	for i, p := range entry {
+		account, err := w.account(p.Account)
+		if err != nil {
+			return err
+		}
+		stmt := w.stmt.addPosting
+		stmt.BindInt64(1, w.lastEvent*linesPerEntry+int64(i))
+		stmt.BindInt64(2, account)
+		stmt.BindInt64(3, p.Minor)
+		if err := run(stmt); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// account returns the number of an account, giving it one if need be.
+func (w *writer) account(a ledger.Account) (int64, error) {
+	if id, ok := w.accounts[a]; ok {
+		return id, nil
+	}
+	var id int64
+	w.bindAccount(w.stmt.account, a)
+	err := each(w.stmt.account, func(row *sqlite.Stmt) error { id = row.ColumnInt64(0); return nil })
+	if err != nil {
+		return 0, err
+	}
+	if id == 0 {
+		w.bindAccount(w.stmt.addAccount, a)
+		if err := run(w.stmt.addAccount); err != nil {
+			return 0, err
+		}
+		id = w.conn.LastInsertRowID()
+		w.fresh = append(w.fresh, a)
+	}
+	if len(w.accounts) >= accountsKept {
+		clear(w.accounts)
+	}
+	w.accounts[a] = id
+	return id, nil
+}
+
+func (w *writer) bindAccount(stmt *sqlite.Stmt, a ledger.Account) {
+	stmt.BindInt64(1, a.Merchant)
+	stmt.BindInt64(2, int64(a.Kind))
+	stmt.BindInt64(3, a.Holder)
+	stmt.BindText(4, string(a.Currency))
+}
+
+// writeTimers removes timers that are done and sets new ones.
+func (b *batch) writeTimers(c *store.Change) error {
+	for i := range c.Done {
+		t, stmt := &c.Done[i], b.w.stmt.dropTimer
+		bindTimer(stmt, t)
+		stmt.BindInt64(5, int64(t.Attempt))
+		if err := run(stmt); err != nil {
+			return err
+		}
+		if b.w.conn.Changes() == 0 {
+			return store.ErrConflict
+		}
+	}
+	for i := range c.Timers {
+		t, stmt := &c.Timers[i], b.w.stmt.setTimer
+		bindTimer(stmt, t)
+		stmt.BindInt64(5, t.Tenant)
+		stmt.BindInt64(6, t.Merchant)
+		bind(stmt, 7, int64(t.Attempt))
+		if err := run(stmt); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func bindTimer(stmt *sqlite.Stmt, t *payment.Timer) {
+	stmt.BindInt64(1, t.Due.UnixMilli())
+	stmt.BindInt64(2, int64(t.Payment))
+	stmt.BindInt64(3, int64(t.Kind))
+	stmt.BindInt64(4, int64(t.Operation))
+}
+
+// move notes what an entry gives to wallet users and takes from them.
+func (b *batch) move(entry ledger.Entry) {
+	for _, p := range entry {
+		if p.Account.Kind != ledger.Wallet {
+			continue
+		}
+		if b.moved == nil {
+			b.moved = map[purse]int64{}
+		}
+		b.moved[purse{p.Account.Holder, p.Account.Currency}] += p.Minor
+	}
+}
+
+// writePurses brings the guarded balances up to date.
+func (b *batch) writePurses() error {
+	order := slices.SortedFunc(maps.Keys(b.moved), func(a, b purse) int {
+		return cmp.Or(cmp.Compare(a.user, b.user), cmp.Compare(a.currency, b.currency))
+	})
+	for _, of := range order {
+		if err := b.w.give(of, b.moved[of]); err != nil {
+			return fmt.Errorf("balance of wallet user %d in %s: %w", of.user, of.currency, err)
+		}
+	}
+	return nil
+}
+
+// give adds to a guarded balance, or takes from it. That it stays above zero
+// is seen to by a constraint of the table.
+func (w *writer) give(of purse, minor int64) error {
+	if minor == 0 {
+		return nil
+	}
+	stmt := w.stmt.movePurse
+	stmt.BindInt64(1, minor)
+	stmt.BindInt64(2, of.user)
+	stmt.BindText(3, string(of.currency))
+	if err := run(stmt); err != nil || w.conn.Changes() > 0 {
+		return err
+	}
+	stmt = w.stmt.addPurse
+	stmt.BindInt64(1, minor)
+	stmt.BindText(2, string(of.currency))
+	stmt.BindInt64(3, of.user)
+	err := run(stmt)
+	if err == nil && w.conn.Changes() == 0 {
+		err = errors.New("there is no such user")
+	}
+	return err
+}

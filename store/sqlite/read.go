@@ -1,0 +1,69 @@
+package sqlite
+
+import (
+	"context"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+
+	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/store"
+)
+
+// Payment implements store.Reader. Events never change, so what a state row
+// leads to is of one moment without a transaction.
+func (s *Store) Payment(ctx context.Context, tenant int64, id payment.ID, version int) (p *payment.Payment, err error) {
+	err = s.read(ctx, func(r *reader) error {
+		p, _, err = loadPayment(r.conn.Prep(selectState), r.conn.Prep(selectEvent), tenant, id, version)
+		return err
+	})
+	return p, err
+}
+
+// Events implements store.Reader.
+func (s *Store) Events(ctx context.Context, tenant int64, id payment.ID) (events []payment.Event, err error) {
+	err = s.read(ctx, func(r *reader) error {
+		_, events, err = loadEvents(r.conn.Prep(selectState), r.conn.Prep(selectEvent), tenant, id)
+		return err
+	})
+	return events, err
+}
+
+// Record implements store.Reader.
+func (s *Store) Record(ctx context.Context, tenant int64, key payment.Key) (found store.Record, ok bool, err error) {
+	err = s.read(ctx, func(r *reader) error {
+		kept, err := loadRecord(r.conn.Prep(recordByKey), key)
+		if kept != nil && kept.Tenant == tenant {
+			found, ok = *kept, true
+		}
+		return err
+	})
+	return found, ok, err
+}
+
+const selectTimer = `SELECT due, payment, kind, operation, tenant, merchant, attempt FROM timers`
+
+// Due implements store.Reader.
+func (s *Store) Due(ctx context.Context, now time.Time, limit int) (due []payment.Timer, err error) {
+	err = s.read(ctx, func(r *reader) error {
+		stmt := r.conn.Prep(selectTimer + ` WHERE due <= ? ORDER BY due, payment, kind, operation LIMIT ?`)
+		stmt.BindInt64(1, now.UnixMilli())
+		stmt.BindInt64(2, int64(limit))
+		return each(stmt, func(row *sqlite.Stmt) error {
+			due = append(due, timerOf(row))
+			return nil
+		})
+	})
+	return due, err
+}
+
+// NextDue implements store.Reader.
+func (s *Store) NextDue(ctx context.Context) (next time.Time, err error) {
+	err = s.read(ctx, func(r *reader) error {
+		return each(r.conn.Prep(`SELECT min(due) FROM timers`), func(row *sqlite.Stmt) error {
+			next = columnTime(row, 0)
+			return nil
+		})
+	})
+	return next, err
+}

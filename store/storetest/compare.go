@@ -1,0 +1,170 @@
+package storetest
+
+import (
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/capstan-pay/capstan/ledger"
+	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/store"
+	"github.com/capstan-pay/capstan/wallet"
+)
+
+// snapshot is everything that can be read of a store.
+type snapshot struct {
+	States   []store.State
+	Events   []event
+	Postings []posting
+	Records  map[payment.Key]store.Record
+	Timers   []payment.Timer // as they fall due
+	Agenda   map[payment.Timer]bool
+	Wallets  map[string]int64
+	Counters map[store.Ref[string]]store.Counter
+	Balances ledger.Balances
+	Next     time.Time
+}
+
+type event struct {
+	ID       payment.ID
+	Sequence int
+	Event    payment.Event
+}
+
+type posting struct {
+	ID       payment.ID
+	Sequence int
+	Posting  ledger.Posting
+}
+
+// take reads everything of a store.
+func take(t fataler, s store.Store) snapshot {
+	t.Helper()
+	n := snapshot{Records: map[payment.Key]store.Record{}, Agenda: map[payment.Timer]bool{}, Wallets: map[string]int64{}, Counters: map[store.Ref[string]]store.Counter{}}
+	err := s.Audit(ctx, func(a store.Audit) error { return n.audit(a) })
+	if err == nil {
+		n.Balances, err = s.Balances(ctx, 0)
+	}
+	if err == nil {
+		n.Next, err = s.NextDue(ctx)
+	}
+	if err == nil {
+		n.Timers, err = s.Due(ctx, noon.AddDate(100, 0, 0), 1_000_000)
+	}
+	if err != nil {
+		t.Fatalf("read everything: %v", err)
+	}
+	return n
+}
+
+func (n *snapshot) audit(a store.Audit) error {
+	for _, walk := range []func() error{
+		func() error {
+			return a.States(func(s store.State) error { n.States = append(n.States, s); return nil })
+		},
+		func() error {
+			return a.Events(func(id payment.ID, sequence int, e payment.Event) error {
+				n.Events = append(n.Events, event{id, sequence, e})
+				return nil
+			})
+		},
+		func() error {
+			return a.Postings(func(id payment.ID, sequence int, p ledger.Posting) error {
+				n.Postings = append(n.Postings, posting{id, sequence, p})
+				return nil
+			})
+		},
+		func() error {
+			return a.Records(func(r store.Record) error {
+				if _, twice := n.Records[r.Key]; twice {
+					return fmt.Errorf("two records under key %x", r.Key)
+				}
+				n.Records[r.Key] = r
+				return nil
+			})
+		},
+		func() error {
+			return a.Timers(func(t payment.Timer) error { n.Agenda[t] = true; return nil })
+		},
+		func() error {
+			return a.WalletBalances(func(tenant int64, b wallet.Balance) error {
+				n.Wallets[fmt.Sprint(tenant, b.User, b.Currency)] = b.Available
+				return nil
+			})
+		},
+		func() error {
+			return a.Counters(func(c store.Counter) error {
+				n.Counters[store.Ref[string]{Tenant: c.Tenant, Name: c.Name}] = c
+				return nil
+			})
+		},
+	} {
+		if err := walk(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// same fails the test when two stores differ in anything that can be read.
+func same(t fataler, got, want store.Store) {
+	t.Helper()
+	a, b := take(t, got), take(t, want)
+	equal(t, "everything", a, b)
+	for _, state := range b.States {
+		if len(b.States) > 20 && state.Payment%7 != 0 {
+			continue
+		}
+		for version := range state.Version + 2 {
+			p, err := got.Payment(ctx, state.Tenant, state.Payment, version)
+			q, err2 := want.Payment(ctx, state.Tenant, state.Payment, version)
+			if err != nil || err2 != nil {
+				t.Fatalf("payment %s at version %d: %v, %v", state.Payment, version, err, err2)
+			}
+			equal(t, fmt.Sprintf("payment %s at version %d", state.Payment, version), p, q)
+		}
+	}
+}
+
+// equal fails the test when got is not want, naming the first field that
+// differs.
+func equal(t fataler, what string, got, want any) {
+	t.Helper()
+	if path, a, b := difference(what, reflect.ValueOf(got), reflect.ValueOf(want)); path != "" {
+		t.Fatalf("%s is\n\t%+v\nnot\n\t%+v", path, a, b)
+	}
+}
+
+var timeType = reflect.TypeFor[time.Time]()
+
+// difference finds where two values differ; path is empty where they do not.
+func difference(path string, a, b reflect.Value) (string, any, any) {
+	if reflect.DeepEqual(a.Interface(), b.Interface()) {
+		return "", nil, nil
+	}
+	switch a.Kind() {
+	case reflect.Struct:
+		if a.Type() == timeType {
+			break
+		}
+		for i := range a.NumField() {
+			if p, x, y := difference(path+"."+a.Type().Field(i).Name, a.Field(i), b.Field(i)); p != "" {
+				return p, x, y
+			}
+		}
+	case reflect.Pointer:
+		if !a.IsNil() && !b.IsNil() {
+			return difference(path, a.Elem(), b.Elem())
+		}
+	case reflect.Slice:
+		if a.Len() != b.Len() || a.Type().Elem().Kind() == reflect.Uint8 {
+			break
+		}
+		for i := range a.Len() {
+			if p, x, y := difference(fmt.Sprintf("%s[%d]", path, i), a.Index(i), b.Index(i)); p != "" {
+				return p, x, y
+			}
+		}
+	}
+	return path, a.Interface(), b.Interface()
+}

@@ -1,0 +1,231 @@
+package storetest
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/capstan-pay/capstan/money"
+	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/store"
+	"github.com/capstan-pay/capstan/store/memory"
+	"github.com/capstan-pay/capstan/wallet"
+)
+
+// RunModel writes random change sets, good and bad, to a store and to the one
+// in memory, and holds everything that can be read of the two together. Open
+// returns an empty store and a function that opens it again after it was
+// closed; nil if what it keeps ends with it.
+func RunModel(t *testing.T, open func() (s store.Store, reopen func() store.Store)) {
+	rapid.Check(t, func(t *rapid.T) {
+		s, reopen := open()
+		m := &model{author: newAuthor(t), t: t, store: s, model: memory.Open(), users: []int64{0}}
+		defer func() { m.store.Close() }()
+		actions := map[string]func(*rapid.T){
+			"commit":  m.commit,
+			"stale":   m.stale,
+			"user":    m.user,
+			"deposit": m.deposit,
+			"time": func(t *rapid.T) {
+				m.now = m.now.Add(time.Duration(rapid.IntRange(1, 3*24*3600).Draw(t, "seconds")) * time.Second)
+			},
+			"": m.compare,
+		}
+		if reopen != nil {
+			actions["reopen"] = func(t *rapid.T) {
+				if err := m.store.Close(); err != nil {
+					t.Fatalf("close: %v", err)
+				}
+				m.store = reopen()
+			}
+		}
+		t.Repeat(actions)
+	})
+}
+
+// model is a store and its model on their way.
+type model struct {
+	*author
+	t            *rapid.T
+	store, model store.Store
+
+	payments []payment.ID
+	users    []int64 // 0 is the one that does not exist
+	pending  []store.Record
+	past     []store.Change // what was committed
+}
+
+// commit writes a batch of changes, some of which may not be possible.
+func (m *model) commit(t *rapid.T) {
+	now := map[payment.ID]*payment.Payment{} // as the batch has them
+	var changes []store.Change
+	for range rapid.IntRange(1, 5).Draw(t, "changes") {
+		var c store.Change
+		if len(m.payments) == 0 || rapid.IntRange(0, 3).Draw(t, "new") == 0 {
+			c = m.open(t)
+		} else {
+			id := rapid.SampledFrom(m.payments).Draw(t, "payment")
+			if now[id] == nil {
+				p, err := m.model.Payment(ctx, tenant, id, 0)
+				if err != nil || p == nil {
+					t.Fatalf("payment %s: %v, %v", id, p, err)
+				}
+				now[id] = p
+			}
+			c = m.move(t, now[id])
+		}
+		if c.Payment != nil {
+			now[c.Payment.ID] = c.Payment
+		}
+		m.spoil(t, &c)
+		changes = append(changes, c)
+	}
+	m.write(t, changes)
+}
+
+// open is the change of a new payment.
+func (m *model) open(t *rapid.T) store.Change {
+	amount := rapid.Int64Range(1, 2000).Draw(t, "amount")
+	intake := card(amount, rapid.SampledFrom([]money.Currency{"USD", "JPY"}).Draw(t, "currency"))
+	if user := rapid.SampledFrom(m.users).Draw(t, "user"); user != 0 {
+		intake = purse(user, amount, "USD")
+	}
+	intake.Policy.AutoCapture = rapid.Bool().Draw(t, "automatic capture")
+	p := &payment.Payment{ID: m.ids.Next(m.now), Tenant: tenant, Merchant: rapid.Int64Range(merchantID, merchantID+2).Draw(t, "merchant")}
+	return m.decide(p, payment.Create{Intake: intake, Attempt: &payment.Attempt{Asked: m.asked(t)}}, m.answer(t))
+}
+
+// move is the change of some command to a payment.
+func (m *model) move(t *rapid.T, p *payment.Payment) store.Change {
+	amount := rapid.Int64Range(0, 500).Draw(t, "amount")
+	command := rapid.SampledFrom([]payment.Command{
+		payment.Capture{Amount: amount, Final: amount%2 == 0}, payment.Capture{}, payment.Void{Amount: amount}, payment.Cancel{Rest: true},
+		payment.Refund{Amount: amount}, payment.Expire{}, payment.Settle{Operation: 2}, payment.PayerAnswer{Approved: amount > 100},
+	}).Draw(t, "command")
+	if op := p.Pending(); op != nil && rapid.Bool().Draw(t, "answer") {
+		command = payment.Resolve{Operation: op.Number, Answer: payment.Answer{Result: payment.Approved, Reference: "late"}}
+	}
+	return m.decide(p, command, m.answer(t))
+}
+
+func (m *model) asked(t *rapid.T) payment.Asked {
+	return payment.Asked{Dialect: "wepay", Reference: rapid.StringN(0, 5, -1).Draw(t, "reference"), Details: some(t, "details")}
+}
+
+func (m *model) answer(t *rapid.T) func(payment.Instruction) payment.Answer {
+	answer := payment.Answer{
+		Result:    rapid.SampledFrom([]payment.Result{payment.Approved, payment.Approved, payment.Pending, payment.Refused, payment.PayerRequired}).Draw(t, "result"),
+		Reference: "r", Data: some(t, "data"),
+	}
+	return func(i payment.Instruction) payment.Answer {
+		if answer.Result == payment.PayerRequired && (i.Kind != payment.OpAuthorize || i.PayerDone) {
+			return payment.Answer{Result: payment.Refused, Reason: payment.DoNotHonor}
+		}
+		return answer
+	}
+}
+
+// some is nil or a few bytes.
+func some(t *rapid.T, label string) []byte {
+	b := rapid.SliceOfN(rapid.Byte(), 0, 6).Draw(t, label)
+	if len(b) == 0 {
+		return nil
+	}
+	return b
+}
+
+// spoil sets what the engine adds to a decision, and now and then sets it so
+// that it cannot be.
+func (m *model) spoil(t *rapid.T, c *store.Change) {
+	r := &c.Record
+	r.Context = some(t, "context")
+	if rapid.Bool().Draw(t, "expires") {
+		r.Expires = m.now.Add(24 * time.Hour)
+	}
+	switch rapid.IntRange(0, 12).Draw(t, "key") {
+	case 0:
+		*r = store.Record{}
+	case 1:
+		if len(m.past) > 0 { // taken, or past its expiry
+			r.Key = rapid.SampledFrom(m.past).Draw(t, "taken").Record.Key
+		}
+	case 2, 3, 4:
+		if len(m.pending) > 0 {
+			r.Key, c.Resolves = rapid.SampledFrom(m.pending).Draw(t, "pending").Key, true
+		}
+	case 5:
+		c.Resolves = r.Key != payment.Key{}
+	}
+	due, err := m.model.Due(ctx, m.now.AddDate(1, 0, 0), 100)
+	if err != nil {
+		t.Fatalf("due: %v", err)
+	}
+	switch n := rapid.IntRange(0, 5).Draw(t, "done"); {
+	case len(due) == 0 || n > 1:
+	case n == 1:
+		done := rapid.SampledFrom(due).Draw(t, "timer")
+		c.Done = append(c.Done, done)
+		if done.Attempt++; rapid.Bool().Draw(t, "again") {
+			c.Timers = append(c.Timers, done)
+		}
+	default:
+		c.Done = append(c.Done, timer(m.now, 5, 0))
+	}
+}
+
+// stale writes something that was written before.
+func (m *model) stale(t *rapid.T) {
+	if len(m.past) == 0 {
+		t.Skip("nothing was written yet")
+	}
+	c := rapid.SampledFrom(m.past).Draw(t, "past")
+	if rapid.Bool().Draw(t, "new key") {
+		c.Record.Key = m.key()
+	}
+	m.write(t, []store.Change{c})
+}
+
+// write writes changes to both stores, which must agree on them.
+func (m *model) write(t *rapid.T, changes []store.Change) {
+	got, want := commit(m.store, changes...), commit(m.model, changes...)
+	if errors.Is(got, store.ErrConflict) != errors.Is(want, store.ErrConflict) || (got == nil) != (want == nil) {
+		t.Fatalf("commit: %v, but in memory: %v", got, want)
+	}
+	if want != nil {
+		return
+	}
+	for _, c := range changes {
+		if c.Payment != nil && c.Payment.Version == len(c.Events) {
+			m.payments = append(m.payments, c.Payment.ID)
+		}
+		if c.Record.Pending {
+			m.pending = append(m.pending, c.Record)
+		}
+		m.past = append(m.past, c)
+	}
+}
+
+func (m *model) user(t *rapid.T) {
+	u := wallet.User{Tenant: tenant}
+	opening := []wallet.Balance{{Currency: "USD", Available: rapid.Int64Range(0, 5000).Draw(t, "opening")}}
+	twin := u
+	got, want := m.store.CreateUser(ctx, merchantID, &u, opening, m.now), m.model.CreateUser(ctx, merchantID, &twin, opening, m.now)
+	if got != nil || want != nil {
+		t.Fatalf("create user: %v, in memory: %v", got, want)
+	}
+	equal(t, "user", u, twin)
+	m.users = append(m.users, u.ID)
+}
+
+func (m *model) deposit(t *rapid.T) {
+	b := wallet.Balance{User: rapid.SampledFrom(m.users).Draw(t, "user"), Currency: "USD", Available: rapid.Int64Range(-2000, 2000).Draw(t, "minor")}
+	got, want := m.store.Deposit(ctx, merchantID, tenant, b, m.now), m.model.Deposit(ctx, merchantID, tenant, b, m.now)
+	if (got == nil) != (want == nil) {
+		t.Fatalf("deposit: %v, in memory: %v", got, want)
+	}
+}
+
+// compare runs after every step.
+func (m *model) compare(t *rapid.T) { same(t, m.store, m.model) }
