@@ -155,6 +155,17 @@ func (p *Payment) Pending() *Operation {
 	return nil
 }
 
+// Waits tells whether an operation of the command with this key waits for its
+// processor.
+func (p *Payment) Waits(k Key) bool {
+	for i := range p.Operations {
+		if op := &p.Operations[i]; op.Status == OpPending && op.Key == k {
+			return true
+		}
+	}
+	return false
+}
+
 // inDoubt tells whether a processor owes an answer on which the hold depends.
 // It does not depend on refunds.
 func (p *Payment) inDoubt() bool {
