@@ -262,7 +262,7 @@ func (p *Payment) Check() error {
 	switch {
 	case !p.Currency.Known():
 		return p.broken("currency %q", p.Currency)
-	case p.Amount < 0 || p.Fee < 0:
+	case p.Amount < 1 || p.Fee < 0:
 		return p.broken("amount %d with fee %d", p.Amount, p.Fee)
 	case min(p.Authorized, p.Extended, p.Captured, p.Voided, p.Released, p.Refunded, p.Settled) < 0:
 		return p.broken("a total is negative")
