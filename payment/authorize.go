@@ -79,6 +79,7 @@ func (c Create) decide(d *decision) {
 }
 
 func (c Authorize) decide(d *decision) {
+	lapsed := d.expireIfDue()
 	waiting := d.p.Status == AwaitingPayer && d.p.Policy.RetryDeclined
 	r, intake := &Refusal{}, c.Intake
 	if c.Edit != nil && (d.p.Status == Created || waiting) {
@@ -90,6 +91,7 @@ func (c Authorize) decide(d *decision) {
 		r = intake.guards()
 	}
 	r.when(d.p.Status != Created && !waiting, NotCreated)
+	r.when(lapsed, HoldOver)
 	if d.refuse(r) {
 		return
 	}

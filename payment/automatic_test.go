@@ -231,6 +231,12 @@ func TestKeyOfWhatWaits(t *testing.T) {
 			if got := d.says(unknown).do(test.c); !got.Pending() || got.Payment.Op(got.Operation).Key != mine {
 				t.Errorf("pending %t, kept %v", got.Pending(), got.Payment.Op(got.Operation).Key)
 			}
+			if !d.p.Waits(mine) || d.p.Waits(payment.Key{}) {
+				t.Error("it does not say that it waits for the command")
+			}
+			if d.resolve(d.p.Pending().Number, approve); d.p.Waits(mine) {
+				t.Error("it waits though it was answered")
+			}
 			d = test.desk.fork()
 			d.key = mine
 			if got := d.do(test.c); got.Pending() || got.Payment.Op(got.Operation).Key != (payment.Key{}) {
