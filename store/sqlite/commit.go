@@ -154,29 +154,57 @@ func (b *batch) writeEvent(id payment.ID, sequence int, previous int64, e *payme
 	return run(stmt)
 }
 
-// linesPerEntry is how many postings an entry may have.
-const linesPerEntry = 16
+// A row of entries has perRow postings, and a number has rowsPer rows.
+const (
+	perRow  = 4
+	rowsPer = 4
+)
 
-// post appends the postings of the entry that came with the last event.
+// post appends the entry that came with the last event or deposit.
 func (w *writer) post(entry ledger.Entry) error {
-	if len(entry) > linesPerEntry {
+	if len(entry) > perRow*rowsPer {
 		return fmt.Errorf("sqlite: an entry of %d postings", len(entry))
 	}
-	for i, p := range entry {
-		account, err := w.account(p.Account)
-		if err != nil {
-			return err
+	for row := 0; row*perRow < len(entry); row++ {
+		stmt := w.stmt.addEntry
+		stmt.BindInt64(1, w.lastEvent*rowsPer+int64(row))
+		for i := range perRow {
+			at := row*perRow + i
+			if at >= len(entry) {
+				stmt.BindNull(2 + 2*i)
+				stmt.BindNull(3 + 2*i)
+				continue
+			}
+			account, err := w.account(entry[at].Account)
+			if err != nil {
+				return err
+			}
+			stmt.BindInt64(2+2*i, account)
+			stmt.BindInt64(3+2*i, entry[at].Minor)
 		}
-		stmt := w.stmt.addPosting
-		stmt.BindInt64(1, w.lastEvent*linesPerEntry+int64(i))
-		stmt.BindInt64(2, account)
-		stmt.BindInt64(3, p.Minor)
 		if err := run(stmt); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// eachLine calls fn with the postings of a row of entries, whose columns are
+// all selected.
+func eachLine(row *sqlite.Stmt, fn func(account, minor int64) error) error {
+	for i := range perRow {
+		account := row.ColumnInt64(1 + 2*i)
+		if account == 0 {
+			break
+		}
+		if err := fn(account, row.ColumnInt64(2+2*i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const selectEntries = `SELECT id, account1, minor1, account2, minor2, account3, minor3, account4, minor4 FROM entries`
 
 // account returns the number of an account, giving it one if need be.
 func (w *writer) account(a ledger.Account) (int64, error) {
