@@ -57,6 +57,7 @@ func (a *audit) Events(fn func(payment.ID, int, payment.Event) error) error {
 		return err
 	}
 	defer event.Finalize()
+	h := history{event: event}
 	return a.each(`SELECT id FROM events ORDER BY payment, sequence, id`, func(order *sqlite.Stmt) error {
 		var id payment.ID
 		var sequence int
@@ -64,7 +65,7 @@ func (a *audit) Events(fn func(payment.ID, int, payment.Event) error) error {
 		event.BindInt64(1, order.ColumnInt64(0))
 		err := each(event, func(row *sqlite.Stmt) error {
 			id, sequence = payment.ID(row.ColumnInt64(1)), row.ColumnInt(2)
-			if err := readEvent(row, &e); err != nil {
+			if err := h.read(row, &e); err != nil {
 				return fmt.Errorf("event %d of payment %s: %w", sequence, id, err)
 			}
 			return nil

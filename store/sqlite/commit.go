@@ -121,16 +121,11 @@ func (b *batch) writePayment(c *store.Change) error {
 func (b *batch) position(id payment.ID) (*loaded, error) {
 	at := b.payments[id]
 	if at == nil {
-		at = &loaded{}
-		state := b.w.stmt.state
-		state.BindInt64(1, int64(id))
-		err := each(state, func(row *sqlite.Stmt) error {
-			at.tenant, at.version, at.lastEvent = row.ColumnInt64(0), row.ColumnInt(2), row.ColumnInt64(3)
-			return nil
-		})
+		f, err := b.w.history.find(id)
 		if err != nil {
 			return nil, err
 		}
+		at = &loaded{tenant: f.tenant, version: f.version, lastEvent: f.lastEvent}
 		b.payments[id] = at
 	}
 	return at, nil
