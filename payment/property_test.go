@@ -56,11 +56,11 @@ func moves(d *desk, t *rapid.T) map[string]func(*rapid.T) {
 			if rapid.Bool().Draw(t, "schedule") {
 				next.Policy.CaptureAt = noon.Add(rapid.SampledFrom([]time.Duration{time.Minute, time.Hour, 24 * time.Hour, week}).Draw(t, "capture at"))
 			}
+			revise := payment.Revise{Intake: next, OfHold: rapid.Bool().Draw(t, "of the hold")}
 			if rapid.Bool().Draw(t, "by an edit") {
-				d.do(payment.Revise{Edit: func(*payment.Payment) (payment.Intake, *payment.Refusal) { return next, nil }})
-			} else {
-				d.do(payment.Revise{Intake: next})
+				revise.Intake, revise.Edit = payment.Intake{}, func(*payment.Payment) (payment.Intake, *payment.Refusal) { return next, nil }
 			}
+			d.do(revise)
 		},
 		"capture": func(t *rapid.T) { d.capture(t, payment.Capture{}) },
 		"capture alongside": func(t *rapid.T) {
