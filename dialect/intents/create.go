@@ -118,8 +118,6 @@ func (x *exchange) attempt(m payment.Method, absent string, options ...[]param) 
 	if a.Challenge || m.Simulate != "" { // there may be a challenge, and the page is ours
 		asked.setText(fieldBase, x.d.PublicURL)
 	}
-	if document := asked.document(); len(document) > len(detailsHead)+1 {
-		a.Details = document
-	}
+	a.Details = asked.orNil()
 	return a
 }

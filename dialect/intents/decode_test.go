@@ -42,6 +42,7 @@ func TestDecodeForm(t *testing.T) {
 		{name: "no hexadecimal digits", body: "a=%zz", fails: true},
 		{name: "no UTF-8", body: "a=%ff", fails: true},
 		{name: "no UTF-8 in a name", body: "%ff=1", fails: true},
+		{name: "a name that is too long", body: strings.Repeat("[]", maxName), fails: true},
 		{name: "too many parameters", body: strings.Repeat("a=1&", maxParams+1), fails: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -89,6 +90,7 @@ func TestDecodeJSON(t *testing.T) {
 		{name: "as deep as is allowed", body: strings.Repeat(`{"a":`, maxDepth-1) + "1" + strings.Repeat("}", maxDepth-1), want: []param{
 			{name: "a" + strings.Repeat("[a]", maxDepth-2), value: "1", kind: kindNumber},
 		}},
+		{name: "a name that is too long", body: `{"` + strings.Repeat("a", maxName-1) + `":[[1]]}`, fails: true},
 		{name: "too deep", body: strings.Repeat(`{"a":`, maxDepth) + "1" + strings.Repeat("}", maxDepth), fails: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {

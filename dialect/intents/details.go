@@ -120,6 +120,16 @@ func valueSize(text []byte) int {
 	return len(text)
 }
 
+// orNil is the document of an operation: nil when there is nothing in it.
+func (d *details) orNil() []byte {
+	for _, value := range d {
+		if value != nil {
+			return d.document()
+		}
+	}
+	return nil
+}
+
 // document puts the parts together again.
 func (d *details) document() []byte {
 	size := len(detailsHead) + 1

@@ -122,13 +122,22 @@ func (p *params) integer(name string) (int64, bool) {
 	}
 	n, err := strconv.ParseInt(it.value, 10, 64)
 	if err != nil || it.kind == kindEmpty || it.kind == kindBool || it.value[0] == '+' {
-		p.fail(&problem{status: 400, code: "parameter_invalid_integer", param: name, message: "Invalid integer: " + it.value})
+		p.fail(&problem{status: 400, code: "parameter_invalid_integer", param: name, message: "Invalid integer: " + quotable(it.value)})
 		return 0, false
 	}
 	if it.value[0] == '0' || it.value[0] == '-' {
 		it.value = strconv.FormatInt(n, 10) // so that "08" is the same as "8" to a fingerprint
 	}
 	return n, true
+}
+
+// quotable is what an error text may say of a value: not one that is long
+// enough to be a card number in the wrong place.
+func quotable(value string) string {
+	if len(value) >= 12 {
+		return value[:min(4, len(value))] + "..."
+	}
+	return value
 }
 
 // boolean reads true or false in any letter case, or 1 or 0.
