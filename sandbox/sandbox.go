@@ -39,6 +39,9 @@ type Config struct {
 	// done.
 	Advance func(context.Context, time.Duration) error
 
+	// CheckRisk says what is wrong with a risk configuration, if anything.
+	CheckRisk func(m *merchant.Merchant, document []byte) error
+
 	BaseURL  string // where the dialects listen
 	AdminURL string
 }
