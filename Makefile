@@ -1,26 +1,23 @@
 # make test     what every change must pass; needs nothing but Go
-# make lint     the same checks and golangci-lint's, which must be installed
+# make lint     golangci-lint's checks, which must be installed
 # make bench    measure this machine and rewrite the table in docs/performance.md
 # make smoke    a few seconds of load; fails on any error, never on a time
 # make fuzz     every fuzz target for a short while: make fuzz FUZZTIME=5m
-# make long     all tests with the race detector and the long forms of the tests
+# make long     all tests under the race detector, and many rounds of kill -9
 
 GO       ?= go
 FUZZTIME ?= 10s
+ROUNDS   ?= 200
 
-.PHONY: build test check lint bench smoke fuzz long
+.PHONY: build test lint bench smoke fuzz long
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o capstan ./cmd/capstan
 
-test: check
-	$(GO) test ./...
+test:
+	./scripts/test
 
-check:
-	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not formatted:"; echo "$$unformatted"; exit 1; fi
-	$(GO) vet ./...
-
-lint: check
+lint:
 	$(GO) mod verify
 	golangci-lint run
 
@@ -40,4 +37,5 @@ fuzz:
 	done
 
 long:
-	CAPSTAN_LONG=1 $(GO) test -race -count=1 -timeout 60m ./...
+	$(GO) test -race -count=1 -timeout 1h ./...
+	$(GO) test -count=1 -timeout 2h ./internal/crash -rounds $(ROUNDS)

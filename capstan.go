@@ -209,7 +209,7 @@ func (s *Server) processor(_ int64, m payment.Method) processor.Processor {
 func (s *Server) controls() *sandbox.Sandbox {
 	return sandbox.New(sandbox.Config{
 		Store: s.Store, Engine: s.Engine, Merchants: s.Merchants, Dialects: s.Dialects, Keys: s.Keys, IDs: s.IDs, Clock: s.Clock,
-		Logger: s.Logger, Script: s.script, Advance: s.AdvanceClock,
+		Logger: s.Logger, Script: s.script, Advance: s.AdvanceClock, UpdateClientKeys: alipay.UpdateKeys,
 		CheckRisk: func(m *merchant.Merchant, document []byte) error {
 			_, err := compileRisk(m, document)
 			return err

@@ -11,10 +11,6 @@ import (
 	"github.com/capstan-pay/capstan/dialect/wepay"
 )
 
-// alipayPrefixes are what deployed wallets put in front of their paths
-// (alipay section 1.1).
-var alipayPrefixes = []string{"", "/api", "/api/open", "/acl/api", "/aps/api", "/openapi", "/ams/api", "/ams/sandbox/api"}
-
 // begatewayRoots are the first segments of begateway's paths (its section 1).
 var begatewayRoots = []string{
 	"/transactions", "/v2/transactions", "/credit_cards", "/v2/credit_cards", "/process", "/async", "/services", "/ctp", "/products", "/customer", "/beyag",
@@ -37,7 +33,7 @@ func (s *Server) route() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.Path
 		switch {
-		case IsAlipayPath(path):
+		case alipay.Owns(path):
 			toAlipay.ServeHTTP(w, r)
 		case under(path, "/v1"):
 			toIntents.ServeHTTP(w, r)
@@ -53,24 +49,6 @@ func (s *Server) route() http.Handler {
 			fallback.ServeHTTP(w, r)
 		}
 	})
-}
-
-// IsAlipayPath tells whether a path, its repeated slashes collapsed, is one of
-// alipay's: a known prefix, a version, and payments or authorizations.
-func IsAlipayPath(path string) bool {
-	for strings.Contains(path, "//") {
-		path = strings.ReplaceAll(path, "//", "/")
-	}
-	for _, prefix := range alipayPrefixes {
-		rest, ok := strings.CutPrefix(path, prefix)
-		if !ok || len(rest) < 4 || (rest[:4] != "/v1/" && rest[:4] != "/v2/") {
-			continue
-		}
-		if strings.HasPrefix(rest[4:], "payments/") || strings.HasPrefix(rest[4:], "authorizations/") {
-			return true
-		}
-	}
-	return false
 }
 
 func isBegatewayPath(path string) bool {

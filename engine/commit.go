@@ -63,8 +63,8 @@ func (e *Engine) process(items []*item) bool {
 		e.broken(err)
 		return false
 	}
+	e.after(items) // first, so that whoever is answered finds the calls that follow under way
 	e.leave(items)
-	e.after(items)
 	return true
 }
 

@@ -299,6 +299,34 @@ func TestUnknownOutcomeStaysUnknownUntilTheProcessorTells(t *testing.T) {
 	}
 }
 
+// A clock that is moved right after a caller was answered still finds the call
+// that this answer left behind: the inquiries come at their times, not later.
+func TestAdvanceWaitsForCallsUnderWay(t *testing.T) {
+	r := newRig(t)
+	r.proc.remote = true
+	r.proc.perform = func(processor.Order) (payment.Answer, error) {
+		time.Sleep(10 * time.Millisecond)
+		return payment.Answer{}, errors.New("connection lost")
+	}
+	r.proc.lookup = func(o processor.Order) (payment.Answer, error) {
+		return payment.Answer{Result: payment.Approved, Reference: o.ID}, nil
+	}
+	for range 20 {
+		p, before := r.authorize(t, 1000), r.clock.Now()
+		out, err := r.Do(t.Context(), r.capture(p.ID, 400, ""))
+		if err != nil || !out.Pending {
+			t.Fatalf("%+v, %v", out, err)
+		}
+		if err := r.Advance(t.Context(), r.clock, 2*time.Second); err != nil {
+			t.Fatal(err)
+		}
+		now, err := r.Payment(t.Context(), 1, 1, p.ID)
+		if err != nil || now.Captured != 400 || !now.Op(out.Operation).DoneAt.Equal(before.Add(time.Second)) {
+			t.Fatalf("captured %d, answered at %s, asked at %s, %v", now.Captured, now.Op(out.Operation).DoneAt, before, err)
+		}
+	}
+}
+
 func TestPendingOperationIsTakenUpAfterARestart(t *testing.T) {
 	r := newRig(t)
 	p := r.authorize(t, 1000)

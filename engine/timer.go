@@ -128,6 +128,9 @@ func (e *Engine) push(it *item) bool {
 func (e *Engine) Advance(ctx context.Context, c *clock.Shifted, by time.Duration) error {
 	e.advancing.Lock()
 	defer e.advancing.Unlock()
+	if err := e.settleCalls(ctx); err != nil { // they were made before the clock moves
+		return err
+	}
 	target := c.Offset() + by
 	for {
 		next, err := e.Store.NextDue(ctx)

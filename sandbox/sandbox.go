@@ -42,6 +42,10 @@ type Config struct {
 	// CheckRisk says what is wrong with a risk configuration, if anything.
 	CheckRisk func(m *merchant.Merchant, document []byte) error
 
+	// UpdateClientKeys adds and retires public keys in the data of a wallet
+	// API client's credential.
+	UpdateClientKeys func(data []byte, add map[string]string, retire []string) ([]byte, error)
+
 	BaseURL  string // where the dialects listen
 	AdminURL string
 }
@@ -56,17 +60,18 @@ type Sandbox struct {
 func New(c Config) *Sandbox {
 	s := &Sandbox{Config: c, mux: http.NewServeMux()}
 	for pattern, h := range map[string]func(*http.Request) (any, error){
-		"POST /_sandbox/merchants":               s.postMerchants,
-		"POST /_sandbox/clock":                   s.postClock,
-		"POST /_sandbox/processor":               s.postProcessor,
-		"POST /_sandbox/wallet/users":            s.postWalletUsers,
-		"PATCH /_sandbox/wallet/users/{id}":      s.patchWalletUser,
-		"POST /_sandbox/wallet/tokens/revoke":    s.postWalletRevoke,
-		"POST /_sandbox/wallet/orders/{payment}": s.postWalletOrder,
-		"PATCH /_sandbox/settings":               s.patchSettings,
-		"PUT /_sandbox/risk":                     s.putRisk,
-		"GET /_sandbox/ledger":                   s.getLedger,
-		"GET /_sandbox/payments/{id}":            s.getPayment,
+		"POST /_sandbox/merchants":                s.postMerchants,
+		"POST /_sandbox/clock":                    s.postClock,
+		"POST /_sandbox/processor":                s.postProcessor,
+		"POST /_sandbox/wallet/users":             s.postWalletUsers,
+		"PATCH /_sandbox/wallet/users/{id}":       s.patchWalletUser,
+		"POST /_sandbox/wallet/tokens/revoke":     s.postWalletRevoke,
+		"POST /_sandbox/wallet/orders/{payment}":  s.postWalletOrder,
+		"PATCH /_sandbox/alipay/clients/{client}": s.patchAlipayClient,
+		"PATCH /_sandbox/settings":                s.patchSettings,
+		"PUT /_sandbox/risk":                      s.putRisk,
+		"GET /_sandbox/ledger":                    s.getLedger,
+		"GET /_sandbox/payments/{id}":             s.getPayment,
 	} {
 		s.mux.HandleFunc(pattern, s.handle(h))
 	}

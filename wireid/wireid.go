@@ -75,6 +75,11 @@ func (c *Codec) decrypt(b [16]byte) (Name, bool) {
 
 // UUID renders 8-4-4-4-12 lower-case hexadecimal digits.
 func (c *Codec) UUID(n Name) string {
+	return string(c.AppendUUID(make([]byte, 0, 36), n))
+}
+
+// AppendUUID appends what UUID renders.
+func (c *Codec) AppendUUID(to []byte, n Name) []byte {
 	b := c.encrypt(n)
 	var s [36]byte
 	hex.Encode(s[:8], b[:4])
@@ -83,7 +88,7 @@ func (c *Codec) UUID(n Name) string {
 	hex.Encode(s[19:23], b[8:10])
 	hex.Encode(s[24:], b[10:])
 	s[8], s[13], s[18], s[23] = '-', '-', '-', '-'
-	return string(s[:])
+	return append(to, s[:]...)
 }
 
 // ParseUUID reads what UUID rendered, to the letter.

@@ -25,6 +25,7 @@ const (
 type commands struct {
 	Tour    tourCommand    `cmd:"" help:"Start a throw-away sandbox and walk through the four dialects."`
 	Serve   serveCommand   `cmd:"" help:"Run the server."`
+	Bench   benchCommand   `cmd:"" help:"Measure a running sandbox server."`
 	Verify  verifyCommand  `cmd:"" help:"Audit a store: recompute everything from its history."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }

@@ -34,6 +34,7 @@ type serveCommand struct {
 	TLSCert            string   `name:"tls-cert" placeholder:"FILE" help:"Certificate for TLS."`
 	TLSKey             string   `name:"tls-key" placeholder:"FILE" help:"Key for TLS."`
 	LogLevel           string   `enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error."`
+	Pprof              bool     `help:"Serve Go's profiles below /debug/pprof on the admin listener."`
 }
 
 func (c serveCommand) Help() string {
@@ -154,7 +155,11 @@ func (c serveCommand) assemble(o *output, st store.Store) (*running, error) {
 	if err != nil {
 		return nil, errors.Join(err, listener.Close(), adminListener.Close())
 	}
-	s.main, s.admin = capstan.HTTPServer(s.Server), capstan.HTTPServer(s.Server.Admin())
+	admin := s.Server.Admin()
+	if c.Pprof {
+		admin = profiled(admin)
+	}
+	s.main, s.admin = capstan.HTTPServer(s.Server), capstan.HTTPServer(admin)
 	go s.serve(s.main, listener)
 	go s.serve(s.admin, adminListener)
 	return s, nil

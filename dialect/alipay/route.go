@@ -2,7 +2,6 @@ package alipay
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 )
 
@@ -33,17 +32,14 @@ func routeOf(target string) route {
 	for strings.Contains(path, "//") {
 		path = strings.ReplaceAll(path, "//", "/")
 	}
-	at := max(strings.Index(path, "/v1/"), strings.Index(path, "/v2/"))
-	if at < 0 {
-		return route{}
+	for _, prefix := range prefixes {
+		rest, ok := strings.CutPrefix(path, prefix)
+		if !ok || !(strings.HasPrefix(rest, "/v1/") || strings.HasPrefix(rest, "/v2/")) {
+			continue
+		}
+		return route{known: true, v1: rest[2] == '1', ams: strings.HasPrefix(prefix, "/ams"), api: canonical(rest[len("/v1/"):])}
 	}
-	prefix := path[:at]
-	return route{
-		known: slices.Contains(prefixes, prefix),
-		v1:    path[at+2] == '1',
-		ams:   strings.HasPrefix(prefix, "/ams"),
-		api:   canonical(path[at+len("/v1/"):]),
-	}
+	return route{}
 }
 
 // canonical resolves the one alias there is.

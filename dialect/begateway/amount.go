@@ -17,12 +17,9 @@ func readAmount(v value) (minor int64, text string) {
 	digits, negative := strings.CutPrefix(v.text(), "-")
 	n := parseNumeral(digits)
 	switch {
-	case n.whole == "" || v.isString() && n.exponent != "":
-		if n.whole == "" {
-			return 0, textNotNumber
-		}
-		return 0, textNotInteger
-	case n.fraction || strings.HasPrefix(n.exponent, "-"):
+	case n.whole == "":
+		return 0, textNotNumber
+	case n.fraction, strings.HasPrefix(n.exponent, "-"), n.exponent != "" && v.isString():
 		return 0, textNotInteger // 50.0 is refused like 50.5
 	}
 	minor = scaled(n.whole, n.exponent)

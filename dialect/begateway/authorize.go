@@ -142,7 +142,25 @@ func (d *Dialect) readIntake(request value, s *shop) (in intakeRequest, wrong fa
 		kept.AdditionalData = json.RawMessage(more)
 	}
 	in.intake.Details = kept.encode()
+	if in.leaks() {
+		wrong.add(base, textNotProcessable)
+	}
 	return in, wrong
+}
+
+// leaks tells whether the card's number stands in what would be kept, where a
+// client put it by mistake.
+func (in *intakeRequest) leaks() bool {
+	if in.secret.Number == "" {
+		return false
+	}
+	i := &in.intake
+	for _, text := range []string{i.Description, i.Reference, i.Email, i.IP, i.Method.Holder, string(i.Details)} {
+		if strings.Contains(text, in.secret.Number) {
+			return true
+		}
+	}
+	return false
 }
 
 func readCurrency(v value, wrong *faults) money.Currency {

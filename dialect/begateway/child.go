@@ -25,13 +25,31 @@ type operation struct {
 	impossible string // the text for a parent whose state forbids it
 	declined   string // the transaction's message
 	pending    string // the same, while the outcome is unknown
+
+	// parent tells whether a payment of the core may be the parent, or have
+	// it among its operations.
+	parent func(*payment.Payment) bool
 }
 
 var (
-	captureOperation = operation{payment.OpCapture, "capture", textNoCapture, "Capture was declined", "Capture is being processed"}
-	voidOperation    = operation{payment.OpVoid, "void", textNoVoid, "Void was declined", "Void is being processed"}
-	refundOperation  = operation{payment.OpRefund, "refund", textNoRefund, "Refund was declined", "Refund is being processed"}
+	captureOperation = operation{payment.OpCapture, "capture", textNoCapture, "Capture was declined", "Capture is being processed", isAuthorization}
+	voidOperation    = operation{payment.OpVoid, "void", textNoVoid, "Void was declined", "Void is being processed", isAuthorization}
+	refundOperation  = operation{payment.OpRefund, "refund", textNoRefund, "Refund was declined", "Refund is being processed", expressible}
 )
+
+// isAuthorization tells whether a payment of the core is an authorization
+// here. One that is captured at once is a payment: there is nothing to capture
+// or void.
+func isAuthorization(p *payment.Payment) bool { return expressible(p) && !p.Policy.AutoCapture }
+
+// has tells whether a transaction may be named as the parent: payment p itself,
+// or its operation with the given number.
+func (o operation) has(p *payment.Payment, number int) bool {
+	if p == nil || !o.parent(p) {
+		return false
+	}
+	return number == 0 || o.kind == payment.OpRefund && isTransaction(p, number)
+}
 
 // childRequest is what captures, voids and refunds are asked with.
 type childRequest struct {
@@ -162,7 +180,7 @@ func (d *Dialect) readChild(c *call, o operation) (childRequest, *problem, error
 	if err != nil {
 		return in, nil, err
 	}
-	if !isParent(o, p, in.parent.operation) {
+	if !o.has(p, in.parent.operation) {
 		wrong.add(parentUID, textUnknownParent)
 	} else if len(wrong) == 0 && !refundable(p, in.parent.operation) {
 		wrong.add(base, textNoRefund)
@@ -177,7 +195,7 @@ func (d *Dialect) readChild(c *call, o operation) (childRequest, *problem, error
 func (d *Dialect) do(c *call, o operation, parent transaction, command payment.Command) answered {
 	out, err := d.Engine.Do(c.Context(), payment.Request{
 		Tenant: c.shop.merchant.Tenant, Merchant: c.shop.merchant.ID, Payment: parent.payment,
-		Command: command, Patience: c.shop.patience,
+		Command: command, Sees: o.parent, Patience: c.shop.patience,
 	})
 	switch {
 	case err != nil:

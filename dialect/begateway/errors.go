@@ -142,9 +142,6 @@ var answers = []answer{
 // refused turns the core's refusal of an operation into an answer. P is the
 // parent as it was then, nil if there is none.
 func refused(o operation, r *payment.Refusal, p *payment.Payment) *problem {
-	if p != nil && !isParent(o, p, 0) {
-		return fails(parentUID, textUnknownParent)
-	}
 	for _, a := range answers {
 		switch {
 		case !r.Has(a.guard):
@@ -157,20 +154,6 @@ func refused(o operation, r *payment.Refusal, p *payment.Payment) *problem {
 		return fails(a.at, a.text(o, r))
 	}
 	return failed
-}
-
-// isParent tells whether a transaction may be named as the parent of an
-// operation: payment p itself, or its operation with the given number. What
-// this API calls a payment was captured at once: there is nothing to capture
-// or void. What was not paid by card is unknown here.
-func isParent(o operation, p *payment.Payment, number int) bool {
-	switch {
-	case p == nil || !expressible(p):
-		return false
-	case o.kind == payment.OpRefund:
-		return number == 0 || isTransaction(p, number)
-	}
-	return number == 0 && !p.Policy.AutoCapture
 }
 
 // usedUp tells whether nothing is left of a hold because all of it was

@@ -51,6 +51,9 @@ func (e *fakeEngine) Do(_ context.Context, r payment.Request) (payment.Outcome, 
 	} else if p != nil && p.Merchant != r.Merchant {
 		p = nil
 	}
+	if p != nil && r.Sees != nil && !r.Sees(p) {
+		p = nil
+	}
 	d, err := payment.Decide(p, r.Command, payment.Env{Now: now, Ask: e.ask, Screen: e.screen})
 	if err != nil {
 		return payment.Outcome{}, err

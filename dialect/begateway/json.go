@@ -76,9 +76,9 @@ func (v value) members(fn func(name string, v value)) {
 		name := v[at:end].text()
 		at = skipSpace(v, end)  // the colon
 		at = skipSpace(v, at+1) // the value
-		end = skipValue(v, at)  //
-		fn(name, v[at:end])     //
-		at = skipSpace(v, end)  // a comma, or the end
+		end = skipValue(v, at)
+		fn(name, v[at:end])
+		at = skipSpace(v, end) // a comma, or the end
 		if v[at] == ',' {
 			at = skipSpace(v, at+1)
 		}

@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/risk"
 )
 
 // The three examples of the capture page, compacted: what a capture of 50 out
@@ -47,24 +49,54 @@ func masked(body string) string {
 	return maskRef.ReplaceAllString(body, `"ref_id":"REF"`)
 }
 
+// riskOf is the situation of the two examples: one payment this month, a rule
+// about euros, and for the failed one a maximum below 50 and a black card.
+func riskOf(t *testing.T, maximum, volume int64, black string) func(payment.Instruction) payment.Answer {
+	config, err := risk.Parse([]byte(`{
+		"levels":{"shop":"1_123_My Shop","merchant":"1_John Doe","psp":"eComCharge"},
+		"limits":[{"currency":"USD","max":` + strconv.FormatInt(maximum, 10) + `}],
+		"lists":{"black":{"card":[` + black + `]}},
+		"rules":[{"level":"shop","alias":"more_100_eur","action":"reject","condition":"Transaction amount more than 100 AND Transaction currency is EUR"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	checks, err := config.Compile(risk.Levels{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(i payment.Instruction) payment.Answer {
+		p := i.Payment
+		input := risk.Input{Type: risk.Capture, Amount: i.Amount, Currency: p.Currency, At: noon, Card: p.Method.Fingerprint, IP: p.IP, Email: p.Email}
+		used := risk.Usage{}
+		for _, counter := range checks.Counters(input) {
+			used[counter.Name] = risk.Tally{Volume: volume, Count: 1}
+		}
+		verdict := checks.Evaluate(input, used)
+		answer := payment.Answer{Result: payment.Approved, Screening: verdict.Document}
+		if verdict.Rejected {
+			answer.Result, answer.Reason = payment.Refused, payment.Reason(verdict.Reason)
+		}
+		return answer
+	}
+}
+
 func TestSeedExamples(t *testing.T) {
+	w := newWorld(t)
+	stamp := w.transaction("authorizations", intakeOf("100", goodCard))["credit_card"].(map[string]any)["stamp"].(string)
 	for _, test := range []struct {
 		name, want string
-		verdict    payment.Answer
+		screen     func(payment.Instruction) payment.Answer
 	}{
-		{"without beProtected", seedSuccess, payment.Answer{Result: payment.Approved}},
-		{"failed by beProtected", seedFailed, payment.Answer{
-			Result: payment.Refused, Reason: payment.LimitMaximum,
-			Screening: []byte(strings.TrimSuffix(seedFailedSection, "}") + `,"reason":"limit_maximum","counted":["USD"]}`),
-		}},
-		{"passed by beProtected", seedPassed, payment.Answer{Result: payment.Approved, Screening: []byte(seedPassedSection)}},
+		{"without beProtected", seedSuccess, nil},
+		{"failed by beProtected", seedFailed, riskOf(t, 40, 100, `"`+stamp+`"`)},
+		{"passed by beProtected", seedPassed, riskOf(t, 1000, 90, "")},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)
 			w.T = t
 			w.set("gateway_id", "152")
 			parent := w.hold("100")
-			w.engine.screen = func(payment.Instruction) payment.Answer { return test.verdict }
+			w.engine.screen = test.screen
 			reply := w.post("captures", `{"parent_uid":"`+parent+`","amount":50}`)
 			if reply.Code != http.StatusOK || masked(reply.Body.String()) != masked(test.want) {
 				t.Errorf("status %d\ngot  %s\nwant %s", reply.Code, masked(reply.Body.String()), masked(test.want))

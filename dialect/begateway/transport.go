@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"strconv"
 
@@ -65,6 +66,9 @@ func (d *Dialect) write(w http.ResponseWriter, r *http.Request, s *shop, a answe
 	status, body := http.StatusOK, a.body
 	if a.problem != nil {
 		status, body = a.problem.render(s)
+	}
+	if d.Logger.Enabled(r.Context(), slog.LevelDebug) {
+		d.Logger.Debug("request", "dialect", Name, "request_id", id, "correlation_id", correlation(r), "path", r.URL.Path, "status", status)
 	}
 	h := w.Header()
 	h["Content-Type"] = contentType

@@ -174,6 +174,24 @@ func TestDisabledKeyAndShop(t *testing.T) {
 	}
 }
 
+// A client that puts the card's number elsewhere is not served: it would be
+// kept.
+func TestNumberElsewhere(t *testing.T) {
+	w := newWorld(t)
+	for _, member := range []string{
+		`"description":"Card ` + goodCard + `"`, `"tracking_id":"` + goodCard + `"`, `"customer":{"email":"` + goodCard + `@example.com"}`,
+		`"additional_data":{"card":"` + goodCard + `"}`, `"billing_address":{"zip":"` + goodCard + `"}`,
+	} {
+		request := strings.Replace(intakeOf("1000", goodCard), `"duplicate_check":false`, member, 1)
+		if got := w.problemOf(w.post("authorizations", request), 400); got != textNotProcessable {
+			t.Errorf("%s: %q", member, got)
+		}
+	}
+	if len(w.engine.payments) > 0 {
+		t.Error("a payment was made")
+	}
+}
+
 // Nothing that must not be kept or logged is: neither the number and the code
 // of a card, nor the shop's key.
 func TestSecretsStayOut(t *testing.T) {

@@ -40,6 +40,10 @@ type Options struct {
 	// "-" in a transcript is not to be sent; Prepare finds it with Request.Has.
 	Prepare func(s *capstantest.Server, r *Request)
 
+	// Check holds every reply against what a transcript does not show, such
+	// as a signature over it.
+	Check func(s *capstantest.Server, r *Request, header [][2]string, body []byte) error
+
 	// Server options beyond capstantest's own.
 	Server []capstantest.Option
 
@@ -216,6 +220,11 @@ func (p *player) request(text string) reply {
 	answer, err := exchange(p.server.URL, r)
 	if err != nil {
 		p.t.Fatalf("request %d: %v", p.count, err)
+	}
+	if p.options.Check != nil {
+		if err := p.options.Check(p.server, r, answer.header, answer.body); err != nil {
+			p.t.Errorf("reply to request %d: %v", p.count, err)
+		}
 	}
 	return answer
 }

@@ -164,18 +164,11 @@ func (c *call) request(command payment.Command) payment.Request {
 		Tenant: c.access.Tenant, Merchant: c.access.ID, Command: command, Retain: retain, Sees: sees, Patience: c.patience,
 	}
 	if c.key != "" {
-		r.Key, r.Fingerprint = c.engineKey(), c.fingerprint()
+		// One name space for all requests of an application.
+		r.Key = payment.NewKey(c.access.Tenant, "wepay "+c.app.id, c.key)
+		r.Fingerprint = c.fingerprint()
 	}
 	return r
-}
-
-// engineKey is the Unique-Key as the engine knows it: one name space for all
-// requests of an application.
-func (c *call) engineKey() payment.Key {
-	if c.key == "" {
-		return payment.Key{}
-	}
-	return payment.NewKey(c.access.Tenant, "wepay "+c.app.id, c.key)
 }
 
 // fingerprint is a keyed digest of the request: of its method, path, query and

@@ -40,5 +40,5 @@ func (c *call) readCancel() (payment.Cancel, []detail) {
 	if facts != nil {
 		b = facts.compact(append(b, `,"rbits":`...))
 	}
-	return payment.Cancel{Asked: payment.Asked{Dialect: Name, Details: append(b, '}'), Key: c.engineKey()}}, f.wrong
+	return payment.Cancel{Asked: payment.Asked{Dialect: Name, Details: append(b, '}')}}, f.wrong
 }

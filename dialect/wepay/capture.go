@@ -30,15 +30,25 @@ func (c *call) readCapture() (payment.Capture, []detail) {
 		Final: true, PresentOverCapture: true, FeePercent: c.feePercent, Dialect: Name,
 	}
 	f := fields{wrong: c.checkID()}
-	if amounts := f.object(&c.body, "amounts"); amounts != nil {
-		command.Amount = f.amount(amounts, minAmount, "amounts", "amount")
-		command.Currency = f.currency(amounts, "amounts", "currency")
-		if fee, given := f.integer(amounts, 0, maxAmount, "amounts", "fee_amount"); given {
+	if amounts := f.object(&c.body, atAmounts...); amounts != nil {
+		command.Amount = f.amount(amounts, minAmount, atAmount...)
+		command.Currency = f.currency(amounts, atCurrency...)
+		if fee, given := f.integer(amounts, 0, maxAmount, atFee...); given {
 			command.Fee = &fee
 		}
 	}
-	if custom := f.object(&c.body, "custom_data"); custom != nil {
+	if custom := f.object(&c.body, atCustomData...); custom != nil {
 		command.Details = captureDetails(custom.compact(nil))
 	}
 	return command, f.wrong
 }
+
+// The members of a capture's body. They are made once: a path that is made for
+// each request costs more than all else that is read of it.
+var (
+	atAmounts    = []string{"amounts"}
+	atAmount     = []string{"amounts", "amount"}
+	atCurrency   = []string{"amounts", "currency"}
+	atFee        = []string{"amounts", "fee_amount"}
+	atCustomData = []string{"custom_data"}
+)

@@ -50,8 +50,12 @@ func (d *Dialect) create(c *call) ([]byte, *problem) {
 		return c.render(res.payment, view{}), nil
 	}
 	request.Command = payment.Create{
-		Intake:  c.intake(draft, now),
-		Attempt: &payment.Attempt{Secret: draft.method.secret, Asked: payment.Asked{Dialect: Name, Key: request.Key}},
+		Intake: c.intake(draft, now),
+		Attempt: &payment.Attempt{
+			Secret:      draft.method.secret,
+			PayerAbsent: true, // nothing in this API could send him to his issuer
+			Asked:       payment.Asked{Dialect: Name},
+		},
 	}
 	res, problem := c.do(request, createRefusals)
 	if problem != nil {
@@ -124,7 +128,7 @@ func (c *call) checkDraft(d draft, now time.Time) []detail {
 func (c *call) intake(d draft, now time.Time) payment.Intake {
 	policy := payment.Policy{
 		HoldFor: holdFor, FromCreation: true, MaxCaptures: 1, MinCapture: minAmount, FeePercent: c.feePercent,
-		SettleAfter: c.settleAfter, DeclinedCaptureEnds: true, PayerDeadline: payerDeadline,
+		SettleAfter: c.settleAfter, DeclinedCaptureEnds: true,
 		AutoCapture: d.autoCapture && !d.scheduled, ScheduledOnly: d.autoCapture && d.scheduled,
 	}
 	if d.method.kept.Present {
@@ -148,12 +152,8 @@ func (c *call) intake(d draft, now time.Time) payment.Intake {
 }
 
 // presentCancelFor is how long a payment by a card that was present may be
-// cancelled. payerDeadline ends a payment whose issuer wants to hear from the
-// card holder: there is nothing in this API by which he could be asked.
-const (
-	presentCancelFor = 90 * time.Minute
-	payerDeadline    = 15 * time.Minute
-)
+// cancelled.
+const presentCancelFor = 90 * time.Minute
 
 // clientIP is the payer's address, empty if it is none.
 func clientIP(header string) string {

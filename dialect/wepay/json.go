@@ -28,13 +28,12 @@ const (
 // value is a JSON value: its text, and what is inside of it.
 type value struct {
 	kind    kind
-	raw     []byte // as written, without white space around it
-	members []member
-	items   []value
+	raw     []byte   // as written, without white space around it
+	members []member // of an object, or the items of an array
 }
 
 type member struct {
-	name  []byte // decoded
+	name  []byte // decoded; nil in an array
 	value value
 }
 
@@ -106,19 +105,20 @@ func (v *value) compact(b []byte) []byte {
 }
 
 // canonical appends a form that is the same for equal values: members sorted
-// by name, of equal names the last, strings decoded, no white space.
+// by name, of equal names the last, strings decoded, no white space. It sorts
+// the tree itself, which otherwise nothing depends on.
 func (v *value) canonical(b []byte) []byte {
 	switch v.kind {
 	case text:
 		return dialect.AppendString(b, unquote(v.raw))
 	case array:
 		b = append(b, '[')
-		for i := range v.items {
-			b = append(v.items[i].canonical(b), ',')
+		for i := range v.members {
+			b = append(v.members[i].value.canonical(b), ',')
 		}
 		return append(b, ']')
 	case object:
-		sorted := slices.Clone(v.members)
+		sorted := v.members
 		slices.SortStableFunc(sorted, func(a, c member) int { return bytes.Compare(a.name, c.name) })
 		b = append(b, '{')
 		for i := range sorted {
@@ -223,7 +223,7 @@ func (p *parser) array(v *value, depth int) bool {
 		if !ok {
 			return false
 		}
-		v.items = append(v.items, item)
+		v.members = append(v.members, member{value: item})
 		if p.take(']') {
 			return true
 		}

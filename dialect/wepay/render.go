@@ -21,12 +21,10 @@ type view struct {
 // dialect's document, in its order, without white space.
 func (d *Dialect) appendPayment(b []byte, p *payment.Payment, v view) []byte {
 	known := readDetails(p)
-	id := d.IDs.UUID(wireid.Name{Kind: wireid.Payment, Payment: p.ID})
-	b = append(append(b, `{"id":"`...), id...)
-	b = append(append(b, `","resource":"payments","path":"/payments/`...), id...)
-	b = append(append(b, `","owner":`...), `{"id":"`...)
-	b = append(append(b, v.accountID...), `","resource":"accounts","path":"/accounts/`...)
-	b = append(append(b, v.accountID...), `"},"create_time":`...)
+	b = d.appendResource(b, wireid.Name{Kind: wireid.Payment, Payment: p.ID}, "payments")
+	b = append(append(b, `,"owner":{"id":"`...), v.accountID...)
+	b = append(append(b, `","resource":"accounts","path":"/accounts/`...), v.accountID...)
+	b = append(b, `"},"create_time":`...)
 	b = dialect.AppendInt(b, p.CreatedAt.Unix())
 	b = append(b, `,"capture_at":`...)
 	if known.captureAt == 0 {
@@ -146,10 +144,7 @@ func appendReason(b []byte, r reason) []byte {
 }
 
 func (d *Dialect) appendMethod(b []byte, p *payment.Payment, expand bool) []byte {
-	id := d.IDs.UUID(wireid.Name{Kind: wireid.PaymentMethod, Payment: p.ID})
-	b = append(append(b, `{"id":"`...), id...)
-	b = append(append(b, `","resource":"payment_methods","path":"/payment_methods/`...), id...)
-	b = append(b, '"')
+	b = d.appendResource(b, wireid.Name{Kind: wireid.PaymentMethod, Payment: p.ID}, "payment_methods")
 	if expand {
 		b = dialect.AppendStringOrNull(append(b, `,"card_brand":`...), p.Method.Brand)
 		b = dialect.AppendStringOrNull(append(b, `,"last_four":`...), p.Method.Last4)
@@ -186,10 +181,19 @@ const (
 )
 
 func (d *Dialect) appendRecord(b []byte, id payment.ID, operation, part int) []byte {
-	record := d.IDs.UUID(wireid.Name{Kind: wireid.Record, Payment: id, Operation: operation, Part: part})
-	b = append(append(b, `{"id":"`...), record...)
-	b = append(append(b, `","resource":"transaction_records","path":"/transaction_records/`...), record...)
-	return append(b, `"}`...)
+	return append(d.appendResource(b, wireid.Name{Kind: wireid.Record, Payment: id, Operation: operation, Part: part}, "transaction_records"), '}')
+}
+
+// appendResource appends the beginning of an object: the id, resource and path
+// of what it is or refers to.
+func (d *Dialect) appendResource(b []byte, n wireid.Name, resource string) []byte {
+	b = append(b, `{"id":"`...)
+	start := len(b)
+	b = d.IDs.AppendUUID(b, n)
+	end := len(b)
+	b = append(append(b, `","resource":"`...), resource...)
+	b = append(append(append(b, `","path":"/`...), resource...), '/')
+	return append(append(b, b[start:end]...), '"')
 }
 
 // lastCapture is the number of the last capture that succeeded; 0 is none.

@@ -17,6 +17,7 @@ import (
 	"github.com/capstan-pay/capstan"
 	"github.com/capstan-pay/capstan/capstantest"
 	"github.com/capstan-pay/capstan/dialect/wepay"
+	"github.com/capstan-pay/capstan/verify"
 )
 
 // TestBooks is the worked example of section 10: the seed's capture request,
@@ -59,6 +60,7 @@ func TestBooks(t *testing.T) {
 		t.Fatalf("%s", r.body)
 	}
 	books("cancelled", 0, 0, 1350, 150)
+	audit(t, s)
 }
 
 // TestIdenticalCaptures: of 64 at once under one key one captures, and every
@@ -107,6 +109,7 @@ func TestCapturesWithoutAKey(t *testing.T) {
 	if got := s.Balances(t, "USD"); got["merchant"] != taken || taken > 2000 {
 		t.Errorf("answered %d, books %v", taken, got)
 	}
+	audit(t, s)
 }
 
 // TestIdenticalCreates: one key, one payment.
@@ -124,6 +127,18 @@ func TestIdenticalCreates(t *testing.T) {
 	}
 	if got := s.Balances(t, "USD"); got["held"] != 2000 {
 		t.Errorf("books %v", got)
+	}
+}
+
+// audit holds the whole history against the books, the states and the keys.
+func audit(t *testing.T, s *capstantest.Server) {
+	t.Helper()
+	report, err := verify.Audit(t.Context(), s.Store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range report.Findings {
+		t.Error(f)
 	}
 }
 

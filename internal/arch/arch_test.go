@@ -94,6 +94,7 @@ var tellsTime = map[string]string{
 	"clock":               "is the clock",
 	"bench":               "measures real time",
 	"dialect/dialecttest": "bounds real waits of tests",
+	"store/storetest":     "bounds a test in real time",
 	"internal/*":          "tools and tests",
 }
 

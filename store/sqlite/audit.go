@@ -52,7 +52,7 @@ func (a *audit) States(fn func(store.State) error) error {
 
 // Events sorts the numbers of the events only, and looks each event up.
 func (a *audit) Events(fn func(payment.ID, int, payment.Event) error) error {
-	event, _, err := a.conn.PrepareTransient(selectEvent)
+	event, _, err := a.conn.PrepareTransient(selectEvent + ` LIMIT 1`)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (a *audit) Events(fn func(payment.ID, int, payment.Event) error) error {
 		var e payment.Event
 		event.BindInt64(1, order.ColumnInt64(0))
 		err := each(event, func(row *sqlite.Stmt) error {
-			id, sequence = payment.ID(row.ColumnInt64(0)), row.ColumnInt(1)
+			id, sequence = payment.ID(row.ColumnInt64(1)), row.ColumnInt(2)
 			if err := readEvent(row, &e); err != nil {
 				return fmt.Errorf("event %d of payment %s: %w", sequence, id, err)
 			}

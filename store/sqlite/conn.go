@@ -122,6 +122,23 @@ func each(stmt *sqlite.Stmt, fn func(row *sqlite.Stmt) error) error {
 	}
 }
 
+// some calls fn with the rows of a statement until it has had enough.
+func some(stmt *sqlite.Stmt, fn func(row *sqlite.Stmt) (more bool, err error)) error {
+	for {
+		row, err := stmt.Step()
+		if err != nil {
+			return err
+		}
+		more := false
+		if row {
+			more, err = fn(stmt)
+		}
+		if !more || err != nil {
+			return errors.Join(err, stmt.Reset())
+		}
+	}
+}
+
 // bind binds an integer, or NULL for zero.
 func bind(stmt *sqlite.Stmt, param int, value int64) {
 	if value == 0 {

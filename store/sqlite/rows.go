@@ -45,18 +45,22 @@ func loadEvents(state, event *sqlite.Stmt, tenant int64, id payment.ID) (found, 
 	}
 	events := make([]payment.Event, f.version)
 	at := f.lastEvent
-	for sequence := f.version; sequence > 0; sequence-- {
-		e := &events[sequence-1]
+	for sequence := f.version; sequence > 0; {
 		number := at
 		event.BindInt64(1, number)
-		err := each(event, func(row *sqlite.Stmt) error {
-			if payment.ID(row.ColumnInt64(0)) != id || row.ColumnInt(1) != sequence {
-				return nil
+		// Events of one commit stand side by side, so one look finds them all.
+		err := some(event, func(row *sqlite.Stmt) (bool, error) {
+			if row.ColumnInt64(0) != at {
+				return false, nil
 			}
-			at = row.ColumnInt64(2)
-			return readEvent(row, e)
+			if payment.ID(row.ColumnInt64(1)) != id || row.ColumnInt(2) != sequence {
+				return false, nil
+			}
+			at = row.ColumnInt64(3)
+			sequence--
+			return sequence > 0, readEvent(row, &events[sequence])
 		})
-		if err == nil && (e.Kind == 0 || (at == 0) != (sequence == 1)) {
+		if err == nil && (at == number || (at == 0) != (sequence == 0)) {
 			err = fmt.Errorf("sqlite: the history of payment %s is broken at event %d", id, number)
 		}
 		if err != nil {
@@ -68,11 +72,11 @@ func loadEvents(state, event *sqlite.Stmt, tenant int64, id payment.ID) (found, 
 
 // readEvent reads the columns from kind on of a row of selectEvent.
 func readEvent(row *sqlite.Stmt, e *payment.Event) error {
-	e.Kind = payment.EventKind(row.ColumnInt64(3))
-	e.At = time.UnixMilli(row.ColumnInt64(4)).UTC()
-	e.Operation = row.ColumnInt(5)
-	e.Amount = row.ColumnInt64(6)
-	return e.DecodeBody(columnBytes(row, 7))
+	e.Kind = payment.EventKind(row.ColumnInt64(4))
+	e.At = time.UnixMilli(row.ColumnInt64(5)).UTC()
+	e.Operation = row.ColumnInt(6)
+	e.Amount = row.ColumnInt64(7)
+	return e.DecodeBody(columnBytes(row, 8))
 }
 
 // runState writes the state row of a payment: a new one, or what has changed.

@@ -24,7 +24,7 @@ type statements struct {
 const (
 	selectRecord = `SELECT key, tenant, fingerprint, payment, version, operation, refusal, pending, at, expires, context FROM records`
 	selectState  = `SELECT tenant, merchant, version, last_event FROM states WHERE payment = ?`
-	selectEvent  = `SELECT payment, sequence, previous, kind, at, operation, amount, body FROM events WHERE id = ?`
+	selectEvent  = `SELECT id, payment, sequence, previous, kind, at, operation, amount, body FROM events WHERE id <= ? ORDER BY id DESC`
 	recordByKey  = selectRecord + ` WHERE key = ?`
 )
 
