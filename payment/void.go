@@ -10,6 +10,7 @@ import (
 // Void gives back a part of the hold, or all that is left of it.
 type Void struct {
 	Amount          int64 // minor units; 0 is everything that is left
+	All             bool  // everything that is left, whatever Amount says; but Amount must not exceed it
 	Currency        money.Currency
 	DuplicateWithin time.Duration // as in Capture
 	Alongside       bool          // as in Capture
@@ -42,13 +43,13 @@ func (c Void) guards(d *decision, lapsed bool) *Refusal {
 	r.when(lapsed, HoldOver)
 	r.when(c.Currency != "" && c.Currency != p.Currency, CurrencyMismatch)
 	r.when(amount < 1, AmountTooSmall)
-	r.when(amount > r.Limit, AmountTooLarge)
+	r.when(max(amount, c.Amount) > r.Limit, AmountTooLarge)
 	r.when(c.DuplicateWithin > 0 && p.asked(OpVoid, 0, amount, d.env.Now.Add(-c.DuplicateWithin)), DuplicateOperation)
 	return r
 }
 
 func (c Void) amount(p *Payment) int64 {
-	if c.Amount == 0 {
+	if c.Amount == 0 || c.All {
 		return p.Remaining()
 	}
 	return c.Amount

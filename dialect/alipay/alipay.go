@@ -44,6 +44,8 @@ var apis = map[string]func(*Dialect, context.Context, *call) []byte{
 	"payments/capture":           (*Dialect).capture,
 	"payments/pay":               (*Dialect).pay,
 	"payments/inquiryPayment":    (*Dialect).inquiryPayment,
+	"payments/void":              (*Dialect).void,
+	"payments/cancel":            (*Dialect).cancel,
 	"authorizations/applyToken":  (*Dialect).applyToken,
 	"authorizations/cancelToken": (*Dialect).cancelToken,
 }

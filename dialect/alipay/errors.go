@@ -51,6 +51,7 @@ var (
 	paymentInProcess      = result{"PAYMENT_IN_PROCESS", "U", "The payment is still under process."}
 	payRepeatInconsistent = result{"REPEAT_REQ_INCONSISTENT", "F", "Repeated submit, and requests are inconsistent."}
 	orderStatusInvalid    = result{"ORDER_STATUS_INVALID", "F", "Order is in invalid status like closed."}
+	amountExceedsLimit    = result{"AMOUNT_EXCEEDS_LIMIT", "F", "The amount exceeds the limit."}
 	orderNotExist         = result{"ORDER_NOT_EXIST", "F", "The order does not exist."}
 	invalidAccessToken    = result{"INVALID_ACCESS_TOKEN", "F", "Invalid accessToken."}
 	expiredAccessToken    = result{"EXPIRED_ACCESS_TOKEN", "F", "The access token is expired."}
@@ -99,6 +100,9 @@ func cancelled(r *payment.Refusal) bool {
 	return r.Ended == payment.EndedByCancel || r.Status == payment.Voided
 }
 
+// charged: the money was taken with the authorization.
+func charged(r *payment.Refusal) bool { return r.Unheld && r.Status == payment.Captured }
+
 // unheld: there never was an authorization to capture.
 func unheld(r *payment.Refusal) bool { return r.Unheld }
 
@@ -135,6 +139,36 @@ var captureRefusals = []refusalRow{
 	{payment.NotVoidable, nil, processFail, true},
 	{payment.NotCancellable, nil, processFail, true},
 	{payment.NotRefundable, nil, processFail, true},
+}
+
+// voidRefusals is the order in which void looks at what is wrong: as capture.
+var voidRefusals = []refusalRow{
+	{payment.KeyReused, nil, repeatInconsistent, false},
+	{payment.InProcess, nil, unknownException, false},
+	{payment.Busy, nil, unknownException, false},
+	{payment.NotFound, nil, authNotFound, false},
+	{payment.NotVoidable, charged, orderStatusInvalid, true},
+	{payment.NotVoidable, unheld, authNotFound, false},
+	{payment.OperationPending, nil, unknownException, false},
+	{payment.NotVoidable, cancelled, authCancelled, true},
+	{payment.HoldOver, nil, authExpired, true},
+	{payment.NotVoidable, lapsed, authExpired, true},
+	{payment.NotVoidable, nil, orderStatusInvalid, true}, // closed by its captures: nothing is left
+	{payment.CurrencyMismatch, nil, currencyNotSupport, true},
+	{payment.AmountTooLarge, nil, amountExceedsLimit, true},
+	{payment.AmountTooSmall, nil, orderStatusInvalid, true},
+}
+
+// cancelRefusals is what cancel says of a payment that was not cancelled
+// before. It has no key to keep anything under.
+var cancelRefusals = []refusalRow{
+	{payment.Busy, nil, unknownException, false},
+	{payment.NotFound, nil, orderNotExist, false},
+	{payment.OperationPending, nil, unknownException, false},
+	{payment.HoldOver, nil, orderStatusInvalid, false},
+	{payment.NotCancellable, nil, orderStatusInvalid, false},
+	{payment.NotRefundable, nil, orderStatusInvalid, false},
+	{payment.AmountTooLarge, nil, orderStatusInvalid, false}, // a charge that was refunded in part
 }
 
 // payRefusals is what pay says. It creates a payment, so few guards can fail.

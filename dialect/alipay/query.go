@@ -58,6 +58,9 @@ func (d *Dialect) appendPayment(b *reply, c *client, p *payment.Payment) {
 	}
 	b.amount("paymentAmount", p.Amount, p.Currency)
 	status := paymentStatus(p, c.settings.authSuccess)
+	if cancellation(p) != nil {
+		status = "CANCELLED"
+	}
 	if status != "FAIL" && status != "PROCESSING" {
 		b.time("paymentTime", p.AuthorizedAt)
 	}
@@ -121,6 +124,9 @@ func (d *Dialect) appendTransactions(b *reply, p *payment.Payment) {
 	for i := range p.Operations {
 		op := &p.Operations[i]
 		kind, listed := transactionTypes[op.Kind]
+		if isCancellation(op) {
+			kind = "CANCEL"
+		}
 		if !listed || op == charge {
 			continue
 		}
@@ -151,7 +157,11 @@ func (d *Dialect) appendTransaction(b *reply, p *payment.Payment, op *payment.Op
 	b.text("transactionRequestId", op.Reference)
 	b.text("transactionId", d.operationID(p, op))
 	b.text("transactionStatus", status)
-	b.amount("transactionAmount", op.Amount, p.Currency)
+	amount := op.Amount
+	if amount == 0 { // an order that was cancelled before anything was held
+		amount = p.Amount
+	}
+	b.amount("transactionAmount", amount, p.Currency)
 	b.time("transactionTime", op.DoneAt)
 	switch op.Kind {
 	case payment.OpCapture:

@@ -47,6 +47,10 @@ type Options struct {
 	// Server options beyond capstantest's own.
 	Server []capstantest.Option
 
+	// Hide puts something in the place of what differs from run to run in a
+	// reply's body, such as secrets; nil leaves it.
+	Hide func(body []byte) []byte
+
 	// Ignore lists headers of replies that are not compared, in lower case;
 	// "date" always is one.
 	Ignore []string
@@ -122,6 +126,9 @@ func play(t *testing.T, file string, o Options) {
 				t.Error("a request without a reply section")
 			}
 		case "reply":
+			if o.Hide != nil {
+				p.last.shown = o.Hide(p.last.body)
+			}
 			if got := p.last.text(o.Ignore); got != string(section.Data) {
 				if !*update {
 					t.Errorf("reply to request %d differs\n--- got\n%s\n--- want\n%s", p.count, got, section.Data)

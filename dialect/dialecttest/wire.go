@@ -17,6 +17,7 @@ type reply struct {
 	status string
 	header [][2]string
 	body   []byte
+	shown  []byte // the body as a transcript has it; nil is as it is
 }
 
 // text renders a reply as a transcript has it. Bodies that do not end with a
@@ -31,10 +32,14 @@ func (r reply) text(ignore []string) string {
 		}
 		fmt.Fprintf(&b, "%s: %s\n", h[0], h[1])
 	}
-	if len(r.body) > 0 {
+	body := r.body
+	if r.shown != nil {
+		body = r.shown
+	}
+	if len(body) > 0 {
 		b.WriteByte('\n')
-		b.Write(r.body)
-		if r.body[len(r.body)-1] != '\n' {
+		b.Write(body)
+		if body[len(body)-1] != '\n' {
 			b.WriteByte('\n')
 		}
 	}
