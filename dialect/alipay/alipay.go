@@ -118,9 +118,19 @@ func (d *Dialect) write(w http.ResponseWriter, r *http.Request, c *call, body []
 	w.Write(body) // the client may be gone: there is nobody to tell
 }
 
+// maxMinor is the largest amount that an Amount's 16 digits can say.
+const maxMinor = 9_999_999_999_999_999
+
+// sees tells whether a payment can be expressed here: a card's or a wallet's,
+// in any currency, but no amount of more than 16 digits.
+func sees(p *payment.Payment) bool { return p.Amount <= maxMinor }
+
 // PaymentID is how the dialect calls a payment: the day it was made and 39
-// digits. Every payment of any dialect can be expressed.
+// digits; empty if it cannot express it.
 func (d *Dialect) PaymentID(p *payment.Payment) string {
+	if !sees(p) {
+		return ""
+	}
 	return d.IDs.Digits(wireid.Name{Kind: wireid.Payment, Payment: p.ID}, p.ID.Time())
 }
 

@@ -45,7 +45,7 @@ func (d *Dialect) capture(ctx context.Context, c *call) []byte {
 	id, _ := d.ParsePaymentID(r.paymentID) // an unknown form is an unknown payment
 	key := c.client.requestKey("capture", r.requestID)
 	out, err := d.Engine.Do(ctx, payment.Request{
-		Tenant: c.client.tenant, Merchant: c.client.merchant, Payment: id,
+		Tenant: c.client.tenant, Merchant: c.client.merchant, Payment: id, Sees: sees,
 		Command: payment.Capture{
 			Amount: r.amount.minor, Currency: money.Currency(r.amount.currency), Final: r.last,
 			NoOverCapture: true, MustStayOpen: !r.last,
