@@ -147,7 +147,7 @@ func TestRevise(t *testing.T) {
 	revised := func(change func(*payment.Intake)) payment.Revise {
 		i := intake()
 		change(&i)
-		return payment.Revise{Intake: i}
+		return payment.Revise{Intake: i, OfHold: true}
 	}
 	details := revised(func(i *payment.Intake) { i.Details, i.Reference = []byte("new"), "new" })
 	amount := revised(func(i *payment.Intake) { i.Amount = 50_00 })

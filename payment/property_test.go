@@ -56,7 +56,7 @@ func moves(d *desk, t *rapid.T) map[string]func(*rapid.T) {
 			if rapid.Bool().Draw(t, "schedule") {
 				next.Policy.CaptureAt = noon.Add(rapid.SampledFrom([]time.Duration{time.Minute, time.Hour, 24 * time.Hour, week}).Draw(t, "capture at"))
 			}
-			d.do(payment.Revise{Intake: next})
+			d.do(payment.Revise{Intake: next, OfHold: rapid.Bool().Draw(t, "of the hold")})
 		},
 		"capture": func(t *rapid.T) { d.capture(t, payment.Capture{}) },
 		"capture alongside": func(t *rapid.T) {

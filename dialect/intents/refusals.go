@@ -35,6 +35,7 @@ var refusals = []struct {
 	{payment.CurrencyMismatch, true, wrongUnit},
 	{payment.AmountTooSmall, true, amountTooSmall},
 	{payment.AmountTooLarge, true, amountTooLarge},
+	{payment.AboveMaximum, true, amountTooLarge},
 	{payment.CannotStayOpen, true, cannotStayOpen},
 	{payment.TooManyCaptures, true, amountTooLarge},
 	{payment.FeeTooLarge, true, feeTooLarge},

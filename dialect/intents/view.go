@@ -67,6 +67,12 @@ func (v *view) state() string {
 	return canceled
 }
 
+// asked tells whether an authorization was asked for with the terms as they
+// are, so that they do not change any more.
+func (v *view) asked() bool {
+	return v.p.Status == payment.Authorizing || v.p.Status > payment.AwaitingPayer
+}
+
 // hasMethod tells whether a payment method is attached: one that was declined
 // is not any more.
 func (v *view) hasMethod() bool {
