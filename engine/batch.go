@@ -137,17 +137,19 @@ func (b *batch) change(it *item, d payment.Decision) *store.Change {
 // and returns its timers. The attempt counts from the commit on, before the
 // call is made; the timer says when to ask again if no answer comes.
 func (b *batch) calls(it *item, d payment.Decision) []payment.Timer {
-	it.calls = it.calls[:0]
+	it.calls, it.due = it.calls[:0], time.Time{}
 	timers := slices.Clone(d.Timers)
 	for i := range timers {
 		t := &timers[i]
-		if t.Kind != payment.ProcessorTimer {
-			continue
+		if t.Kind == payment.ProcessorTimer {
+			if t.Attempt == 0 {
+				t.Attempt, t.Due = 1, b.now.Add(inquiryAfter(1))
+			}
+			it.calls = append(it.calls, call{t.Operation, t.Attempt})
 		}
-		if t.Attempt == 0 {
-			t.Attempt, t.Due = 1, b.now.Add(inquiryAfter(1))
+		if it.due.IsZero() || t.Due.Before(it.due) {
+			it.due = t.Due
 		}
-		it.calls = append(it.calls, call{t.Operation, t.Attempt})
 	}
 	return timers
 }

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/capstan-pay/capstan/clock"
@@ -63,6 +64,7 @@ type Engine struct {
 	stopped chan struct{} // closed when the committer has ended
 	failed  chan struct{} // closed when the storage failed
 	poke    chan struct{} // wakes the timer loop
+	waking  atomic.Int64  // when the timer loop looks again by itself, Unix milliseconds
 
 	base context.Context // ends when the engine closes
 	stop context.CancelFunc
@@ -123,6 +125,7 @@ type item struct {
 	timers   []payment.Timer // done with, when the command is
 	resolves payment.Key     // of the record that the command's outcome completes
 	calls    []call          // to processors, once it is committed
+	due      time.Time       // of the earliest timer it sets; zero is none
 	outcome  payment.Outcome
 	err      error
 	record   *store.Record // outcome is a repeat of this one

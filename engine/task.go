@@ -26,9 +26,13 @@ func inquiryAfter(attempt int) time.Duration {
 type call struct{ operation, attempt int }
 
 // after does what follows a commit: it calls the processors of pending
-// operations, tells those who wait for one, and wakes the timer loop.
+// operations, tells those who wait for one, and wakes the timer loop when it
+// would look too late.
 func (e *Engine) after(items []*item) {
 	for _, it := range items {
+		if !it.due.IsZero() && it.due.UnixMilli() < e.waking.Load() {
+			e.wake()
+		}
 		if it.err != nil || it.record != nil || it.outcome.Payment == nil {
 			continue
 		}
@@ -39,7 +43,6 @@ func (e *Engine) after(items []*item) {
 			e.call(it.outcome.Payment, c, it.secret)
 		}
 	}
-	e.wake()
 }
 
 // call asks the processor about one operation in the background, unless a

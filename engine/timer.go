@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/capstan-pay/capstan/clock"
@@ -17,6 +18,7 @@ const (
 func (e *Engine) timerLoop() {
 	defer e.work.Done()
 	for {
+		e.waking.Store(math.MaxInt64) // whatever is set from here on wakes us
 		e.advancing.Lock()
 		_, err := e.fireDue(e.Clock.Now())
 		e.advancing.Unlock()
@@ -26,6 +28,7 @@ func (e *Engine) timerLoop() {
 		} else if next, err := e.Store.NextDue(context.Background()); err == nil && !next.IsZero() {
 			wait = min(max(next.Sub(e.Clock.Now()), time.Millisecond), idle)
 		}
+		e.waking.Store(e.Clock.Now().Add(wait).UnixMilli())
 		sleep := time.NewTimer(wait)
 		select {
 		case <-sleep.C:

@@ -249,7 +249,6 @@ func (p *Payment) applyAuthorization(op *Operation, e Event) ledger.Entry {
 			from = p.CreatedAt
 		}
 		p.Status, p.AuthorizedAt, p.ExpiresAt = Authorized, e.At, from.Add(p.Policy.HoldFor)
-		op.Amount = e.Amount
 		p.Authorized = e.Amount
 		return ledger.Move(e.Amount, p.source(), p.account(ledger.Held))
 	case AuthorizationDeclined:

@@ -266,7 +266,7 @@ func (p *Payment) applyCapture(op *Operation, e Event) ledger.Entry {
 		p.Settled += op.Amount
 		return p.credit(ledger.InTransit, op.Amount, op.Fee)
 	}
-	op.Amount, op.Fee, op.Final, op.Released = e.Amount, e.Fee, e.Final, e.Released
+	op.Released = e.Released
 	p.Captured += e.Amount
 	if e.Ending != Open {
 		p.close(e, Captured)

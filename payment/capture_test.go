@@ -43,6 +43,7 @@ func TestCaptureAmount(t *testing.T) {
 		{"of a captured payment", authorized(t).after(approve, capture(0)), capture(0), "not_capturable, amount_too_small (at least 1)"},
 		{"a part of a captured payment", authorized(t).after(approve, final(1)), capture(1), "not_capturable, amount_too_large (at most 0)"},
 		{"of a voided payment", authorized(t).after(approve, payment.Void{}), capture(1), "not_capturable, amount_too_large (at most 0)"},
+		{"everything, without an authorization", created(t), capture(0), "not_capturable, amount_too_small (at least 1)"},
 		{"without an authorization", created(t), capture(1), "not_capturable, amount_too_large (at most 0)"},
 		{"in the right currency", authorized(t), payment.Capture{Currency: "USD"}, "captured by capture, held 10000, captured 10000"},
 		{"in another currency", authorized(t), payment.Capture{Currency: "EUR"}, "currency_mismatch"},
@@ -129,6 +130,7 @@ func TestCaptureFee(t *testing.T) {
 		{"waived", authorized(t, fee(10_00)), payment.Capture{Fee: &none}, "", 0},
 		{"all of it", authorized(t), payment.Capture{Fee: &most}, "", 100_00},
 		{"more than the capture", authorized(t), payment.Capture{Amount: 99_99, Fee: &most}, "fee_too_large", 0},
+		{"more than the least capture", authorized(t), payment.Capture{Amount: 1, Fee: &fifth}, "fee_too_large", 0},
 		{"less than nothing", authorized(t), payment.Capture{Fee: &above}, "fee_too_large", 0},
 		{"what the capture can bear", authorized(t, fee(10_00)), capture(6_00), "", 6_00},
 		{"what is left of the payment's", authorized(t, fee(10_00)).after(approve, capture(6_00)), capture(0), "", 4_00},
@@ -214,12 +216,15 @@ func TestCaptureAlongside(t *testing.T) {
 		{"not if it is final", waiting.fork(), payment.Capture{Amount: 1, Alongside: true, Final: true}, "operation_pending"},
 		{"not if it is the last permitted", two.fork().after(unknown, capture(60_00)), alongside(1), "operation_pending"},
 		{"not if it enlarges the hold", authorized(t, over(120)).after(unknown, capture(60_00)), alongside(40_01), "operation_pending"},
+		{"not if it enlarges the hold as far as may be", authorized(t, over(120)).after(unknown, capture(60_00)), alongside(60_00), "operation_pending"},
+		{"too much is too much, whatever waits", authorized(t, over(120)).after(unknown, capture(60_00)), alongside(60_01), "amount_too_large (at most 6000)"},
 		{"it may be as large as what is left", authorized(t, over(120)).after(unknown, capture(60_00)), alongside(40_00), "authorized, held 10000, captured 4000, capture 2 pending"},
 		{"not if its decline ends the payment", authorized(t, ends).after(unknown, void(60_00)), alongside(1), "operation_pending"},
 		{"not of a final one", authorized(t).after(unknown, final(60_00)), alongside(1), "operation_pending"},
 		{"not of one that enlarged the hold", authorized(t, over(120)).after(unknown, capture(110_00)), alongside(1), "operation_pending"},
 		{"not of one whose decline ends the payment", authorized(t, ends).after(unknown, capture(60_00)), alongside(1), "operation_pending"},
 		{"no void of a final one", authorized(t).after(unknown, final(60_00)), payment.Void{Amount: 1, Alongside: true}, "operation_pending"},
+		{"a void of a void, where a declined capture would end the payment", authorized(t, ends).after(approve, capture(1)).after(unknown, void(1)), payment.Void{Amount: 2, Alongside: true}, "authorized, held 10000, captured 1, voided 2, left 9996, void 3 pending"},
 		{"no void of one whose decline ends the payment", authorized(t, ends).after(unknown, capture(60_00)), payment.Void{Amount: 1, Alongside: true}, "operation_pending"},
 	})
 }
@@ -249,6 +254,31 @@ func TestDeclinedOverCapture(t *testing.T) {
 		expect(t, d.resolve(len(d.p.Operations), decline), "authorized, held 10000, left 10000")
 	}
 	expect(t, d.do(capture(0)), "captured by capture, held 10000, captured 10000")
+}
+
+// A capture brings new details with it, or leaves the old ones, whatever
+// becomes of it. A refused one does nothing.
+func TestCaptureRevises(t *testing.T) {
+	old := func(i *payment.Intake) { i.Details = []byte("old") }
+	for _, test := range []struct {
+		name string
+		desk *desk
+		c    payment.Capture
+		want string
+	}{
+		{"new ones", authorized(t, old), payment.Capture{Revise: []byte("new")}, "new"},
+		{"none", authorized(t, old), payment.Capture{}, "old"},
+		{"new ones, and it is declined", authorized(t, old).says(decline), payment.Capture{Revise: []byte("new")}, "new"},
+		{"new ones, and it waits", authorized(t, old).says(unknown), payment.Capture{Revise: []byte("new")}, "new"},
+		{"new ones, and it is refused", authorized(t, old), payment.Capture{Amount: 100_01, Revise: []byte("new")}, "old"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.desk.do(test.c)
+			if got := string(test.desk.p.Details); got != test.want {
+				t.Errorf("the details are %q", got)
+			}
+		})
+	}
 }
 
 func TestDuplicateCapture(t *testing.T) {

@@ -77,6 +77,7 @@ func TestDuplicateVoid(t *testing.T) {
 	play(t, []scene{
 		{"after 30 seconds", once.fork().in(30 * time.Second), again, "duplicate_operation"},
 		{"after 30.001 seconds", once.fork().in(30_001 * time.Millisecond), again, "authorized, held 10000, voided 2000, left 8000"},
+		{"where nobody minds", once.fork(), void(10_00), "authorized, held 10000, voided 2000, left 8000"},
 		{"of a capture", authorized(t).after(approve, capture(10_00)), again, "authorized, held 10000, captured 1000, voided 1000, left 8000"},
 	})
 }

@@ -302,6 +302,9 @@ func (c *changes) applyMethod(v *view, in *payment.Intake, now *details) *paymen
 	if c.named != "" && (!v.hasMethod() || c.names.Payment != v.p.ID || c.names.Operation != v.method().number) {
 		return payment.Refuse(payment.NotFound)
 	}
+	if settled := v.p.Status > payment.AwaitingPayer || v.p.Status == payment.Authorizing; settled && (c.card != nil || c.detach) {
+		return payment.Refuse(payment.NotCreated) // the method was used
+	}
 	if v.failed != nil || c.detach {
 		v.retire(now)
 		now.setNumber(fieldMethod, v.method().number)

@@ -163,12 +163,12 @@ func (x *exchange) readParams() *problem {
 		return &problem{status: http.StatusBadRequest, message: "The request body could not be read."}
 	}
 	x.json = isJSON(x.r.Header["Content-Type"])
-	read, what := x.params.decodeForm, "form"
+	read, what := x.params.decodeForm, "urlencoded form"
 	if x.json {
-		read, what = x.params.decodeJSON, "JSON"
+		read, what = x.params.decodeJSON, "JSON object"
 	}
 	if !read(string(body)) {
-		return &problem{status: http.StatusBadRequest, message: "Invalid request body: it must be one well-formed " + what + " object."}
+		return &problem{status: http.StatusBadRequest, message: "Invalid request body: it must be one well-formed " + what + "."}
 	}
 	if x.r.URL.RawQuery != "" && !x.params.decodeForm(x.r.URL.RawQuery) {
 		return &problem{status: http.StatusBadRequest, message: "Invalid query string."}

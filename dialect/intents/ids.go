@@ -60,8 +60,14 @@ func (d *Dialect) ParsePaymentID(id string) (payment.ID, bool) {
 	return name.Payment, ok && name.Operation == 0
 }
 
+// expressible tells whether the wire has words for a payment. Another dialect
+// may have moved a part of the smallest unit that a currency has here.
 func expressible(p *payment.Payment) bool {
-	return p.Method.Kind != payment.WalletMethod && !unsupported[p.Currency]
+	if p.Method.Kind == payment.WalletMethod || unsupported[p.Currency] {
+		return false
+	}
+	per := scaleOf(p.Currency).per
+	return per == 1 || p.Amount%per == 0 && p.Captured%per == 0 && p.Voided%per == 0 && p.Refunded%per == 0
 }
 
 const secretLength = 25

@@ -27,13 +27,13 @@ func (d *Dialect) respond(b []byte, out payment.Outcome, n *note) (int, []byte) 
 	if p := r.problem(); p != nil {
 		return p.status, p.append(b)
 	}
-	b = d.appendIntent(b, &r.view, n.shape, n.base)
+	b = d.appendIntent(b, &r.view, n.shape)
 	return http.StatusOK, append(b, '\n')
 }
 
 // intent is the full object, as errors carry it.
 func (r *reply) intent() []byte {
-	return r.d.appendIntent(nil, &r.view, r.note.shape&^(expandCharge|expandMethod), r.note.base)
+	return r.d.appendIntent(nil, &r.view, r.note.shape&^(expandCharge|expandMethod))
 }
 
 // problem is what went wrong, nil if nothing did.

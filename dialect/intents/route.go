@@ -21,6 +21,7 @@ const (
 	chargeRoute
 	refundRoute
 	methodRoute
+	chargeCaptureRoute
 )
 
 const intentsPath = "/v1/payment_intents"
@@ -49,6 +50,8 @@ func match(method, path string) (route, string) {
 		return confirmRoute, id
 	case object == "payment_intents" && verb == "cancel" && post:
 		return cancelRoute, id
+	case object == "charges" && verb == "capture" && post:
+		return chargeCaptureRoute, id
 	case further || !get:
 	case object == "charges":
 		return chargeRoute, id
@@ -112,6 +115,8 @@ func (x *exchange) serve(ctx context.Context) *problem {
 		return x.cancel(ctx)
 	case chargeRoute:
 		return x.charge(ctx)
+	case chargeCaptureRoute:
+		return x.captureCharge(ctx)
 	case refundRoute:
 		return x.refund(ctx)
 	case methodRoute:

@@ -56,7 +56,7 @@ func (x *exchange) do(ctx context.Context, n *note, r payment.Request) (payment.
 	if x.key != "" {
 		r.Key = payment.NewKey(a.Tenant, a.scope, x.key)
 		r.Fingerprint = x.fingerprint()
-		r.Context = n.append(make([]byte, 0, noteHead+len(n.base)+len(n.body)))
+		r.Context = n.append(make([]byte, 0, noteHead+len(n.body)))
 	}
 	out, err := x.d.Engine.Do(ctx, r)
 	if err == nil && out.Refusal.Has(payment.OperationPending) {

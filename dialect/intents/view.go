@@ -70,7 +70,11 @@ func (v *view) state() string {
 // hasMethod tells whether a payment method is attached: one that was declined
 // is not any more.
 func (v *view) hasMethod() bool {
-	return v.p.Method.Kind == payment.CardMethod && (v.failed == nil || v.p.Status != payment.Created)
+	if v.p.Method.Kind != payment.CardMethod {
+		return false
+	}
+	op := v.p.Authorization()
+	return op == nil || op.Status != payment.OpFailed || op.Answer.Reason == "" || op.Number <= v.seen()
 }
 
 // authenticated tells whether the payer has done his part of the attempt that
