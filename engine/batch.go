@@ -100,7 +100,7 @@ func (b *batch) execute(it *item) (*store.Change, error) {
 		return nil, err
 	}
 	it.outcome = payment.Outcome{
-		Payment: d.Payment, Operation: d.Operation, Refusal: d.Refusal, At: now, Pending: d.Pending(), Context: it.Context,
+		Payment: d.Payment, Operation: d.Operation, Refusal: d.Refusal, At: env.Now, Pending: d.Pending(), Context: it.Context,
 	}
 	if d.Refusal != nil && len(d.Events) == 0 {
 		it.outcome.Payment = p
