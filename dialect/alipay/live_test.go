@@ -15,7 +15,7 @@ import (
 	"github.com/capstan-pay/capstan/payment"
 )
 
-// TestScreen: what risk checks find, before the processor hears of it.
+// TestScreen: the answers that have a code of their own.
 func TestScreen(t *testing.T) {
 	var why payment.Reason
 	r := newRig(t, true, func(i payment.Instruction) payment.Answer {

@@ -41,6 +41,21 @@ type rig struct {
 	log      bytes.Buffer
 }
 
+// screened asks screen before the wallets' book.
+type screened struct {
+	book.Processor
+	screen func(payment.Instruction) payment.Answer
+}
+
+func (s screened) Decide(i payment.Instruction, payer *payment.Payer) payment.Answer {
+	if s.screen != nil {
+		if answer := s.screen(i); answer.Result == payment.Refused {
+			return answer
+		}
+	}
+	return s.Processor.Decide(i, payer)
+}
+
 // newRig makes a rig in sandbox or in live mode; screen may be nil.
 func newRig(t testing.TB, sandbox bool, screen func(payment.Instruction) payment.Answer) *rig {
 	t.Helper()
@@ -50,8 +65,8 @@ func newRig(t testing.TB, sandbox bool, screen func(payment.Instruction) payment
 	}
 	logger := slog.New(slog.NewTextHandler(&r.log, nil))
 	r.engine = engine.New(engine.Config{
-		Store: r.store, Clock: r.clock, IDs: payment.NewIDs(0), Logger: logger, Screen: screen,
-		Processor: func(int64, payment.Method) processor.Processor { return book.Processor{} },
+		Store: r.store, Clock: r.clock, IDs: payment.NewIDs(0), Logger: logger,
+		Processor: func(int64, payment.Method) processor.Processor { return screened{screen: screen} },
 	})
 	t.Cleanup(func() { _ = r.engine.Close(context.Background()) })
 	keys := keyring.Fixed("alipay test")
