@@ -32,9 +32,7 @@ func (x *exchange) note(s shape) note {
 	return n
 }
 
-// submit asks the engine and replies. The note is kept with the key; rules
-// says which refusals are. While another operation of the intent waits for its
-// processor it tries again, for as long as the account's setting says.
+// submit asks the engine and replies. The note is kept with the key.
 func (x *exchange) submit(ctx context.Context, n *note, r payment.Request) *problem {
 	out, problem := x.do(ctx, n, r)
 	if problem != nil {
@@ -43,7 +41,9 @@ func (x *exchange) submit(ctx context.Context, n *note, r payment.Request) *prob
 	return x.answer(out, n)
 }
 
-// do asks the engine on behalf of the account.
+// do asks the engine on behalf of the account. While another operation of the
+// intent waits for its processor it tries again, for as long as the account's
+// setting says.
 func (x *exchange) do(ctx context.Context, n *note, r payment.Request) (payment.Outcome, *problem) {
 	a := x.account
 	r.Tenant, r.Merchant, r.Retain, r.Patience = a.Tenant, a.ID, retain, a.patience
