@@ -67,12 +67,18 @@ func (b *batch) execute(it *item) (*store.Change, error) {
 	}
 	p := b.subject(it)
 	b.payer = b.payers[payerOf(p, it.Command)]
-	d, err := payment.Decide(p, it.Command, payment.Env{Now: b.now, Key: it.Key, Payer: b.payer, Ask: b.ask, Screen: b.engine.Screen})
+	now := b.now
+	for _, t := range it.timers {
+		if t.Due.After(now) { // it was due when it was fired: the clock was set back since
+			now = t.Due
+		}
+	}
+	d, err := payment.Decide(p, it.Command, payment.Env{Now: now, Key: it.Key, Payer: b.payer, Ask: b.ask, Screen: b.engine.Screen})
 	if err != nil {
 		return nil, err
 	}
 	it.outcome = payment.Outcome{
-		Payment: d.Payment, Operation: d.Operation, Refusal: d.Refusal, At: b.now, Pending: d.Pending(), Context: it.Context,
+		Payment: d.Payment, Operation: d.Operation, Refusal: d.Refusal, At: now, Pending: d.Pending(), Context: it.Context,
 	}
 	if d.Refusal != nil && len(d.Events) == 0 {
 		it.outcome.Payment = p

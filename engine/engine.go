@@ -245,7 +245,7 @@ func (e *Engine) await(ctx context.Context, it *item) (payment.Outcome, error) {
 	// The answer may have come between the commit and the registration.
 	if now, err := e.Store.Payment(ctx, it.Tenant, op.payment, 0); err != nil {
 		return payment.Outcome{}, err
-	} else if now.Op(op.number).Status != payment.OpPending {
+	} else if !now.Waits(it.Key) {
 		return e.resolved(ctx, it, now)
 	}
 	patience := time.NewTimer(it.Patience)

@@ -36,8 +36,8 @@ func (e *Engine) after(items []*item) {
 		if it.err != nil || it.record != nil || it.outcome.Payment == nil {
 			continue
 		}
-		if c, ok := it.Command.(payment.Resolve); ok {
-			e.tell(operation{it.outcome.Payment.ID, c.Operation}, it.outcome)
+		if _, ok := it.Command.(payment.Resolve); ok && !it.outcome.Pending {
+			e.tell(operation{it.outcome.Payment.ID, it.outcome.Operation}, it.outcome)
 		}
 		for _, c := range it.calls {
 			e.call(it.outcome.Payment, c, it.secret)

@@ -129,3 +129,23 @@ func TestInstructions(t *testing.T) {
 		t.Errorf("an operation is called %s", id)
 	}
 }
+
+// What came of authenticating the payer travels in the answer.
+func TestAuthentication(t *testing.T) {
+	eci := 5
+	for _, want := range []payment.Authentication{
+		{Flow: "challenge", Result: "Y"},
+		{Flow: "frictionless", Result: "Y", ECI: &eci, CAVV: "AAABBZEEBgAAAAAAAAQGAAAAAAA="},
+	} {
+		a := payment.Answer{Data: want.Document()}
+		got := a.Authentication()
+		if got == nil || got.Flow != want.Flow || got.Result != want.Result || got.CAVV != want.CAVV || (got.ECI == nil) != (want.ECI == nil) || got.ECI != nil && *got.ECI != eci {
+			t.Errorf("%s was read as %+v", a.Data, got)
+		}
+	}
+	for _, none := range []string{"", "{}", `{"other":1}`, "not a document"} {
+		if got := (&payment.Answer{Data: []byte(none)}).Authentication(); got != nil {
+			t.Errorf("%q was read as %+v", none, got)
+		}
+	}
+}

@@ -83,7 +83,7 @@ func TestRevisedPlan(t *testing.T) {
 		return func(d *desk) payment.Revise {
 			i := d.p.Intake
 			change(&i)
-			return payment.Revise{Intake: i}
+			return payment.Revise{Intake: i, OfHold: true}
 		}
 	}
 	amount := func(minor int64) func(*desk) payment.Revise {
@@ -158,7 +158,7 @@ func TestRevisedSchedule(t *testing.T) {
 	at := func(d *desk, when time.Time) payment.Decision {
 		i := d.p.Intake
 		i.Policy.CaptureAt = when
-		return d.do(payment.Revise{Intake: i})
+		return d.do(payment.Revise{Intake: i, OfHold: true})
 	}
 	d := authorized(t, policy(func(p *payment.Policy) { p.CaptureAt = noon.Add(day) }))
 	got := at(d, noon.Add(2*day))
@@ -230,6 +230,12 @@ func TestKeyOfWhatWaits(t *testing.T) {
 			d.key = mine
 			if got := d.says(unknown).do(test.c); !got.Pending() || got.Payment.Op(got.Operation).Key != mine {
 				t.Errorf("pending %t, kept %v", got.Pending(), got.Payment.Op(got.Operation).Key)
+			}
+			if !d.p.Waits(mine) || d.p.Waits(payment.Key{}) {
+				t.Error("it does not say that it waits for the command")
+			}
+			if d.resolve(d.p.Pending().Number, approve); d.p.Waits(mine) {
+				t.Error("it waits though it was answered")
 			}
 			d = test.desk.fork()
 			d.key = mine

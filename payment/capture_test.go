@@ -52,12 +52,19 @@ func TestCaptureAmount(t *testing.T) {
 
 func TestCaptureBounds(t *testing.T) {
 	least := policy(func(p *payment.Policy) { p.MinCapture = 1_00 })
+	twice := authorized(t).after(approve, capture(1)).after(approve, capture(1))
 	play(t, []scene{
 		{"the least the policy allows", authorized(t, least), capture(1_00), "authorized, held 10000, captured 100, left 9900"},
 		{"less than the policy allows", authorized(t, least), capture(99), "amount_too_small (at least 100)"},
 		{"less than the capturing dialect allows", authorized(t), payment.Capture{Amount: 99, MinCapture: 1_00}, "amount_too_small (at least 100)"},
 		{"the dialect may not go below the policy", authorized(t, least), payment.Capture{Amount: 99, MinCapture: 1}, "amount_too_small (at least 100)"},
 		{"a rest below the least", authorized(t, least).after(approve, capture(99_50)), capture(0), "amount_too_small (at least 100)"},
+
+		{"the most the caller may capture at once", authorized(t), payment.Capture{Amount: 50_00, MaxAmount: 50_00}, "authorized, held 10000, captured 5000, left 5000"},
+		{"more than the caller may capture at once", authorized(t), payment.Capture{Amount: 50_01, MaxAmount: 50_00}, "above_maximum"},
+		{"all is more than the caller may capture at once", authorized(t), payment.Capture{MaxAmount: 50_00}, "above_maximum"},
+		{"as many as the caller may have", twice.fork(), payment.Capture{Amount: 1, MaxCaptures: 3}, "authorized, held 10000, captured 3, left 9997"},
+		{"more than the caller may have", twice.fork(), payment.Capture{Amount: 1, MaxCaptures: 2}, "too_many_captures"},
 
 		{"the only capture permitted", authorized(t, captures(1)), capture(60_00), "captured by capture, held 10000, captured 6000, released 4000"},
 		{"the first of two", authorized(t, captures(2)), capture(60_00), "authorized, held 10000, captured 6000, left 4000"},
@@ -73,6 +80,7 @@ func TestCaptureBounds(t *testing.T) {
 
 func TestOverCapture(t *testing.T) {
 	tip := authorized(t, over(120))
+	present := func(i *payment.Intake) { i.Method.Present = true }
 	play(t, []scene{
 		{"120 percent", tip.fork(), capture(120_00), "captured by capture, held 10000, extended 2000, captured 12000"},
 		{"one above 120 percent", tip.fork(), capture(120_01), "amount_too_large (at most 12000)"},
@@ -84,6 +92,9 @@ func TestOverCapture(t *testing.T) {
 		{"after a void", tip.fork().after(approve, payment.Void{Amount: 50_00}), capture(70_00), "captured by capture, held 10000, extended 2000, captured 7000, voided 5000"},
 		{"after a void, one too many", tip.fork().after(approve, payment.Void{Amount: 50_00}), capture(70_01), "amount_too_large (at most 7000)"},
 		{"where the capturing dialect has none", tip.fork(), payment.Capture{Amount: 100_01, NoOverCapture: true}, "amount_too_large (at most 10000)"},
+		{"where the capturing dialect has it for cards that were present", tip.fork(), payment.Capture{Amount: 100_01, PresentOverCapture: true}, "amount_too_large (at most 10000)"},
+		{"and the card was", authorized(t, over(120), present), payment.Capture{Amount: 120_00, PresentOverCapture: true}, "captured by capture, held 10000, extended 2000, captured 12000"},
+		{"the hold of a card that was not present", tip.fork(), payment.Capture{PresentOverCapture: true}, "captured by capture, held 10000, captured 10000"},
 		{"a policy of 100 percent", authorized(t, over(100)), capture(100_01), "amount_too_large (at most 10000)"},
 		{"a policy of 99 percent is none", authorized(t, over(99)), capture(100_00), "captured by capture, held 10000, captured 10000"},
 		{"a policy of 101 percent", authorized(t, over(101)), capture(101_00), "captured by capture, held 10000, extended 100, captured 10100"},
@@ -230,6 +241,8 @@ func TestCaptureAlongside(t *testing.T) {
 }
 
 func TestDeclinedCapture(t *testing.T) {
+	lapsed := payment.Answer{Result: payment.Refused, Reason: payment.AuthorizationLapsed}
+	refunding := authorized(t).after(approve, capture(60_00)).after(unknown, refund(1))
 	ends := policy(func(p *payment.Policy) { p.DeclinedCaptureEnds = true })
 	tip := authorized(t, over(120), ends).after(unknown, capture(110_00))
 	play(t, []scene{
@@ -238,6 +251,12 @@ func TestDeclinedCapture(t *testing.T) {
 		{"ends the payment, with a part voided", authorized(t, ends).after(approve, void(30_00)).says(decline), capture(60_00), "declined by decline, held 10000, voided 3000, released 7000"},
 		{"does not end what was captured from", authorized(t, ends).after(approve, capture(60_00)).says(decline), capture(1), "authorized, held 10000, captured 6000, left 4000"},
 		{"later ends the payment", authorized(t, ends).after(unknown, capture(60_00)), payment.Resolve{Operation: 2, Answer: decline}, "declined by decline, held 10000, released 10000"},
+		{"because the hold is gone", authorized(t).says(lapsed), capture(60_00), "expired by deadline, held 10000, released 10000"},
+		{"because the rest of the hold is gone", authorized(t).after(approve, capture(60_00)).says(lapsed), capture(1), "captured by deadline, held 10000, captured 6000, released 4000"},
+		{"because the hold is gone, later", authorized(t).after(unknown, capture(60_00)), payment.Resolve{Operation: 2, Answer: lapsed}, "expired by deadline, held 10000, released 10000"},
+		{"because the hold is gone, which ends the payment", authorized(t, ends).says(lapsed), capture(60_00), "declined by decline, held 10000, released 10000"},
+		{"because the hold is gone, while another waits", authorized(t).after(unknown, capture(60_00)).says(lapsed), alongside(1), "authorized, held 10000, left 4000, capture 2 pending"},
+		{"because the hold is gone, while a refund waits", refunding.says(lapsed), capture(1), "captured by deadline, held 10000, captured 6000, released 4000, refund 3 pending"},
 		{"above the hold ends the payment", tip, payment.Resolve{Operation: 2, Answer: decline}, "declined by decline, held 10000, released 10000"},
 	})
 }

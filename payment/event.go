@@ -95,7 +95,7 @@ func (p *Payment) Apply(e Event) (ledger.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	if from >= statusCount || p.Status >= statusCount || !legal[from][e.Kind][p.Status] {
+	if !legal[from][e.Kind][p.Status] {
 		return nil, fmt.Errorf("%w: %s takes payment %s from %s to %s", ErrIllegal, e.Kind, p.ID, from, p.Status)
 	}
 	if p.Status.Final() && p.ClosedAt.IsZero() {

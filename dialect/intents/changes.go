@@ -236,6 +236,9 @@ func (p *params) addressed(name string, members []string) []byte {
 // the way is left in c.late, or is a refusal.
 func (c *changes) apply(v *view, a *account) (payment.Intake, *payment.Refusal) {
 	in, now := v.p.Intake, v.details
+	if v.asked() && (c.amount != nil || c.currency != "" || c.fee != nil || c.card != nil || c.detach) {
+		return in, payment.Refuse(payment.NotCreated)
+	}
 	if c.currency != "" {
 		in.Currency = c.currency
 	}
@@ -302,9 +305,6 @@ func (c *changes) applyMethod(v *view, in *payment.Intake, now *details) *paymen
 	if c.named != "" && (!v.hasMethod() || c.names.Payment != v.p.ID || c.names.Operation != v.method().number) {
 		return payment.Refuse(payment.NotFound)
 	}
-	if settled := v.p.Status > payment.AwaitingPayer || v.p.Status == payment.Authorizing; settled && (c.card != nil || c.detach) {
-		return payment.Refuse(payment.NotCreated) // the method was used
-	}
 	if v.failed != nil || c.detach {
 		v.retire(now)
 		now.setNumber(fieldMethod, v.method().number)
@@ -349,7 +349,7 @@ func (c *changes) applyCapture(v *view, a *account, in *payment.Intake, now *det
 	if v.p.Status != payment.None && c.capture == "" && c.options == nil {
 		return
 	}
-	if v.p.Status > payment.AwaitingPayer || v.p.Status == payment.Authorizing {
+	if v.asked() {
 		return
 	}
 	if c.confirmation == "manual" {

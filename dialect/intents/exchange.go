@@ -24,6 +24,7 @@ type exchange struct {
 	json    bool   // the request's flavour
 	key     string // Idempotency-Key; empty for none
 	name    [requestLength]byte
+	said    reply
 	buffer  []byte
 }
 

@@ -74,11 +74,10 @@ const secretLength = 25
 
 // appendSecret appends an intent's client secret: its id, "_secret_" and 25
 // alphanumeric characters that follow from it under a key of the store.
-func (d *Dialect) appendSecret(b []byte, id payment.ID) []byte {
-	var raw [8]byte
-	binary.BigEndian.PutUint64(raw[:], uint64(id))
-	sum := d.Keys.MAC("intents client secret", raw[:])
-	b = append(d.appendIntentID(b, id), "_secret_"...)
+func (d *Dialect) appendSecret(b []byte, id payment.ID, rendered []byte) []byte {
+	raw := binary.BigEndian.AppendUint64(make([]byte, 0, 8), uint64(id))
+	sum := d.Keys.MAC("intents client secret", raw)
+	b = append(append(b, rendered...), "_secret_"...)
 	for _, c := range sum[:secretLength] {
 		b = append(b, alphanumeric[c%62])
 	}
@@ -87,7 +86,11 @@ func (d *Dialect) appendSecret(b []byte, id payment.ID) []byte {
 
 const alphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
+func (d *Dialect) secret(id payment.ID) []byte {
+	return d.appendSecret(nil, id, d.appendIntentID(nil, id))
+}
+
 // secretFits tells whether a client secret is the one of an intent.
 func (d *Dialect) secretFits(id payment.ID, secret string) bool {
-	return subtle.ConstantTimeCompare(d.appendSecret(nil, id), []byte(secret)) == 1
+	return subtle.ConstantTimeCompare(d.secret(id), []byte(secret)) == 1
 }

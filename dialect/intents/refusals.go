@@ -35,11 +35,11 @@ var refusals = []struct {
 	{payment.CurrencyMismatch, true, wrongUnit},
 	{payment.AmountTooSmall, true, amountTooSmall},
 	{payment.AmountTooLarge, true, amountTooLarge},
+	{payment.AboveMaximum, true, amountTooLarge},
 	{payment.CannotStayOpen, true, cannotStayOpen},
 	{payment.TooManyCaptures, true, amountTooLarge},
 	{payment.FeeTooLarge, true, feeTooLarge},
 	{payment.DuplicateOperation, true, unexpectedState},
-	{payment.AboveMaximum, true, amountTooLarge}, // a bound that this API does not set
 }
 
 // keeps tells which refusals are kept under a key.

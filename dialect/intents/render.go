@@ -59,7 +59,7 @@ func (d *Dialect) appendIntent(b []byte, v *view, s shape) []byte {
 	if s&publishable == 0 {
 		b = dialect.AppendStringOrNull(append(b, ",\n  \"merchant_order_id\": "...), p.Reference)
 	}
-	b = d.appendSecret(append(b, ",\n  \"client_secret\": \""...), p.ID)
+	b = d.appendSecret(append(b, ",\n  \"client_secret\": \""...), p.ID, id)
 	b = d.appendLastError(append(b, "\",\n  \"last_payment_error\": "...), v)
 	b = d.appendNextAction(append(b, ",\n  \"next_action\": "...), v, id)
 	b = v.member(b, "payment_method_types", fieldTypes, "[\n    \"card\"\n  ]")

@@ -115,6 +115,25 @@ func TestReplayAfterRestart(t *testing.T) {
 	}
 }
 
+// The first exchange under a key is named in all its repeats.
+func TestOriginalRequest(t *testing.T) {
+	s := capstantest.Run(t, inMemory)
+	c := newClient(t, s)
+	id := c.hold("")
+	first := c.capture(id, "", "k")
+	if name := first.header.Get("Request-Id"); name == "" || first.header.Get("Original-Request") != name {
+		t.Errorf("first: %v", first.header)
+	}
+	seen := map[string]bool{first.header.Get("Request-Id"): true}
+	for range 3 {
+		again := c.capture(id, "", "k")
+		if again.header.Get("Original-Request") != first.header.Get("Request-Id") || seen[again.header.Get("Request-Id")] {
+			t.Errorf("again: %v", again.header)
+		}
+		seen[again.header.Get("Request-Id")] = true
+	}
+}
+
 // No card number, security code or API key gets into the database, a log or an
 // answer.
 func TestSecretsStaySecret(t *testing.T) {

@@ -124,7 +124,7 @@ func (x *exchange) answer(out payment.Outcome, own *note) *problem {
 	default:
 		h["Original-Request"] = h["Request-Id"]
 	}
-	status, body := x.d.respond(x.out(), out, n)
+	status, body := x.said.append(x.out(), x.d, out, n)
 	h["Stripe-Should-Retry"] = headerFalse
 	if status == http.StatusTooManyRequests {
 		h["Stripe-Should-Retry"], h["Retry-After"] = headerTrue, headerOne

@@ -31,7 +31,7 @@ func (d *Dialect) appendNextAction(b []byte, v *view, id []byte) []byte {
 	}
 	b = append(append(append(append(b, ",\n      \"url\": \""...), asked.text(fieldBase)...), challengePath...), id...)
 	b = d.appendAccountRef(append(b, "?k1="...), v.p.Merchant, v.p.Tenant)
-	b = d.appendSecret(append(b, "&client_secret="...), v.p.ID)
+	b = d.appendSecret(append(b, "&client_secret="...), v.p.ID, id)
 	return append(b, "\"\n    }\n  }"...)
 }
 

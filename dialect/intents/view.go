@@ -57,7 +57,7 @@ func (v *view) state() string {
 		}
 		return requiresAction
 	case payment.Authorized:
-		if op := v.p.Pending(); op != nil && op.Kind != payment.OpRefund {
+		if v.inDoubt() {
 			return processing
 		}
 		return requiresCapture
@@ -65,6 +65,23 @@ func (v *view) state() string {
 		return succeeded
 	}
 	return canceled
+}
+
+// asked tells whether an authorization was asked for with the terms as they
+// are, so that they do not change any more.
+func (v *view) asked() bool {
+	return v.p.Status == payment.Authorizing || v.p.Status > payment.AwaitingPayer
+}
+
+// inDoubt tells whether nobody knows how much is left of the hold: the
+// processor has not answered. A refund does not touch the hold.
+func (v *view) inDoubt() bool {
+	for i := range v.p.Operations {
+		if op := &v.p.Operations[i]; op.Status == payment.OpPending && op.Kind != payment.OpRefund {
+			return true
+		}
+	}
+	return false
 }
 
 // hasMethod tells whether a payment method is attached: one that was declined
@@ -89,7 +106,11 @@ func (v *view) capturable() int64 {
 	if v.status != requiresCapture {
 		return 0
 	}
-	return v.p.Remaining()
+	left := v.p.Remaining()
+	if v.p.Captures() == 0 {
+		return min(left, v.p.Amount) // another dialect may have asked for less since
+	}
+	return left
 }
 
 // released is what of the hold went back to the payer without ever having been

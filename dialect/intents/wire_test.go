@@ -2,6 +2,9 @@ package intents_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,21 +15,47 @@ import (
 )
 
 // TestWire plays the transcripts. Those in headers see every header of a
-// reply, the others those that say something about the request.
+// reply but the names of exchanges, which are random; checkNames looks at
+// these. The others see the headers that say something about the request.
 func TestWire(t *testing.T) {
-	always := []string{
+	random := []string{"request-id", "original-request"}
+	always := append(slices.Clone(random),
 		"access-control-allow-methods", "access-control-allow-origin", "access-control-expose-headers", "access-control-max-age",
-		"cache-control", "content-type", "stripe-version",
-	}
+		"cache-control", "content-type", "stripe-version")
 	for _, folder := range []string{"auth", "cancel", "capture", "confirm", "create", "headers", "key", "query", "threeds", "update"} {
 		ignore := always
 		if folder == "headers" || folder == "threeds" {
-			ignore = nil
+			ignore = random
 		}
 		t.Run(folder, func(t *testing.T) {
-			dialecttest.Play(t, "testdata/"+folder, dialecttest.Options{Prepare: prepare, Ignore: ignore, Server: []capstantest.Option{inMemory}})
+			dialecttest.Play(t, "testdata/"+folder, dialecttest.Options{Prepare: prepare, Check: checkNames, Ignore: ignore, Server: []capstantest.Option{inMemory}})
 		})
 	}
+}
+
+var exchangeName = regexp.MustCompile(`^req_[0-9A-Za-z]{14}$`)
+
+// checkNames holds the names of exchanges against section 1: every reply has
+// one of its own, and one to a POST with a key also that of the first exchange
+// under the key, which is another one for a replay only.
+func checkNames(_ *capstantest.Server, r *dialecttest.Request, header [][2]string, _ []byte) error {
+	got := map[string]string{}
+	for _, h := range header {
+		got[h[0]] = h[1]
+	}
+	name, original, keyed := got["Request-Id"], got["Original-Request"], got["Idempotency-Key"] != ""
+	switch {
+	case strings.HasPrefix(r.Target, "/v1/3ds/"):
+	case !exchangeName.MatchString(name):
+		return fmt.Errorf("the exchange is called %q", name)
+	case keyed != (original != ""):
+		return fmt.Errorf("key %q, first exchange %q", got["Idempotency-Key"], original)
+	case keyed && !exchangeName.MatchString(original):
+		return fmt.Errorf("the first exchange is called %q", original)
+	case got["Idempotent-Replayed"] != "" && original == name:
+		return fmt.Errorf("a replay is its own first exchange")
+	}
+	return nil
 }
 
 // inMemory starts a server on a store that keeps nothing.

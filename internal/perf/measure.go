@@ -131,8 +131,8 @@ func (m *measurements) profileServer(ctx context.Context, server *child) error {
 	seconds := max(int(m.seconds), 1)
 	done := make(chan error, 1)
 	long := m.settings
-	long.holds = 40_000 * (seconds + 2)
-	long.seconds = float64(seconds + 2)
+	long.seconds = float64(seconds + 1) // the profile ends before the captures do
+	long.holds = int(float64(m.holds) * long.seconds / m.seconds)
 	prepared, err := bench.Prepare(ctx, bench.Options{
 		Target: server.credentials.BaseURL, Credentials: server.credentials, Dialect: "intents",
 		Connections: 64, Merchants: 1, Payments: long.holds, Log: os.Stderr,

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/capstan-pay/capstan/ledger"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/store"
 )
@@ -54,7 +55,7 @@ func TestTheLogBeginsAnew(t *testing.T) {
 	var key payment.Key
 	for range 60 {
 		fill(t, s, &key, 20)
-		time.Sleep(time.Millisecond) // lets the copier run on a busy machine
+		time.Sleep(time.Millisecond) // lets the housekeeper run on a busy machine
 	}
 	written := int64(60 * 20 * 3) // at least three pages a batch
 	if length := pages(t, s); length > written/3 {
@@ -121,4 +122,79 @@ func TestExternalCheckpoints(t *testing.T) {
 	if length := pages(t, s); length < 600 {
 		t.Errorf("the log has %d pages: somebody else was to copy it", length)
 	}
+}
+
+func TestBalancesAreRolledUp(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	s := small(t, path)
+	held := ledger.Account{Merchant: 1, Kind: ledger.Held, Currency: "USD"}
+	owed := ledger.Account{Merchant: 1, Kind: ledger.Acquirer, Currency: "USD"}
+	payments := 0
+	add := func(n int) {
+		t.Helper()
+		for n > 0 {
+			var changes []store.Change
+			for ; n > 0 && len(changes) < 1000; n-- {
+				payments++
+				p := &payment.Payment{ID: payment.ID(payments), Tenant: 1, Merchant: 1, Version: 1}
+				changes = append(changes, store.Change{
+					Payment: p, Events: []payment.Event{{Kind: payment.PaymentCreated}},
+					Entries: []ledger.Entry{ledger.Move(3, owed, held)},
+				})
+			}
+			b, err := s.Begin(t.Context(), store.Touched{})
+			if err == nil {
+				err = b.Commit(t.Context(), changes)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	sums := func() {
+		t.Helper()
+		balances, err := s.Balances(t.Context(), 0)
+		want := int64(3 * payments)
+		if err != nil || balances[held] != want || balances[owed] != -want || len(balances) != 2 {
+			t.Fatalf("balances %v, want %d: %v", balances, want, err)
+		}
+	}
+	fresh := func() (count int) {
+		t.Helper()
+		err := s.view(t.Context(), func(r *reader) error {
+			f, err := r.fresh(-1)
+			count = f.count
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return count
+	}
+
+	add(rollUpAfter - 1)
+	sums()
+	add(2 * rollUpAfter)
+	sums()
+	if err := s.rollUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	sums()
+	if count := fresh(); count != rollUpAfter-1 {
+		t.Errorf("%d entries are left", count)
+	}
+	add(1)
+	for end := time.Now().Add(10 * time.Second); fresh() > rollUpAfter && time.Now().Before(end); {
+		add(1) // the housekeeper looks every few batches
+	}
+	if count := fresh(); count > rollUpAfter {
+		t.Errorf("%d entries are left, and nobody rolls them up", count)
+	}
+	sums()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = small(t, path)
+	defer s.Close()
+	sums()
 }
