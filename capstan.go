@@ -138,7 +138,8 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	s.Engine = engine.New(engine.Config{
 		Store: c.Store, Clock: s.Clock, IDs: payment.NewIDs(0), Logger: c.Logger, Processor: s.processor,
-		Fatal: c.Fatal, QueueLength: c.QueueLength,
+		Checks: (&riskChecks{merchants: s.Merchants, compiled: map[int64]compiledChecks{}}).of,
+		Fatal:  c.Fatal, QueueLength: c.QueueLength,
 	})
 	if err := s.addDialects(c); err != nil {
 		return nil, errors.Join(err, s.Close(ctx))
@@ -209,6 +210,10 @@ func (s *Server) controls() *sandbox.Sandbox {
 	return sandbox.New(sandbox.Config{
 		Store: s.Store, Engine: s.Engine, Merchants: s.Merchants, Dialects: s.Dialects, Keys: s.Keys, IDs: s.IDs, Clock: s.Clock,
 		Logger: s.Logger, Script: s.script, Advance: s.AdvanceClock, UpdateClientKeys: alipay.UpdateKeys,
+		CheckRisk: func(m *merchant.Merchant, document []byte) error {
+			_, err := compileRisk(m, document)
+			return err
+		},
 		BaseURL: s.base, AdminURL: s.admin,
 	})
 }

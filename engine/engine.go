@@ -20,6 +20,7 @@ import (
 	"github.com/capstan-pay/capstan/clock"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor"
+	"github.com/capstan-pay/capstan/risk"
 	"github.com/capstan-pay/capstan/store"
 )
 
@@ -34,8 +35,11 @@ type Config struct {
 	// if nobody does.
 	Processor func(merchant int64, m payment.Method) processor.Processor
 
-	// Screen puts an operation to the risk checks; nil approves everything.
-	Screen func(payment.Instruction) payment.Answer
+	// Checks returns the risk checks of a merchant, nil if none are
+	// configured. It is called for every command that asks a processor for
+	// something, by many at a time: it has to be quick. A nil func is no
+	// checks at all.
+	Checks func(ctx context.Context, merchant int64) (*risk.Checks, error)
 
 	// Fatal is called once when the storage failed under a commit. The engine
 	// answers nothing any more; the process has to end.
@@ -129,6 +133,7 @@ type item struct {
 	outcome  payment.Outcome
 	err      error
 	record   *store.Record // outcome is a repeat of this one
+	checks   *risk.Checks  // that the command is held against
 	done     chan struct{}
 }
 
@@ -153,6 +158,11 @@ func (e *Engine) Do(ctx context.Context, r payment.Request) (payment.Outcome, er
 	case payment.Authorize:
 		it.secret = c.Secret
 	}
+	checks, err := e.checks(ctx, r.Merchant, r.Command)
+	if err != nil {
+		return payment.Outcome{}, err
+	}
+	it.checks = checks
 	if refusal, err := e.enter(it); err != nil || refusal != nil {
 		return payment.Outcome{Refusal: refusal, At: e.Clock.Now()}, err
 	}

@@ -22,7 +22,7 @@ var noon = time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)
 // rig is an engine on a memory store with a processor that tests control.
 type rig struct {
 	*engine.Engine
-	store *memory.Store
+	store store.Store
 	clock *clock.Shifted
 	proc  *acquirer
 	keys  atomic.Int64
@@ -38,6 +38,7 @@ func newRig(t *testing.T, change ...func(*engine.Config)) *rig {
 	for _, f := range change {
 		f(&c)
 	}
+	r.store = c.Store
 	r.Engine = engine.New(c)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)

@@ -39,8 +39,8 @@ func sameAnswer(a, b payment.Answer) bool {
 		a.Message == b.Message && string(a.Data) == string(b.Data) && string(a.Screening) == string(b.Screening)
 }
 
-// An operation is screened once, before its processor hears of it. What was
-// found stays with it.
+// An operation is screened before its processor hears of it, and once more
+// when the payer has acted. What was found stays with it.
 func TestScreening(t *testing.T) {
 	found := []byte(`{"score":1}`)
 	passes := func(payment.Instruction) payment.Answer {
@@ -68,14 +68,17 @@ func TestScreening(t *testing.T) {
 		{"a refund", authorized(t).after(approve, capture(2)), func(d *desk) payment.Decision { return d.do(refund(1)) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			times := 0
+			times, want := 0, 1
+			if test.name == "after the payer's yes" {
+				want = 2
+			}
 			d := test.desk
 			d.screen = func(i payment.Instruction) payment.Answer {
 				times++
 				return passes(i)
 			}
 			got := test.play(d)
-			if op := got.Payment.Op(got.Operation); string(op.Answer.Screening) != string(found) || times != 1 {
+			if op := got.Payment.Op(got.Operation); string(op.Answer.Screening) != string(found) || times != want {
 				t.Errorf("screened %d times, kept %q", times, op.Answer.Screening)
 			}
 		})

@@ -40,6 +40,32 @@ func TestOwnBounds(t *testing.T) {
 	}
 }
 
+// TestUnheld: a refusal says whether there ever was a hold to capture.
+func TestUnheld(t *testing.T) {
+	charged := intake()
+	charged.Policy.AutoCapture = true
+	authorize := func(a payment.Answer, i payment.Intake) *desk {
+		return newDesk(t).after(a, payment.Create{Intake: i, Attempt: &payment.Attempt{}})
+	}
+	for name, c := range map[string]struct {
+		desk *desk
+		want bool
+	}{
+		"declined":             {authorize(decline, intake()), true},
+		"not answered":         {authorize(unknown, intake()), true},
+		"the payer is awaited": {authorize(askPayer, intake()), true},
+		"cancelled before":     {authorize(askPayer, intake()).after(approve, payment.Cancel{}), true},
+		"captured with it":     {authorize(approve, charged), true},
+		"cancelled":            {authorize(approve, intake()).after(approve, payment.Cancel{}), false},
+		"expired":              {authorize(approve, intake()).in(week), false},
+		"captured":             {authorize(approve, intake()).after(approve, payment.Capture{Final: true}), false},
+	} {
+		if got := c.desk.do(payment.Capture{Amount: 1}); got.Refusal == nil || got.Refusal.Unheld != c.want {
+			t.Errorf("%s: %+v", name, got.Refusal)
+		}
+	}
+}
+
 // TestDenied: a refusal of the dialect's own comes before anything is made.
 func TestDenied(t *testing.T) {
 	d := newDesk(t)

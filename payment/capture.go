@@ -77,7 +77,7 @@ func (d *decision) capture(c Capture, asked Asked) {
 		Operation: d.next(), Amount: amount, Fee: c.fee(p, amount), Extended: max(0, amount-p.Remaining()),
 		Final: c.Final || p.lastCapture(), Asked: &asked,
 	}
-	answer := d.put(Instruction{Operation: e.Operation, Kind: OpCapture, Amount: amount, Final: e.Final})
+	answer := d.put(Instruction{Operation: e.Operation, Kind: OpCapture, Amount: amount, Final: e.Final, Parent: asked.Parent})
 	d.concludeCapture(e, answer)
 }
 

@@ -172,7 +172,7 @@ func (p *Payment) operation(e Event) (*Operation, error) {
 		op.Key = e.Asked.Key
 	}
 	if e.Answer != nil {
-		screening := op.Answer.Screening // is found out once, before the first answer
+		screening := op.Answer.Screening // is found out before the answers
 		op.Answer = *e.Answer
 		if op.Answer.Screening == nil {
 			op.Answer.Screening = screening

@@ -46,25 +46,3 @@ func TestFirst(t *testing.T) {
 		})
 	}
 }
-
-// A refusal says whether there ever was a hold that somebody could capture.
-func TestUnheld(t *testing.T) {
-	sale := policy(func(p *payment.Policy) { p.AutoCapture = true })
-	for _, test := range []struct {
-		name string
-		desk *desk
-		want bool
-	}{
-		{"not authorized", created(t), true},
-		{"declined", created(t).after(decline, payment.Authorize{}), true},
-		{"voided", authorized(t).after(approve, void(0)), false},
-		{"captured", authorized(t).after(approve, capture(0)), false},
-		{"captured with its authorization", authorized(t, sale), true},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			if got := test.desk.do(capture(1)).Refusal; got == nil || got.Unheld != test.want {
-				t.Errorf("got %+v", got)
-			}
-		})
-	}
-}

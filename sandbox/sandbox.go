@@ -39,6 +39,9 @@ type Config struct {
 	// done.
 	Advance func(context.Context, time.Duration) error
 
+	// CheckRisk says what is wrong with a risk configuration, if anything.
+	CheckRisk func(m *merchant.Merchant, document []byte) error
+
 	// UpdateClientKeys adds and retires public keys in the data of a wallet
 	// API client's credential.
 	UpdateClientKeys func(data []byte, add map[string]string, retire []string) ([]byte, error)
