@@ -3,6 +3,7 @@ package alipay
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http/httptest"
 	"reflect"
 	"strings"
@@ -14,27 +15,31 @@ import (
 	"github.com/capstan-pay/capstan/payment"
 )
 
-// TestDeclines: whatever a processor or a risk check says no with has its
-// code, which is final under the request's id; the authorization stays open.
-func TestDeclines(t *testing.T) {
+// TestScreen: the answers that have a code of their own.
+func TestScreen(t *testing.T) {
 	var why payment.Reason
-	r := newRig(t, true, func(i payment.Instruction) payment.Reason {
-		if i.Kind != payment.OpCapture {
-			return ""
+	r := newRig(t, true, func(i payment.Instruction) payment.Answer {
+		if why != "" && i.Kind == payment.OpCapture {
+			return payment.Answer{Result: payment.Refused, Reason: why}
 		}
-		return why
+		return payment.Answer{Result: payment.Approved}
 	})
 	id := r.pay(t, "pay", 1000, "USD")
-	for _, reason := range payment.Reasons() {
-		why = reason
-		want := declinedCapture(reason)
-		got := r.capture(t, string(reason), id)
-		if got.Result.Code != want.code || got.Result.Status != "F" || got.CaptureID != "" {
-			t.Errorf("%s: %s", reason, got.body)
+	for n, c := range []struct {
+		why  payment.Reason
+		want string
+	}{
+		{payment.LimitPayer, "USER_AMOUNT_EXCEED_LIMIT"}, {payment.RiskRejected, "RISK_REJECT"}, {payment.LimitMaximum, "PAYMENT_AMOUNT_EXCEED_LIMIT"},
+		{payment.LimitVolume, "PAYMENT_AMOUNT_EXCEED_LIMIT"}, {payment.LimitCount, "PAYMENT_COUNT_EXCEED_LIMIT"}, {payment.Fraudulent, "RISK_REJECT"},
+	} {
+		why = c.why
+		name := fmt.Sprint("cap-", n)
+		if got := r.capture(t, name, id); got.Result.Code != c.want || got.Result.Status != "F" || got.CaptureID != "" {
+			t.Errorf("%s: %s", c.why, got.body)
 		}
 		why = ""
-		if again := r.capture(t, string(reason), id); again.body != got.body {
-			t.Errorf("%s, repeated: %s", reason, again.body)
+		if got := r.capture(t, name, id); got.Result.Code != c.want {
+			t.Errorf("%s, repeated: %s", c.why, got.body)
 		}
 	}
 	if got := r.capture(t, "cap", id); got.Result.Code != "SUCCESS" || got.CaptureAmount.Value != "1000" {

@@ -41,9 +41,23 @@ type rig struct {
 	log      bytes.Buffer
 }
 
-// newRig makes a rig in sandbox or in live mode. Why says with which reason the
-// processor declines an instruction, none if it does not; it may be nil.
-func newRig(t testing.TB, sandbox bool, why func(payment.Instruction) payment.Reason) *rig {
+// screened asks screen before the wallets' book.
+type screened struct {
+	book.Processor
+	screen func(payment.Instruction) payment.Answer
+}
+
+func (s screened) Decide(i payment.Instruction, payer *payment.Payer) payment.Answer {
+	if s.screen != nil {
+		if answer := s.screen(i); answer.Result == payment.Refused {
+			return answer
+		}
+	}
+	return s.Processor.Decide(i, payer)
+}
+
+// newRig makes a rig in sandbox or in live mode; screen may be nil.
+func newRig(t testing.TB, sandbox bool, screen func(payment.Instruction) payment.Answer) *rig {
 	t.Helper()
 	r := &rig{store: memory.Open(), clock: clock.NewShifted(clock.Fixed(epoch), 0), merchant: merchant.Merchant{Name: "Test", CreatedAt: epoch}}
 	if err := r.store.CreateMerchant(t.Context(), &r.merchant, nil); err != nil {
@@ -52,7 +66,7 @@ func newRig(t testing.TB, sandbox bool, why func(payment.Instruction) payment.Re
 	logger := slog.New(slog.NewTextHandler(&r.log, nil))
 	r.engine = engine.New(engine.Config{
 		Store: r.store, Clock: r.clock, IDs: payment.NewIDs(0), Logger: logger,
-		Processor: func(int64, payment.Method) processor.Processor { return moody{why: why} },
+		Processor: func(int64, payment.Method) processor.Processor { return screened{screen: screen} },
 	})
 	t.Cleanup(func() { _ = r.engine.Close(context.Background()) })
 	keys := keyring.Fixed("alipay test")
@@ -80,21 +94,6 @@ func newRig(t testing.TB, sandbox bool, why func(payment.Instruction) payment.Re
 	}
 	r.token = token
 	return r
-}
-
-// moody is the wallet's book, but for what it declines.
-type moody struct {
-	book.Processor
-	why func(payment.Instruction) payment.Reason
-}
-
-func (m moody) Decide(i payment.Instruction, payer *payment.Payer) payment.Answer {
-	if m.why != nil {
-		if reason := m.why(i); reason != "" {
-			return payment.Answer{Result: payment.Refused, Reason: reason}
-		}
-	}
-	return m.Processor.Decide(i, payer)
 }
 
 // counter is a poor source of randomness, the same each time.

@@ -40,7 +40,6 @@ var refusals = []struct {
 	{payment.TooManyCaptures, true, amountTooLarge},
 	{payment.FeeTooLarge, true, feeTooLarge},
 	{payment.DuplicateOperation, true, unexpectedState},
-	{payment.AboveMaximum, true, amountTooLarge}, // a bound that this API does not set
 }
 
 // keeps tells which refusals are kept under a key.
