@@ -153,9 +153,8 @@ func settle(t *testing.T, credentials sandbox.Credentials, h *hold) (lost int) {
 		if err != nil {
 			t.Fatalf("%s %s: repeat: %v", h.dialect, h.id, err)
 		}
-		duplicate := h.dialect == "begateway" && r.Verdict == drive.InProcess
 		switch {
-		case r.Verdict == drive.Replayed, duplicate, r.Verdict == drive.Done && (!answered || h.dialect != "begateway"):
+		case r.Verdict == drive.Replayed, r.Verdict == drive.Duplicate, r.Verdict == drive.Done && (!answered || h.dialect != "begateway"):
 			want += c.amount
 		default:
 			t.Errorf("%s %s: repeat of a capture (answered before: %t): %s %s", h.dialect, h.id, answered, r.Verdict, r.Code)
