@@ -91,6 +91,9 @@ func (l *load) run(ctx context.Context, client drive.Client, worker string) {
 // a restart, none is there twice, a repeat of one whose answer was lost carries
 // it out once, and the audit is clean.
 func TestKilledInTheMiddle(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts processes, which the race detector does not see")
+	}
 	program, store := build(t), filepath.Join(t.TempDir(), "capstan.db")
 	random := rand.New(rand.NewPCG(*seed, 0))
 	s := start(t, program, store)
