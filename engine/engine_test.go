@@ -56,20 +56,26 @@ func newRig(t *testing.T, change ...func(*engine.Config)) *rig {
 	return r
 }
 
-// acquirer approves everything, unless it is told to leave captures pending.
+// acquirer approves everything, unless it is told to leave it pending.
 type acquirer struct {
-	mu        sync.Mutex
-	remote    bool
-	performed map[string]int
-	perform   func(processor.Order) (payment.Answer, error)
-	lookup    func(processor.Order) (payment.Answer, error)
-	declined  payment.Reason
+	mu          sync.Mutex
+	remote      bool // all but authorizations are pending at first
+	far         bool // those too
+	performed   map[string]int
+	perform     func(processor.Order) (payment.Answer, error)
+	performWith func(context.Context, processor.Order) (payment.Answer, error)
+	lookup      func(processor.Order) (payment.Answer, error)
+	declined    payment.Reason
+	puzzling    int64 // the amount that gets an answer which is none
 }
 
 func (a *acquirer) Decide(i payment.Instruction, _ *payment.Payer) payment.Answer {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.remote && i.Kind != payment.OpAuthorize {
+	if a.puzzling != 0 && i.Amount == a.puzzling {
+		return payment.Answer{Result: 99}
+	}
+	if a.remote && i.Kind != payment.OpAuthorize || a.far {
 		return payment.Answer{Result: payment.Pending}
 	}
 	if a.declined != "" && i.Kind == payment.OpAuthorize {
@@ -78,7 +84,7 @@ func (a *acquirer) Decide(i payment.Instruction, _ *payment.Payer) payment.Answe
 	return payment.Answer{Result: payment.Approved, Reference: i.ID()}
 }
 
-func (a *acquirer) Perform(_ context.Context, o processor.Order) (payment.Answer, error) {
+func (a *acquirer) Perform(ctx context.Context, o processor.Order) (payment.Answer, error) {
 	a.mu.Lock()
 	if a.performed == nil {
 		a.performed = map[string]int{}
@@ -86,8 +92,11 @@ func (a *acquirer) Perform(_ context.Context, o processor.Order) (payment.Answer
 	a.performed[o.ID]++
 	perform := a.perform
 	a.mu.Unlock()
-	if perform != nil {
+	switch {
+	case perform != nil:
 		return perform(o)
+	case a.performWith != nil:
+		return a.performWith(ctx, o)
 	}
 	return payment.Answer{Result: payment.Approved, Reference: o.ID}, nil
 }
