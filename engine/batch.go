@@ -157,7 +157,7 @@ func (b *batch) subject(it *item) *payment.Payment {
 	if p == nil {
 		p = b.loaded.Payment(it.Payment)
 	}
-	if p == nil || p.Merchant != it.Merchant || (it.Sees != nil && !it.Sees(p)) {
+	if p == nil || p.Tenant != it.Tenant || p.Merchant != it.Merchant || (it.Sees != nil && !it.Sees(p)) {
 		return nil
 	}
 	return p

@@ -153,7 +153,7 @@ func together(t fataler, d doer, s *script, requests []payment.Request, then fun
 	defer callers.Wait()
 	defer pull()
 	callers.Go(func() {
-		d.Do(context.Background(), payment.Request{Tenant: 1, Merchant: 1, Payment: 1, Command: payment.Expire{}}) // there is none
+		d.Do(ctx, payment.Request{Tenant: 1, Merchant: 1, Payment: 1, Command: payment.Expire{}}) // there is none
 	})
 	<-p.reached
 	results := make([]result, len(requests))
@@ -162,7 +162,7 @@ func together(t fataler, d doer, s *script, requests []payment.Request, then fun
 		answered := make(chan struct{})
 		callers.Go(func() {
 			defer close(answered)
-			results[i].Outcome, results[i].err = d.Do(context.Background(), request)
+			results[i].Outcome, results[i].err = d.Do(ctx, request)
 		})
 		waitUntil(t, func() bool {
 			select {
@@ -198,9 +198,9 @@ func waitUntil(t fataler, happened func() bool) {
 func allPayments(t fataler, s store.Reader) map[payment.ID]*payment.Payment {
 	t.Helper()
 	all := map[payment.ID]*payment.Payment{}
-	err := s.Audit(context.Background(), func(view store.Audit) error {
+	err := s.Audit(ctx, func(view store.Audit) error {
 		return view.States(func(state store.State) (err error) {
-			all[state.Payment], err = s.Payment(context.Background(), state.Tenant, state.Payment, 0)
+			all[state.Payment], err = s.Payment(ctx, state.Tenant, state.Payment, 0)
 			return err
 		})
 	})
@@ -209,3 +209,6 @@ func allPayments(t fataler, s store.Reader) map[payment.ID]*payment.Payment {
 	}
 	return all
 }
+
+// ctx is for what does not end with a test's own context.
+var ctx = context.Background()
