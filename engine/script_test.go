@@ -212,3 +212,12 @@ func allPayments(t fataler, s store.Reader) map[payment.ID]*payment.Payment {
 
 // ctx is for what does not end with a test's own context.
 var ctx = context.Background()
+
+// keep leaves only that many of the faults that are still to come.
+func (s *script) keep(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c, faults := range s.next {
+		s.next[c] = faults[:min(n, len(faults))]
+	}
+}
