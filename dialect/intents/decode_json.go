@@ -83,7 +83,9 @@ func (s *scanner) object(name string, depth int) bool {
 	s.at++
 	if s.next() == '}' {
 		s.at++
-		s.params.empty(name)
+		if depth > 1 {
+			s.params.add(name, "", kindEmpty)
+		}
 		return true
 	}
 	for {
@@ -95,7 +97,7 @@ func (s *scanner) object(name string, depth int) bool {
 			return false
 		}
 		s.at++
-		if name != "" {
+		if depth > 1 {
 			key = name + "[" + key + "]"
 		}
 		if !s.value(key, depth+1) {
@@ -117,7 +119,7 @@ func (s *scanner) array(name string, depth int) bool {
 	s.at++
 	if s.next() == ']' {
 		s.at++
-		s.params.empty(name)
+		s.params.add(name, "", kindEmpty)
 		return true
 	}
 	for i := 0; ; i++ {

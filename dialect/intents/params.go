@@ -39,12 +39,6 @@ func (p *params) add(name, value string, k kind) {
 	p.list = append(p.list, param{name: name, value: value, kind: k})
 }
 
-func (p *params) empty(name string) {
-	if name != "" {
-		p.add(name, "", kindEmpty)
-	}
-}
-
 // fail keeps the first problem.
 func (p *params) fail(why *problem) {
 	if p.bad == nil {
@@ -56,7 +50,7 @@ func (p *params) fail(why *problem) {
 // the first that could not be read.
 func (p *params) problem() *problem {
 	for i := range p.list {
-		if !p.list[i].used && p.list[i].kind != kindEmpty {
+		if !p.list[i].used {
 			return unknownParam(p.list[i].name)
 		}
 	}
@@ -65,7 +59,8 @@ func (p *params) problem() *problem {
 
 // find returns a parameter by its name, nil if it was not sent. Of several the
 // last one counts. Nested ones in the place of a single one are found, too: as
-// kindEmpty.
+// kindEmpty. An object around the parameter with nothing in it is read, but
+// nothing is found.
 func (p *params) find(name string) *param {
 	var found *param
 	for i := range p.list {
@@ -75,6 +70,8 @@ func (p *params) find(name string) *param {
 			it.used, found = true, it
 		case len(it.name) > len(name) && it.name[len(name)] == '[' && it.name[:len(name)] == name:
 			it.used, found = true, &param{name: name, kind: kindEmpty}
+		case it.kind == kindEmpty && len(name) > len(it.name) && name[len(it.name)] == '[' && name[:len(it.name)] == it.name:
+			it.used = true
 		}
 	}
 	return found
@@ -193,11 +190,15 @@ func either(words []string) string {
 }
 
 // below reads everything that is nested in name: the parameters with what
-// follows the name, such as "[address][city]".
+// follows the name, such as "[address][city]". An object with nothing in it is
+// read, too.
 func (p *params) below(name string) []param {
 	var found []param
 	for i := range p.list {
 		it := &p.list[i]
+		if it.kind == kindEmpty && it.name == name {
+			it.used = true
+		}
 		if rest, ok := strings.CutPrefix(it.name, name); ok && rest != "" && rest[0] == '[' {
 			it.used = true
 			found = append(found, param{name: rest, value: it.value, kind: it.kind})

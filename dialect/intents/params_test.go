@@ -116,6 +116,20 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
+// A name that only begins like one of metadata is refused, whatever follows.
+func TestMetadataNames(t *testing.T) {
+	for _, name := range []string{"metadata[", "metadata[[", "metadata[a", "metadata[]]", "metadata[a]b", "metadata[a][b]", "metadata[a][", "metadata[a]]"} {
+		var p params
+		if !p.decodeForm(name + "=x") {
+			t.Fatalf("%s is not decoded", name)
+		}
+		p.metadata()
+		if bad := p.problem(); bad == nil || bad.param != "metadata" {
+			t.Errorf("%s: %v", name, bad)
+		}
+	}
+}
+
 // Options come back as they went, with the members that were not sent.
 func TestOptions(t *testing.T) {
 	var p params

@@ -3,6 +3,7 @@ package intents
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -26,7 +27,21 @@ const (
 
 const intentsPath = "/v1/payment_intents"
 
-// match finds the endpoint of a path and the id in it.
+// routeOf finds the endpoint of a request and the id in its path. A slash that
+// is percent-encoded is a part of the id.
+func routeOf(r *http.Request) (route, string) {
+	if r.URL.RawPath == "" {
+		return match(r.Method, r.URL.Path)
+	}
+	to, id := match(r.Method, r.URL.RawPath)
+	id, err := url.PathUnescape(id)
+	if err != nil {
+		return unknownRoute, ""
+	}
+	return to, id
+}
+
+// match finds the endpoint of a path and the id in it, as it is written there.
 func match(method, path string) (route, string) {
 	rest, ok := strings.CutPrefix(path, "/v1/")
 	if !ok {
@@ -83,7 +98,7 @@ func (r route) public() bool { return r == retrieveRoute || r == confirmRoute }
 
 // serve carries out a request and replies, or returns what is wrong with it.
 func (x *exchange) serve(ctx context.Context) *problem {
-	x.route, x.id = match(x.r.Method, x.r.URL.Path)
+	x.route, x.id = routeOf(x.r)
 	if x.route == unknownRoute {
 		return x.unrecognized()
 	}
