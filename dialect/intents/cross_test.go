@@ -107,6 +107,8 @@ func TestInexpressible(t *testing.T) {
 	for name, change := range map[string]func(*payment.Intake){
 		"a wallet":              func(i *payment.Intake) { i.Method = payment.Method{Kind: payment.WalletMethod} },
 		"a currency without it": func(i *payment.Intake) { i.Currency = "IQD" },
+		"nine digits":           func(i *payment.Intake) { i.Amount = 100_000_000 },
+		"nine digits here":      func(i *payment.Intake) { i.Currency, i.Amount = "ISK", 1_000_000 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := made(t, s, change)
@@ -114,7 +116,7 @@ func TestInexpressible(t *testing.T) {
 				t.Errorf("it is called %s", got)
 			}
 			twin := *p
-			twin.Currency, twin.Method.Kind = "USD", payment.CardMethod
+			twin.Currency, twin.Amount, twin.Method.Kind = "USD", 1, payment.CardMethod
 			id := d.PaymentID(&twin)
 			for path, method := range map[string]string{"": http.MethodGet, "/capture": http.MethodPost, "/cancel": http.MethodPost, "/confirm": http.MethodPost} {
 				want := c.do(method, "/v1/payment_intents/pi_x"+path, "", "")

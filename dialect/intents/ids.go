@@ -46,7 +46,8 @@ func (d *Dialect) parse(prefix string, kind wireid.Kind, id string) (wireid.Name
 }
 
 // PaymentID is how the dialect calls a payment; empty for one that it has no
-// words for: one paid by a wallet, or in a currency the wire does not have.
+// words for: one paid by a wallet, in a currency the wire does not have, or of
+// more than eight digits.
 func (d *Dialect) PaymentID(p *payment.Payment) string {
 	if !expressible(p) {
 		return ""
@@ -66,7 +67,11 @@ func expressible(p *payment.Payment) bool {
 	if p.Method.Kind == payment.WalletMethod || unsupported[p.Currency] {
 		return false
 	}
-	per := scaleOf(p.Currency).per
+	units := scaleOf(p.Currency)
+	if units.wire(p.Amount) > maxAmount {
+		return false
+	}
+	per := units.per
 	return per == 1 || p.Amount%per == 0 && p.Captured%per == 0 && p.Voided%per == 0 && p.Refunded%per == 0
 }
 
