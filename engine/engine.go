@@ -79,6 +79,7 @@ type Engine struct {
 	closed   bool
 	waiting  map[operation][]chan payment.Outcome // callers that wait for a processor
 	calling  map[operation]struct{}               // operations whose processor is being called
+	silent   map[operation]struct{}               // pending operations whose last call ended without an answer
 
 	work    sync.WaitGroup // commands, calls and the timer loop
 	calls   chan struct{}  // one token per permitted call
@@ -114,7 +115,7 @@ func New(c Config) *Engine {
 	e := &Engine{
 		Config: c, queue: make(chan *item, c.QueueLength), stopped: make(chan struct{}),
 		failed: make(chan struct{}), poke: make(chan struct{}, 1), inFlight: map[payment.Key]struct{}{},
-		waiting: map[operation][]chan payment.Outcome{}, calling: map[operation]struct{}{}, calls: make(chan struct{}, c.Calls),
+		waiting: map[operation][]chan payment.Outcome{}, calling: map[operation]struct{}{}, silent: map[operation]struct{}{}, calls: make(chan struct{}, c.Calls),
 	}
 	e.base, e.stop = context.WithCancel(context.Background())
 	go e.commitLoop()
@@ -255,12 +256,14 @@ func (e *Engine) repeat(ctx context.Context, it *item) (payment.Outcome, error) 
 	return out, nil
 }
 
-// await waits for the processor's answer, up to the caller's patience.
+// await waits for the processor's answer: up to the caller's patience, or until
+// the call has ended without one.
 func (e *Engine) await(ctx context.Context, it *item) (payment.Outcome, error) {
 	op := operation{it.outcome.Payment.ID, it.outcome.Operation}
 	answered := make(chan payment.Outcome, 1)
 	e.mu.Lock()
 	e.waiting[op] = append(e.waiting[op], answered)
+	_, silent := e.silent[op]
 	e.mu.Unlock()
 	defer e.forget(op, answered)
 
@@ -268,10 +271,16 @@ func (e *Engine) await(ctx context.Context, it *item) (payment.Outcome, error) {
 	if out, ok := e.resolved(ctx, it); ok {
 		return out, nil
 	}
+	if silent {
+		return it.outcome, nil
+	}
 	patience := time.NewTimer(it.Patience)
 	defer patience.Stop()
 	select {
 	case out := <-answered:
+		if out.Pending { // the call has ended, nobody knows
+			return it.outcome, nil
+		}
 		out.At, out.Context = it.outcome.At, it.Context // as a repeat will have it
 		return out, nil
 	case <-patience.C:

@@ -1,6 +1,7 @@
 package intents
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 )
@@ -117,8 +118,8 @@ func (p *params) integer(name string) (int64, bool) {
 	if it == nil {
 		return 0, false
 	}
-	n, err := strconv.ParseInt(it.value, 10, 64)
-	if err != nil || it.kind == kindEmpty || it.kind == kindBool || it.value[0] == '+' {
+	n, err := strconv.ParseInt(it.value, 10, 64) // beyond 64 bits it is the nearest that fits, and too large for everything
+	if err != nil && !errors.Is(err, strconv.ErrRange) || it.kind == kindEmpty || it.kind == kindBool || it.value[0] == '+' {
 		p.fail(&problem{status: 400, code: "parameter_invalid_integer", param: name, message: "Invalid integer: " + quotable(it.value)})
 		return 0, false
 	}
