@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/capstan-pay/capstan/card"
@@ -81,6 +82,8 @@ type Server struct {
 	base, admin string // URLs, for credentials
 	ready       atomic.Bool
 	// Sandboxed are the sandbox controls; nil in live mode.
+	advancing   sync.Mutex
+	offset      time.Duration // of the clock, as it is kept
 	Sandboxed *sandbox.Sandbox
 
 	cards  processor.Processor
@@ -262,11 +265,14 @@ func clockOffset(ctx context.Context, st store.Registry) (time.Duration, error) 
 }
 
 // AdvanceClock moves the sandbox clock forward and returns after everything
-// that fell due on the way was done.
+// that fell due on the way was done. The offset is kept before anything happens
+// at the new time, so that no restart moves the clock back.
 func (s *Server) AdvanceClock(ctx context.Context, by time.Duration) error {
-	if err := s.Engine.Advance(ctx, s.Clock, by); err != nil {
+	s.advancing.Lock()
+	defer s.advancing.Unlock()
+	s.offset = max(s.offset, s.Clock.Offset()+by)
+	if _, err := s.Store.PutMeta(ctx, metaOffset, strconv.AppendInt(nil, s.offset.Milliseconds(), 10), false); err != nil {
 		return err
 	}
-	_, err := s.Store.PutMeta(ctx, metaOffset, strconv.AppendInt(nil, s.Clock.Offset().Milliseconds(), 10), false)
-	return err
+	return s.Engine.Advance(ctx, s.Clock, by)
 }
