@@ -159,6 +159,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.Serve
 
 // Close answers what was taken and stops the engine. The store stays open.
 func (s *Server) Close(ctx context.Context) error { return s.Engine.Close(ctx) }
+// Hurry lets nobody wait for a processor any more: a server that is told to
+// stop answers with what it knows.
+func (s *Server) Hurry() { s.Engine.Hurry() }
+
 
 // Dialect returns a dialect by its name, nil if it is not served.
 func (s *Server) Dialect(name string) dialect.Dialect {

@@ -67,6 +67,7 @@ type Engine struct {
 	queue   chan *item
 	stopped chan struct{} // closed when the committer has ended
 	failed  chan struct{} // closed when the storage failed
+	hurried chan struct{} // closed when nobody may wait for a processor any more
 	poke    chan struct{} // wakes the timer loop
 	waking  atomic.Int64  // when the timer loop looks again by itself, Unix milliseconds
 
@@ -82,6 +83,7 @@ type Engine struct {
 	work  sync.WaitGroup // commands, calls and the timer loop
 	calls chan struct{}  // one token per permitted call
 	fail  sync.Once
+	hurry sync.Once
 
 	advancing sync.Mutex
 }
@@ -112,7 +114,7 @@ func New(c Config) *Engine {
 	}
 	e := &Engine{
 		Config: c, queue: make(chan *item, c.QueueLength), stopped: make(chan struct{}),
-		failed: make(chan struct{}), poke: make(chan struct{}, 1), inFlight: map[payment.Key]struct{}{},
+		failed: make(chan struct{}), hurried: make(chan struct{}), poke: make(chan struct{}, 1), inFlight: map[payment.Key]struct{}{},
 		waiting: map[operation][]chan payment.Outcome{}, calling: map[operation]struct{}{}, calls: make(chan struct{}, c.Calls),
 	}
 	e.base, e.stop = context.WithCancel(context.Background())
@@ -265,6 +267,7 @@ func (e *Engine) await(ctx context.Context, it *item) (payment.Outcome, error) {
 		out.Context = it.Context
 		return out, nil
 	case <-patience.C:
+	case <-e.hurried:
 	case <-e.failed:
 	case <-ctx.Done():
 	}
@@ -336,6 +339,11 @@ func (e *Engine) newKey() payment.Key {
 	return k
 }
 
+// Hurry ends all waiting for processors: from here on a command whose processor
+// has not answered is answered at once, as pending. A server that is told to
+// stop begins with it.
+func (e *Engine) Hurry() { e.hurry.Do(func() { close(e.hurried) }) }
+
 // Close takes no more commands, waits until all that were taken are answered,
 // and stops. Calls to processors that are under way are left to the next start
 // when ctx ends first.
@@ -348,6 +356,7 @@ func (e *Engine) Close(ctx context.Context) error {
 	e.closed = true
 	e.stop()
 	e.mu.Unlock()
+	e.Hurry()
 
 	drained := make(chan struct{})
 	go func() {

@@ -46,9 +46,13 @@ Examples:
       --listen 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem --public-url https://pay.example.com`
 }
 
-// drain is how long the server may take to answer what it took, once it is
-// told to stop.
-const drain = 9 * time.Second
+// Once it is told to stop, the server has drain to answer the requests that it
+// has read, and closing to commit what they left. Whoever has not sent his
+// request by then is cut off: nothing of it was taken.
+const (
+	drain   = 6 * time.Second
+	closing = 3 * time.Second
+)
 
 // Run serves until the context ends, then answers what was taken and returns.
 func (c serveCommand) Run(o *output) error {
@@ -233,7 +237,15 @@ func writeCredentials(path string, credentials any) error {
 
 // stop takes nothing more, answers what was taken, and closes the store.
 func (s *running) stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), drain)
+	s.Server.Hurry()
+	draining, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
-	return errors.Join(s.main.Shutdown(ctx), s.admin.Shutdown(ctx), s.Server.Close(ctx), s.store.Close())
+	for _, server := range []*http.Server{s.main, s.admin} {
+		if server.Shutdown(draining) != nil {
+			_ = server.Close()
+		}
+	}
+	ctx, cancelClosing := context.WithTimeout(context.Background(), closing)
+	defer cancelClosing()
+	return errors.Join(s.Server.Close(ctx), s.store.Close())
 }
