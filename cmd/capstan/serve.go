@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,6 +80,11 @@ func (c serveCommand) Run(o *output) error {
 }
 
 func (c serveCommand) check() error {
+	for _, name := range c.Dialects {
+		if !slices.Contains(capstan.Dialects(), name) {
+			return usageError(fmt.Sprintf("unknown dialect %q: there are %v", name, capstan.Dialects()))
+		}
+	}
 	switch {
 	case (c.TLSCert == "") != (c.TLSKey == ""):
 		return usageError("--tls-cert and --tls-key go together")

@@ -103,6 +103,17 @@ func TestServeStopsWhileRequestsWait(t *testing.T) {
 	}
 }
 
+func TestServeRefusesUnknownDialect(t *testing.T) {
+	store := filepath.Join(t.TempDir(), "capstan.db")
+	var out, problems bytes.Buffer
+	if code := run(t.Context(), []string{"serve", "--sandbox", "--dialects", "intents,morse", "--store", store}, &out, &problems); code != exitUsage {
+		t.Errorf("exit code %d: %s", code, &problems)
+	}
+	if _, err := os.Stat(store); err == nil {
+		t.Error("it made a store")
+	}
+}
+
 func control(t *testing.T, base, path, body string) {
 	t.Helper()
 	address, err := url.JoinPath(base, path)
