@@ -241,6 +241,13 @@ func markMode(ctx context.Context, st store.Registry, sandbox bool) error {
 	return nil
 }
 
+// Sealed tells whether a store has been served: then its sealing keys exist
+// somewhere, and new ones would not open it.
+func Sealed(ctx context.Context, st store.Registry) (bool, error) {
+	sealed, err := st.Meta(ctx, metaRoot)
+	return sealed != nil, err
+}
+
 // openKeys opens the store's root secret, making one for a new store.
 func openKeys(ctx context.Context, st store.Registry, sealing keyring.Sealing) (*keyring.Keyring, error) {
 	sealed, err := st.Meta(ctx, metaRoot)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -26,7 +27,7 @@ type serveCommand struct {
 	Listen             string   `default:"127.0.0.1:8080" help:"Where the dialects listen."`
 	AdminListen        string   `default:"127.0.0.1:8081" help:"Where health checks listen."`
 	Store              string   `default:"capstan.db" help:"The store: a SQLite file."`
-	Keys               string   `help:"File with the sealing keys. Default: the store's name with .keys after it, made if missing."`
+	Keys               string   `help:"File with the sealing keys. Default: the store's name with .keys after it, made with a new store."`
 	Sandbox            bool     `help:"Serve a sandbox: simulated processors, and controls below /_sandbox."`
 	AllowRemoteSandbox bool     `help:"Let a sandbox listen on an address that is not loopback."`
 	CredentialsOut     string   `placeholder:"FILE" help:"Write the sandbox's default credentials to this file."`
@@ -138,7 +139,7 @@ func (c serveCommand) assemble(o *output, st store.Store) (*running, error) {
 	if keys == "" {
 		keys = c.Store + ".keys"
 	}
-	sealing, err := keyring.ReadOrCreateFile(keys)
+	sealing, err := readKeys(o, keys, st)
 	if err != nil {
 		return nil, err
 	}
@@ -173,6 +174,22 @@ func (c serveCommand) assemble(o *output, st store.Store) (*running, error) {
 	go s.serve(s.main, listener)
 	go s.serve(s.admin, adminListener)
 	return s, nil
+}
+
+// readKeys reads the key file; a store that was never served gets a new one.
+func readKeys(ctx context.Context, path string, st store.Store) (keyring.Sealing, error) {
+	sealing, err := keyring.ReadFile(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return sealing, err
+	}
+	sealed, err := capstan.Sealed(ctx, st)
+	if err != nil {
+		return keyring.Sealing{}, err
+	}
+	if sealed {
+		return keyring.Sealing{}, fmt.Errorf("the key file %s is missing; without it the store cannot be opened", path)
+	}
+	return keyring.ReadOrCreateFile(path)
 }
 
 func (c serveCommand) listen(address string) (net.Listener, error) {

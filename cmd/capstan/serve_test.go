@@ -114,6 +114,26 @@ func TestServeRefusesUnknownDialect(t *testing.T) {
 	}
 }
 
+// A key file that was lost is not replaced by a new one, which would open
+// nothing and hide the loss.
+func TestServeMissesKeyFile(t *testing.T) {
+	store := filepath.Join(t.TempDir(), "capstan.db")
+	if code, problems := serve(t, store).stop(); code != exitOK {
+		t.Fatalf("exit code %d: %s", code, problems)
+	}
+	if err := os.Remove(store + ".keys"); err != nil {
+		t.Fatal(err)
+	}
+	var out, problems bytes.Buffer
+	code := run(t.Context(), []string{"serve", "--sandbox", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--store", store}, &out, &problems)
+	if code != exitFailed || !strings.Contains(problems.String(), store+".keys") {
+		t.Errorf("exit code %d: %s", code, &problems)
+	}
+	if _, err := os.Stat(store + ".keys"); err == nil {
+		t.Error("it made a key file that opens nothing")
+	}
+}
+
 func control(t *testing.T, base, path, body string) {
 	t.Helper()
 	address, err := url.JoinPath(base, path)
