@@ -11,9 +11,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
-	"sync/atomic"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/capstan-pay/capstan/card"
@@ -81,11 +82,12 @@ type Server struct {
 
 	base, admin string // URLs, for credentials
 	ready       atomic.Bool
-	// Sandboxed are the sandbox controls; nil in live mode.
 	advancing   sync.Mutex
 	offset      time.Duration // of the clock, as it is kept
+	// Sandboxed are the sandbox controls; nil in live mode.
 	Sandboxed *sandbox.Sandbox
 
+	known  []dialect.Dialect // all there are, also those that are not served
 	cards  processor.Processor
 	wallet processor.Processor
 	script *scripted.Script
@@ -157,12 +159,12 @@ func New(ctx context.Context, c Config) (*Server, error) {
 // ServeHTTP answers a request on the main listener.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
-// Close answers what was taken and stops the engine. The store stays open.
-func (s *Server) Close(ctx context.Context) error { return s.Engine.Close(ctx) }
 // Hurry lets nobody wait for a processor any more: a server that is told to
 // stop answers with what it knows.
 func (s *Server) Hurry() { s.Engine.Hurry() }
 
+// Close answers what was taken and stops the engine. The store stays open.
+func (s *Server) Close(ctx context.Context) error { return s.Engine.Close(ctx) }
 
 // Dialect returns a dialect by its name, nil if it is not served.
 func (s *Server) Dialect(name string) dialect.Dialect {
@@ -183,19 +185,13 @@ func (s *Server) addDialects(c Config) error {
 	if c.Sandbox {
 		services.Cards.Behaviour = cardsim.Behaviour
 	}
+	s.known = []dialect.Dialect{alipay.New(services), intents.New(services), begateway.New(services), wepay.New(services)}
 	for _, name := range c.Dialects {
-		switch name {
-		case alipay.Name:
-			s.Dialects = append(s.Dialects, alipay.New(services))
-		case intents.Name:
-			s.Dialects = append(s.Dialects, intents.New(services))
-		case begateway.Name:
-			s.Dialects = append(s.Dialects, begateway.New(services))
-		case wepay.Name:
-			s.Dialects = append(s.Dialects, wepay.New(services))
-		default:
+		i := slices.IndexFunc(s.known, func(d dialect.Dialect) bool { return d.Name() == name })
+		if i < 0 {
 			return fmt.Errorf("unknown dialect %q: there are %v", name, Dialects())
 		}
+		s.Dialects = append(s.Dialects, s.known[i])
 	}
 	return nil
 }
@@ -215,7 +211,7 @@ func (s *Server) processor(_ int64, m payment.Method) processor.Processor {
 // controls returns the sandbox controls.
 func (s *Server) controls() *sandbox.Sandbox {
 	return sandbox.New(sandbox.Config{
-		Store: s.Store, Engine: s.Engine, Merchants: s.Merchants, Dialects: s.Dialects, Keys: s.Keys, IDs: s.IDs, Clock: s.Clock,
+		Store: s.Store, Engine: s.Engine, Merchants: s.Merchants, Dialects: s.known, Keys: s.Keys, IDs: s.IDs, Clock: s.Clock,
 		Logger: s.Logger, Script: s.script, Advance: s.AdvanceClock, UpdateClientKeys: alipay.UpdateKeys,
 		CheckRisk: func(m *merchant.Merchant, document []byte) error {
 			_, err := compileRisk(m, document)

@@ -134,6 +134,30 @@ func TestServeMissesKeyFile(t *testing.T) {
 	}
 }
 
+// The first start may serve fewer dialects than a later one: the merchant has
+// credentials for all of them.
+func TestServeHandsOutCredentialsOfEveryDialect(t *testing.T) {
+	store := filepath.Join(t.TempDir(), "capstan.db")
+	first := serve(t, store, "--dialects", "intents")
+	if code, problems := first.stop(); code != exitOK {
+		t.Fatalf("exit code %d: %s", code, problems)
+	}
+	second := serve(t, store)
+	defer second.stop()
+	for _, dialect := range []string{"alipay", "wepay", "intents", "begateway"} {
+		client, err := drive.New(dialect, second.Credentials)
+		if err != nil {
+			t.Fatalf("%s: %v", dialect, err)
+		}
+		if r, err := client.Authorize(t.Context(), 2000, "one"); err != nil || r.Verdict != drive.Done {
+			t.Errorf("%s: %v: %s", dialect, err, r.Answer)
+		}
+	}
+	if !bytes.Equal(first.Alipay, second.Alipay) || !bytes.Equal(first.Intents, second.Intents) {
+		t.Error("the credentials changed")
+	}
+}
+
 func control(t *testing.T, base, path, body string) {
 	t.Helper()
 	address, err := url.JoinPath(base, path)
