@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/capstan-pay/capstan/ledger"
-	"github.com/capstan-pay/capstan/money"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/store"
 )
@@ -24,7 +23,7 @@ type batch struct {
 	now      time.Time
 	payments map[payment.ID]*payment.Payment
 	records  map[payment.Key]*store.Record
-	payers   map[payerKey]*payment.Payer
+	payers   map[store.PayerRef]*payment.Payer
 
 	tallies map[store.Ref[string]]*tally // counters of risk checks
 	counted []*tally                     // that the item being decided has set
@@ -39,12 +38,6 @@ type batch struct {
 	env payment.Env     // what is the same for all items
 }
 
-type payerKey struct {
-	user     int64
-	currency money.Currency
-	grant    string
-}
-
 // decide decides the items in order and returns what has to be written.
 func (e *Engine) decide(ctx context.Context, loaded store.Batch, items []*item) ([]store.Change, error) {
 	b := &batch{engine: e, loaded: loaded, now: e.Clock.Now(), payments: map[payment.ID]*payment.Payment{}, records: map[payment.Key]*store.Record{}, ctx: ctx}
@@ -57,7 +50,7 @@ func (e *Engine) decide(ctx context.Context, loaded store.Batch, items []*item) 
 	}
 	changes := make([]store.Change, 0, len(items))
 	for _, it := range items {
-		it.outcome, it.record = payment.Outcome{}, nil
+		it.decided = decided{}
 		change, err := b.execute(it)
 		if err != nil {
 			return nil, err
@@ -80,7 +73,7 @@ func (b *batch) execute(it *item) (*store.Change, error) {
 		return nil, nil
 	}
 	p := b.subject(it)
-	b.item, b.payer, b.unchallenged = it, b.payers[payerOf(p, it.Command)], false
+	b.item, b.payer, b.unchallenged = it, b.payers[payerOf(it, p)], false
 	env := b.env
 	env.Key, env.Payer = it.Key, b.payer
 	for _, t := range it.timers {
@@ -133,7 +126,8 @@ func (b *batch) change(it *item, d payment.Decision) *store.Change {
 	}
 	if it.resolves != (payment.Key{}) {
 		c.Record = store.Record{}
-		if waiting := b.record(it.resolves); waiting != nil && waiting.Pending && !it.outcome.Pending && d.Payment != nil {
+		answered := len(d.Events) > 0 && !it.outcome.Pending // and nothing that followed from it waits
+		if waiting := b.record(it.resolves); answered && waiting != nil && waiting.Pending {
 			c.Record, c.Resolves = *waiting, true
 			c.Record.Pending, c.Record.Version = false, d.Payment.Version
 		}
@@ -143,9 +137,6 @@ func (b *batch) change(it *item, d payment.Decision) *store.Change {
 	c.Timers = b.calls(it, d)
 	if len(d.Events) > 0 {
 		c.Payment, c.Events, c.Entries = d.Payment, d.Events, d.Entries
-		if c.Record.Key == (payment.Key{}) && !c.Resolves && it.resolves == (payment.Key{}) && d.Refusal == nil {
-			c.Record = store.Record{Key: it.Key, Tenant: it.Tenant, Payment: d.Payment.ID, Version: d.Payment.Version, At: b.now}
-		}
 		b.payments[d.Payment.ID] = d.Payment
 		b.spend(d.Entries)
 	}
@@ -156,8 +147,8 @@ func (b *batch) change(it *item, d payment.Decision) *store.Change {
 		}
 	}
 	if c.Record.Key != (payment.Key{}) {
-		record := c.Record
-		b.records[record.Key] = &record
+		it.left = c.Record
+		b.records[it.left.Key] = &c.Record
 	}
 	if c.Record.Key == (payment.Key{}) && c.Payment == nil && len(c.Done) == 0 && len(c.Timers) == 0 {
 		return nil
@@ -169,7 +160,6 @@ func (b *batch) change(it *item, d payment.Decision) *store.Change {
 // and returns its timers. The attempt counts from the commit on, before the
 // call is made; the timer says when to ask again if no answer comes.
 func (b *batch) calls(it *item, d payment.Decision) []payment.Timer {
-	it.calls, it.due = it.calls[:0], time.Time{}
 	timers := slices.Clone(d.Timers)
 	for i := range timers {
 		t := &timers[i]
@@ -199,7 +189,7 @@ func (b *batch) subject(it *item) *payment.Payment {
 	if p == nil {
 		p = b.loaded.Payment(it.Payment)
 	}
-	if p == nil || p.Merchant != it.Merchant || (it.Sees != nil && !it.Sees(p)) {
+	if p == nil || p.Tenant != it.Tenant || p.Merchant != it.Merchant || (it.Sees != nil && !it.Sees(p)) {
 		return nil
 	}
 	return p
@@ -211,7 +201,7 @@ func (b *batch) record(key payment.Key) *store.Record {
 		return r
 	}
 	r, ok := b.loaded.Record(key)
-	if !ok || (!r.Pending && !r.Expires.IsZero() && !b.now.Before(r.Expires)) {
+	if !ok || r.Free(b.now) {
 		return nil
 	}
 	return &r
@@ -232,8 +222,8 @@ func (b *batch) loadPayers(ctx context.Context, items []*item) error {
 	var refs []store.PayerRef
 	for _, it := range items {
 		p := b.loaded.Payment(it.Payment)
-		if key := payerOf(p, it.Command); key.user != 0 && !containsPayer(refs, key) {
-			refs = append(refs, store.PayerRef{Tenant: it.Tenant, User: key.user, Currency: key.currency, Grant: key.grant})
+		if ref := payerOf(it, p); ref.User != 0 && !slices.Contains(refs, ref) {
+			refs = append(refs, ref)
 		}
 	}
 	if len(refs) == 0 {
@@ -243,29 +233,20 @@ func (b *batch) loadPayers(ctx context.Context, items []*item) error {
 	if err != nil {
 		return fmt.Errorf("load payers: %w", err)
 	}
-	b.payers = make(map[payerKey]*payment.Payer, len(refs))
+	b.payers = make(map[store.PayerRef]*payment.Payer, len(refs))
 	for i, ref := range refs {
-		b.payers[payerKey{ref.User, ref.Currency, ref.Grant}] = &payers[i]
+		b.payers[ref] = &payers[i]
 	}
 	return nil
 }
 
-func containsPayer(refs []store.PayerRef, key payerKey) bool {
-	for _, r := range refs {
-		if (payerKey{r.User, r.Currency, r.Grant}) == key {
-			return true
-		}
-	}
-	return false
-}
-
-// payerOf names the wallet user that pays for command c on payment p.
-func payerOf(p *payment.Payment, c payment.Command) payerKey {
+// payerOf names the wallet user that pays for an item's command on payment p.
+func payerOf(it *item, p *payment.Payment) store.PayerRef {
 	var intake payment.Intake
 	if p != nil {
 		intake = p.Intake
 	}
-	switch c := c.(type) {
+	switch c := it.Command.(type) {
 	case payment.Create:
 		intake = c.Intake
 	case payment.Authorize:
@@ -278,9 +259,9 @@ func payerOf(p *payment.Payment, c payment.Command) payerKey {
 		}
 	}
 	if intake.Method.Kind != payment.WalletMethod {
-		return payerKey{}
+		return store.PayerRef{}
 	}
-	return payerKey{intake.Method.User, intake.Currency, intake.Method.Grant}
+	return store.PayerRef{Tenant: it.Tenant, User: intake.Method.User, Currency: intake.Currency, Grant: intake.Method.Grant}
 }
 
 // spend moves what payers have by what has just been posted.
@@ -293,8 +274,8 @@ func (b *batch) spend(entries []ledger.Entry) {
 			if posting.Account.Kind != ledger.Wallet {
 				continue
 			}
-			for key, payer := range b.payers {
-				if key.user == posting.Account.Holder && key.currency == posting.Account.Currency {
+			for ref, payer := range b.payers {
+				if ref.User == posting.Account.Holder && ref.Currency == posting.Account.Currency {
 					payer.Available += posting.Minor
 				}
 			}

@@ -32,6 +32,7 @@ func (e *Engine) commitLoop() {
 			}
 		}
 		if !e.process(batch) {
+			e.abandon(batch)
 			return
 		}
 	}
@@ -42,14 +43,12 @@ func (e *Engine) commitLoop() {
 func (e *Engine) process(items []*item) bool {
 	ctx := context.Background() // a command that was taken is carried out
 	err := e.try(ctx, items)
-	switch {
-	case err == nil:
-	case errors.Is(err, store.ErrBroken):
-		e.broken(err)
-		return false
-	case len(items) == 1:
-		err = e.alone(ctx, items[0], err)
-	default:
+	if errors.Is(err, store.ErrUnknown) {
+		if written, lookup := e.written(ctx, items...); lookup == nil && written {
+			err = nil
+		}
+	}
+	if err != nil {
 		// One must not fail its neighbours: each is tried by itself.
 		for _, it := range items {
 			if broken := e.alone(ctx, it, err); broken != nil {
@@ -57,11 +56,6 @@ func (e *Engine) process(items []*item) bool {
 				return false
 			}
 		}
-		err = nil
-	}
-	if err != nil {
-		e.broken(err)
-		return false
 	}
 	e.after(items) // first, so that whoever is answered finds the calls that follow under way
 	e.leave(items)
@@ -87,25 +81,27 @@ func (e *Engine) try(ctx context.Context, items []*item) error {
 // outcome it looks for the item's record before it tries again. It returns an
 // error only when the storage is broken.
 func (e *Engine) alone(ctx context.Context, it *item, err error) error {
+	doubt := false // an attempt may have been written, whatever the later ones say
 	for range attempts {
 		if errors.Is(err, store.ErrBroken) {
 			return err
 		}
 		if errors.Is(err, store.ErrUnknown) {
-			found, lookup := e.find(ctx, it)
+			written, lookup := e.written(ctx, it)
 			if lookup != nil {
-				it.err = fmt.Errorf("%w: %w", ErrUnknown, lookup)
+				it.fail(fmt.Errorf("%w: %w", ErrUnknown, lookup))
 				return nil
 			}
-			if found {
+			if written {
 				return nil
 			}
-		}
-		if errors.Is(err, store.ErrFull) {
-			break
+			doubt = true
 		}
 		if err = e.try(ctx, []*item{it}); err == nil {
 			return nil
+		}
+		if _, creates := it.Command.(payment.Create); creates && errors.Is(err, store.ErrConflict) {
+			it.Payment = 0 // its ID may be another's, made before the clock was set back
 		}
 		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrUnknown) {
 			break
@@ -114,46 +110,64 @@ func (e *Engine) alone(ctx context.Context, it *item, err error) error {
 	switch {
 	case errors.Is(err, store.ErrBroken):
 		return err
-	case errors.Is(err, store.ErrUnknown):
-		it.err = ErrUnknown
+	case doubt, errors.Is(err, store.ErrUnknown):
+		it.fail(fmt.Errorf("%w: %w", ErrUnknown, err))
 	case errors.Is(err, store.ErrFull), errors.Is(err, store.ErrConflict):
-		it.err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+		it.fail(fmt.Errorf("%w: %w", ErrUnavailable, err))
 	default:
-		it.err = fmt.Errorf("engine: %T: %w", it.Command, err)
+		it.fail(fmt.Errorf("engine: %T: %w", it.Command, err))
 	}
-	it.outcome, it.record = payment.Outcome{}, nil
 	return nil
 }
 
-// find looks for the record that an item's command would have left, after a
-// commit whose outcome is unknown. A resolving command leaves the record of
-// the command it completes.
-func (e *Engine) find(ctx context.Context, it *item) (bool, error) {
-	if it.outcome.Payment == nil && it.outcome.Refusal == nil && len(it.timers) == 0 {
-		return false, nil // it had not been decided
+// written tells whether the commit in which items were decided last has taken
+// place. It writes all of its changes or none, so one record that it would
+// have left is enough. The record must be that very one: another may have been
+// left under the key by an earlier request. What leaves no record can be
+// decided again without harm.
+func (e *Engine) written(ctx context.Context, items ...*item) (bool, error) {
+	for _, it := range items {
+		if it.left.Key == (payment.Key{}) {
+			continue
+		}
+		r, ok, err := e.Store.Record(ctx, it.Tenant, it.left.Key)
+		if err != nil {
+			return false, err
+		}
+		if ok && sameRecord(r, it.left) {
+			return true, nil
+		}
 	}
-	key := it.Key
-	if it.resolves != (payment.Key{}) {
-		key = it.resolves
-	}
-	r, ok, err := e.Store.Record(ctx, it.Tenant, key)
-	if err != nil || !ok || r.Pending && it.resolves != (payment.Key{}) {
-		return false, err
-	}
-	return true, nil // the outcome that was decided is the one that was written
+	return false, nil
+}
+
+// sameRecord tells whether a and b, of one key, are of the same command.
+func sameRecord(a, b store.Record) bool {
+	return a.Fingerprint == b.Fingerprint && a.Payment == b.Payment && a.Version == b.Version && a.Operation == b.Operation &&
+		a.Pending == b.Pending && a.At.Equal(b.At) && (a.Refusal == nil) == (b.Refusal == nil)
 }
 
 // broken ends the engine: what is on disk is not known, so nobody is told
 // anything more.
 func (e *Engine) broken(err error) {
-	e.fail.Do(func() {
-		e.mu.Lock()
-		e.closed = true
-		e.mu.Unlock()
-		close(e.failed)
-		e.Logger.Error("storage failed: no more answers", "error", err)
-		e.Fatal(err)
-	})
+	e.mu.Lock()
+	e.closed = true
+	e.mu.Unlock()
+	e.stop()
+	close(e.failed)
+	e.Logger.Error("storage failed: no more answers", "error", err)
+	e.Fatal(err)
+}
+
+// abandon lets go of items, and of whatever follows in the queue until the
+// engine is closed.
+func (e *Engine) abandon(items []*item) {
+	for range items {
+		e.work.Done()
+	}
+	for range e.queue {
+		e.work.Done()
+	}
 }
 
 // touched names what a batch may look at.

@@ -12,6 +12,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -80,10 +81,10 @@ type Engine struct {
 	waiting  map[operation][]chan payment.Outcome // callers that wait for a processor
 	calling  map[operation]struct{}               // operations whose processor is being called
 
-	work  sync.WaitGroup // commands, calls and the timer loop
-	calls chan struct{}  // one token per permitted call
-	fail  sync.Once
-	hurry sync.Once
+	work    sync.WaitGroup // commands, calls and the timer loop
+	calls   chan struct{}  // one token per permitted call
+	closing sync.Once
+	hurry   sync.Once
 
 	advancing sync.Mutex
 }
@@ -130,14 +131,25 @@ type item struct {
 	secret   payment.Secret  // of an authorization, for the first call of its processor
 	timers   []payment.Timer // done with, when the command is
 	resolves payment.Key     // of the record that the command's outcome completes
-	calls    []call          // to processors, once it is committed
-	due      time.Time       // of the earliest timer it sets; zero is none
-	outcome  payment.Outcome
 	err      error
-	record   *store.Record // outcome is a repeat of this one
-	checks   *risk.Checks  // that the command is held against
+	checks   *risk.Checks // that the command is held against
 	done     chan struct{}
+
+	decided
 }
+
+// decided is what came of an item when it was decided last. It counts once the
+// batch is committed.
+type decided struct {
+	outcome payment.Outcome
+	record  *store.Record // outcome is a repeat of this one
+	left    store.Record  // kept under the item's key, or the one that it resolves; zero is none
+	calls   []call        // to processors
+	due     time.Time     // of the earliest timer it sets; zero is none
+}
+
+// fail ends an item of which nothing was written, or nobody knows.
+func (it *item) fail(err error) { it.err, it.decided = err, decided{} }
 
 // Do carries out a request once and returns what became of it, which is
 // durable then. A request under a key that is being worked on is refused with
@@ -255,16 +267,14 @@ func (e *Engine) await(ctx context.Context, it *item) (payment.Outcome, error) {
 	defer e.forget(op, answered)
 
 	// The answer may have come between the commit and the registration.
-	if now, err := e.Store.Payment(ctx, it.Tenant, op.payment, 0); err != nil {
-		return payment.Outcome{}, err
-	} else if !now.Waits(it.Key) {
-		return e.resolved(ctx, it, now)
+	if out, ok := e.resolved(ctx, it); ok {
+		return out, nil
 	}
 	patience := time.NewTimer(it.Patience)
 	defer patience.Stop()
 	select {
 	case out := <-answered:
-		out.Context = it.Context
+		out.At, out.Context = it.outcome.At, it.Context // as a repeat will have it
 		return out, nil
 	case <-patience.C:
 	case <-e.hurried:
@@ -274,15 +284,16 @@ func (e *Engine) await(ctx context.Context, it *item) (payment.Outcome, error) {
 	return it.outcome, nil
 }
 
-// resolved is the outcome of an item whose operation was answered meanwhile.
-func (e *Engine) resolved(ctx context.Context, it *item, latest *payment.Payment) (payment.Outcome, error) {
-	out := payment.Outcome{Payment: latest, Operation: it.outcome.Operation, At: it.outcome.At, Context: it.Context}
+// resolved returns the outcome of an item that was committed as pending, and
+// whether it is final by now.
+func (e *Engine) resolved(ctx context.Context, it *item) (payment.Outcome, bool) {
 	record, ok, err := e.Store.Record(ctx, it.Tenant, it.Key)
-	if err != nil || !ok {
-		return out, err
+	if err != nil || !ok || record.Pending {
+		return payment.Outcome{}, false
 	}
-	out.Payment, err = e.Store.Payment(ctx, it.Tenant, latest.ID, record.Version)
-	return out, err
+	out, err := e.repeat(ctx, &item{decided: decided{record: &record}})
+	out.Replayed = false
+	return out, err == nil
 }
 
 func (e *Engine) forget(op operation, answered chan payment.Outcome) {
@@ -312,10 +323,10 @@ func (e *Engine) Payment(ctx context.Context, tenant, merchant int64, id payment
 		return p, nil
 	}
 	out, err := e.Do(ctx, payment.Request{Tenant: tenant, Merchant: merchant, Payment: id, Command: payment.Expire{}})
-	if err != nil || out.Payment == nil {
-		return p, err
+	if err == nil && out.Refusal.Has(payment.Busy) {
+		err = fmt.Errorf("%w: the queue is full", ErrUnavailable)
 	}
-	return out.Payment, nil
+	return out.Payment, err
 }
 
 // Recorded returns the outcome that is kept under a key, and whether there is
@@ -323,10 +334,10 @@ func (e *Engine) Payment(ctx context.Context, tenant, merchant int64, id payment
 // while the request is pending.
 func (e *Engine) Recorded(ctx context.Context, tenant int64, key payment.Key) (payment.Outcome, bool, error) {
 	r, ok, err := e.Store.Record(ctx, tenant, key)
-	if err != nil || !ok || (!r.Expires.IsZero() && !e.Clock.Now().Before(r.Expires)) {
+	if err != nil || !ok || r.Free(e.Clock.Now()) {
 		return payment.Outcome{}, false, err
 	}
-	out, err := e.repeat(ctx, &item{record: &r})
+	out, err := e.repeat(ctx, &item{decided: decided{record: &r}})
 	return out, err == nil, err
 }
 
@@ -349,28 +360,20 @@ func (e *Engine) Hurry() { e.hurry.Do(func() { close(e.hurried) }) }
 // when ctx ends first.
 func (e *Engine) Close(ctx context.Context) error {
 	e.mu.Lock()
-	if e.closed {
-		e.mu.Unlock()
-		return nil
-	}
 	e.closed = true
-	e.stop()
 	e.mu.Unlock()
 	e.Hurry()
-
-	drained := make(chan struct{})
-	go func() {
-		e.work.Wait()
-		close(drained)
-	}()
-	var err error
+	e.stop()
+	e.closing.Do(func() {
+		go func() {
+			e.work.Wait()
+			close(e.queue)
+		}()
+	})
 	select {
-	case <-drained:
-		close(e.queue)
-		<-e.stopped
+	case <-e.stopped:
+		return nil
 	case <-ctx.Done():
-		err = ctx.Err()
-	case <-e.failed:
+		return ctx.Err()
 	}
-	return err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor"
 	"github.com/capstan-pay/capstan/store"
+	"github.com/capstan-pay/capstan/store/faulty"
 	"github.com/capstan-pay/capstan/store/memory"
 	"github.com/capstan-pay/capstan/verify"
 )
@@ -38,7 +39,9 @@ func newRig(t *testing.T, change ...func(*engine.Config)) *rig {
 	for _, f := range change {
 		f(&c)
 	}
-	r.store = c.Store
+	if _, faulty := c.Store.(*faulty.Store); !faulty { // else what lies beneath is looked at
+		r.store = c.Store
+	}
 	r.Engine = engine.New(c)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -57,20 +60,26 @@ func newRig(t *testing.T, change ...func(*engine.Config)) *rig {
 	return r
 }
 
-// acquirer approves everything, unless it is told to leave captures pending.
+// acquirer approves everything, unless it is told to leave it pending.
 type acquirer struct {
-	mu        sync.Mutex
-	remote    bool
-	performed map[string]int
-	perform   func(processor.Order) (payment.Answer, error)
-	lookup    func(processor.Order) (payment.Answer, error)
-	declined  payment.Reason
+	mu          sync.Mutex
+	remote      bool // all but authorizations are pending at first
+	far         bool // those too
+	performed   map[string]int
+	perform     func(processor.Order) (payment.Answer, error)
+	performWith func(context.Context, processor.Order) (payment.Answer, error)
+	lookup      func(processor.Order) (payment.Answer, error)
+	declined    payment.Reason
+	puzzling    int64 // the amount that gets an answer which is none
 }
 
 func (a *acquirer) Decide(i payment.Instruction, _ *payment.Payer) payment.Answer {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.remote && i.Kind != payment.OpAuthorize {
+	if a.puzzling != 0 && i.Amount == a.puzzling {
+		return payment.Answer{Result: 99}
+	}
+	if a.remote && i.Kind != payment.OpAuthorize || a.far {
 		return payment.Answer{Result: payment.Pending}
 	}
 	if a.declined != "" && i.Kind == payment.OpAuthorize {
@@ -79,7 +88,7 @@ func (a *acquirer) Decide(i payment.Instruction, _ *payment.Payer) payment.Answe
 	return payment.Answer{Result: payment.Approved, Reference: i.ID()}
 }
 
-func (a *acquirer) Perform(_ context.Context, o processor.Order) (payment.Answer, error) {
+func (a *acquirer) Perform(ctx context.Context, o processor.Order) (payment.Answer, error) {
 	a.mu.Lock()
 	if a.performed == nil {
 		a.performed = map[string]int{}
@@ -87,8 +96,11 @@ func (a *acquirer) Perform(_ context.Context, o processor.Order) (payment.Answer
 	a.performed[o.ID]++
 	perform := a.perform
 	a.mu.Unlock()
-	if perform != nil {
+	switch {
+	case perform != nil:
 		return perform(o)
+	case a.performWith != nil:
+		return a.performWith(ctx, o)
 	}
 	return payment.Answer{Result: payment.Approved, Reference: o.ID}, nil
 }

@@ -30,13 +30,13 @@ type call struct{ operation, attempt int }
 // would look too late.
 func (e *Engine) after(items []*item) {
 	for _, it := range items {
+		if it.err != nil || it.record != nil {
+			continue
+		}
 		if !it.due.IsZero() && it.due.UnixMilli() < e.waking.Load() {
 			e.wake()
 		}
-		if it.err != nil || it.record != nil || it.outcome.Payment == nil {
-			continue
-		}
-		if _, ok := it.Command.(payment.Resolve); ok && !it.outcome.Pending {
+		if _, ok := it.Command.(payment.Resolve); ok && !it.outcome.Pending && it.outcome.Operation != 0 {
 			e.tell(operation{it.outcome.Payment.ID, it.outcome.Operation}, it.outcome)
 		}
 		for _, c := range it.calls {
@@ -112,12 +112,7 @@ func (e *Engine) resolve(p *payment.Payment, number int, answer payment.Answer) 
 		resolves: p.Op(number).Key,
 		done:     make(chan struct{}),
 	}
-	e.mu.Lock()
-	if _, busy := e.inFlight[it.Key]; !busy {
-		e.inFlight[it.Key] = struct{}{}
-	}
-	e.work.Add(1)
-	e.mu.Unlock()
+	e.work.Add(1) // the call's own keeps it above zero
 	select {
 	case e.queue <- it:
 	case <-e.failed:
@@ -127,6 +122,7 @@ func (e *Engine) resolve(p *payment.Payment, number int, answer payment.Answer) 
 	select {
 	case <-it.done:
 	case <-e.failed:
+		return
 	}
 	if it.err != nil {
 		e.Logger.Error("answer of a processor could not be recorded", "operation", payment.OperationID(p.ID, number), "error", it.err)

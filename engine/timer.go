@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/capstan-pay/capstan/clock"
@@ -20,11 +22,13 @@ func (e *Engine) timerLoop() {
 	for {
 		e.waking.Store(math.MaxInt64) // whatever is set from here on wakes us
 		e.advancing.Lock()
-		_, err := e.fireDue(e.Clock.Now())
+		err := e.fireDue(e.Clock.Now())
 		e.advancing.Unlock()
 		wait := idle
 		if err != nil {
-			e.Logger.Error("timers could not be read", "error", err)
+			if e.base.Err() == nil {
+				e.Logger.Error("timers could not be fired", "error", err)
+			}
 		} else if next, err := e.Store.NextDue(context.Background()); err == nil && !next.IsZero() {
 			wait = min(max(next.Sub(e.Clock.Now()), time.Millisecond), idle)
 		}
@@ -52,26 +56,26 @@ func (e *Engine) wake() {
 	}
 }
 
-// fireDue fires all timers due at or before now, in order, and returns how
-// many there were.
-func (e *Engine) fireDue(now time.Time) (int, error) {
-	fired := 0
-	for {
+// fireDue fires all timers due at or before now, in order. It returns an error
+// when one of them is still there, though others may have been fired.
+func (e *Engine) fireDue(now time.Time) error {
+	var failed error
+	for tried := []payment.Timer(nil); ; {
 		due, err := e.Store.Due(context.Background(), now, dueLimit)
 		if err != nil || len(due) == 0 {
-			return fired, err
+			return err
 		}
-		done := e.fire(due)
-		fired += done
-		if done < len(due) || len(due) < dueLimit {
-			return fired, nil
+		if slices.Equal(due, tried) { // nothing has moved
+			return failed
 		}
+		failed, tried = e.fire(due), due
 	}
 }
 
-// fire fires timers and waits until each is done with. It returns how many
-// were.
-func (e *Engine) fire(due []payment.Timer) int {
+// fire fires timers and waits until each is done with. It returns why the
+// first that was not was not: maybe because somebody was faster.
+func (e *Engine) fire(due []payment.Timer) error {
+	var failed error
 	items := make([]*item, 0, len(due))
 	for _, t := range due {
 		it := &item{
@@ -86,24 +90,22 @@ func (e *Engine) fire(due []payment.Timer) int {
 			it.err = err
 			close(it.done)
 		} else if !e.push(it) {
+			failed = ErrClosed
 			break
 		}
 		items = append(items, it)
 	}
-	done := 0
 	for i, it := range items {
 		select {
 		case <-it.done:
 		case <-e.failed:
-			return done
+			return ErrUnknown
 		}
-		if it.err != nil {
-			e.Logger.Error("timer could not be fired", "payment", it.Payment, "kind", due[i].Kind, "error", it.err)
-			continue
+		if it.err != nil && failed == nil {
+			failed = fmt.Errorf("%s timer of payment %s: %w", due[i].Kind, it.Payment, it.err)
 		}
-		done++
 	}
-	return done
+	return failed
 }
 
 // push queues an item of our own, waiting for room. It reports false when the
@@ -114,7 +116,6 @@ func (e *Engine) push(it *item) bool {
 		e.mu.Unlock()
 		return false
 	}
-	e.inFlight[it.Key] = struct{}{}
 	e.work.Add(1)
 	e.mu.Unlock()
 	select {
@@ -127,15 +128,16 @@ func (e *Engine) push(it *item) bool {
 }
 
 // Advance moves a shifted clock forward and does everything that falls due on
-// the way, in order and each at its own time. It returns when all is done.
+// the way, in order and each at its own time. It returns when all is done; on
+// an error the clock stands where the first thing is that could not be done.
 func (e *Engine) Advance(ctx context.Context, c *clock.Shifted, by time.Duration) error {
 	e.advancing.Lock()
 	defer e.advancing.Unlock()
-	if err := e.settleCalls(ctx); err != nil { // they were made before the clock moves
-		return err
-	}
 	target := c.Offset() + by
 	for {
+		if err := e.settleCalls(ctx); err != nil { // they were made before the clock moves
+			return err
+		}
 		next, err := e.Store.NextDue(ctx)
 		if err != nil {
 			return err
@@ -145,22 +147,23 @@ func (e *Engine) Advance(ctx context.Context, c *clock.Shifted, by time.Duration
 			break
 		}
 		c.Advance(c.Offset() + max(ahead, 0))
-		if _, err := e.fireDue(c.Now()); err != nil {
-			return err
-		}
-		if err := e.settleCalls(ctx); err != nil {
+		if err := e.fireDue(c.Now()); err != nil {
 			return err
 		}
 	}
 	c.Advance(target)
-	_, err := e.fireDue(c.Now())
+	err := e.fireDue(c.Now())
 	e.wake()
 	return err
 }
 
-// settleCalls waits until no call to a processor is under way.
+// settleCalls waits until no call to a processor is under way. It returns an
+// error when ctx ends or the engine fails.
 func (e *Engine) settleCalls(ctx context.Context) error {
 	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		e.mu.Lock()
 		busy := len(e.calling)
 		e.mu.Unlock()

@@ -50,6 +50,15 @@ func TestCaptureAmount(t *testing.T) {
 	})
 }
 
+// A capture says what was given back of the hold by it.
+func TestReleasedByCapture(t *testing.T) {
+	d := authorized(t).after(approve, capture(10_00)).after(unknown, final(50_00))
+	d.resolve(3, approve)
+	if first, last := d.p.Op(2).Released, d.p.Op(3).Released; first != 0 || last != 40_00 || d.p.Released != 40_00 {
+		t.Errorf("the first released %d, the last %d, together %d", first, last, d.p.Released)
+	}
+}
+
 func TestCaptureBounds(t *testing.T) {
 	least := policy(func(p *payment.Policy) { p.MinCapture = 1_00 })
 	twice := authorized(t).after(approve, capture(1)).after(approve, capture(1))

@@ -36,6 +36,7 @@ type operation struct {
 	done     bool
 	amount   int64
 	fee      int64
+	extended int64 // by a capture, while it is pending
 	settled  bool
 	approved bool
 	key      payment.Key // while it is pending
@@ -84,7 +85,7 @@ func (a *audit) event(id payment.ID, sequence int, e payment.Event) error {
 	if acc.refunded > acc.captured || acc.settled > acc.captured {
 		a.report.add(id, "event %d: refunded %d and settled %d of %d captured", sequence, acc.refunded, acc.settled, acc.captured)
 	}
-	if min(e.Amount, e.Fee, e.Extended, e.Released) < 0 {
+	if min(e.Amount, e.Fee, e.Released) < 0 || e.Extended < 0 && e.Kind != payment.CaptureDeclined {
 		a.report.add(id, "event %d has a negative amount", sequence)
 	}
 	return nil
@@ -122,15 +123,20 @@ func (acc *account) fold(a *audit, id payment.ID, sequence int, e payment.Event)
 			acc.status = payment.Created
 		}
 	case payment.CapturePending:
+		op.extended = e.Extended
 		acc.extended += e.Extended
 		want[ledger.Held] += e.Extended
 		want[acc.source()] -= e.Extended
 	case payment.HoldCaptured:
 		acc.capture(op, e, want)
 	case payment.CaptureDeclined:
+		if e.Extended != -op.extended {
+			a.report.add(id, "event %d takes back %d of the %d by which operation %d enlarged the hold", sequence, -e.Extended, op.extended, e.Operation)
+		}
+		acc.extended += e.Extended
 		acc.released += e.Released
-		want[ledger.Held] -= e.Released
-		want[acc.source()] += e.Released
+		want[ledger.Held] += e.Extended - e.Released
+		want[acc.source()] += e.Released - e.Extended
 		if e.Ending != payment.Open {
 			acc.end(payment.Declined)
 		}

@@ -24,7 +24,7 @@ import (
 
 var noon = time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)
 
-// silent never answers a capture above 900.
+// silent never answers a capture above 900, save that it declines one of 950.
 type silent struct{ book.Processor }
 
 func (silent) Decide(i payment.Instruction, payer *payment.Payer) payment.Answer {
@@ -37,13 +37,16 @@ func (silent) Decide(i payment.Instruction, payer *payment.Payer) payment.Answer
 	return payment.Answer{Result: payment.Approved, Reference: "r"}
 }
 
-func (silent) Perform(context.Context, processor.Order) (payment.Answer, error) {
+func (silent) Perform(_ context.Context, o processor.Order) (payment.Answer, error) {
+	if o.Amount == 950 {
+		return payment.Answer{Result: payment.Refused, Reason: payment.DoNotHonor}, nil
+	}
 	return payment.Answer{}, context.DeadlineExceeded
 }
 
 // build makes a store with a payment of each kind: captured in parts, settled
-// later, voided, refunded, expired, paid from a wallet, and one whose processor
-// does not answer.
+// later, voided, refunded, expired, paid from a wallet, one whose hold was
+// enlarged in vain, and one whose processor does not answer.
 func build(t *testing.T, path string) {
 	t.Helper()
 	st, err := storesqlite.Open(t.Context(), path, storesqlite.Options{})
@@ -93,6 +96,7 @@ func build(t *testing.T, path string) {
 	do(hold(500, nil), payment.Void{})
 	do(hold(600, func(i *payment.Intake) { i.Policy.SettleAfter = time.Hour }), payment.Capture{Final: true})
 	do(hold(700, func(i *payment.Intake) { i.Method = payment.Method{Kind: payment.WalletMethod, User: user.ID} }), payment.Capture{Amount: 100})
+	do(hold(900, func(i *payment.Intake) { i.Policy.OverCapture = payment.NoCap }), payment.Capture{Amount: 950})
 	hold(800, func(i *payment.Intake) { i.Policy.HoldFor = time.Minute })
 	if err := e.Advance(t.Context(), now, 2*time.Minute); err != nil {
 		t.Fatal(err)
@@ -126,7 +130,7 @@ func audit(t *testing.T, path string) *verify.Report {
 func TestEveryChangeIsFound(t *testing.T) {
 	sound := filepath.Join(t.TempDir(), "sound.db")
 	build(t, sound)
-	if r := audit(t, sound); !r.Clean() || r.Payments != 7 || r.Postings < 20 {
+	if r := audit(t, sound); !r.Clean() || r.Payments != 8 || r.Postings < 20 {
 		t.Fatalf("the sound store: %+v", r)
 	}
 	const first = "(SELECT min(payment) FROM states)"

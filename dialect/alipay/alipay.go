@@ -19,10 +19,6 @@ import (
 // Name is the label of this dialect.
 const Name = "alipay"
 
-// patience is how long a caller waits for a processor before he is told that
-// the operation is in process: merchants give up after ten seconds or so.
-const patience = 3 * time.Second
-
 // Dialect serves the API.
 type Dialect struct {
 	dialect.Services

@@ -52,7 +52,7 @@ func (d *Dialect) capture(ctx context.Context, c *call) []byte {
 			MaxAmount: c.client.settings.maxCaptureAmount, MaxCaptures: c.client.settings.maxCaptures,
 			Dialect: Name, Reference: r.requestID,
 		},
-		Key: key, Fingerprint: r.fingerprint(d), Keeps: keepsCapture, Context: r.context.encode(), Patience: patience,
+		Key: key, Fingerprint: r.fingerprint(d), Keeps: keepsCapture, Context: r.context.encode(), Patience: c.client.settings.patience,
 	})
 	if err != nil {
 		d.Logger.Error("alipay: capture", "payment", id, "error", err)

@@ -50,7 +50,7 @@ func (d *Dialect) void(ctx context.Context, c *call) []byte {
 			Asked: payment.Asked{Dialect: Name, Reference: r.requestID},
 		},
 		Key: c.client.requestKey("void", r.requestID), Fingerprint: r.fingerprint(d), Keeps: keepsVoid,
-		Context: r.context.encode(), Patience: patience,
+		Context: r.context.encode(), Patience: c.client.settings.patience,
 	})
 	if err != nil {
 		d.Logger.Error("alipay: void", "payment", id, "error", err)

@@ -27,12 +27,11 @@ const retain = 30 * 24 * time.Hour
 type Dialect struct {
 	dialect.Services
 	throttle throttle
-	patience time.Duration
 }
 
 // New returns the dialect on its services.
 func New(s dialect.Services) *Dialect {
-	return &Dialect{Services: s, patience: patience}
+	return &Dialect{Services: s}
 }
 
 // Name returns "wepay".

@@ -1,0 +1,9 @@
+package engine
+
+// Load is how many commands wait in the queue and how many keys are being
+// worked on.
+func (e *Engine) Load() (waiting, keys int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.queue), len(e.inFlight)
+}
