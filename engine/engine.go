@@ -68,6 +68,7 @@ type Engine struct {
 	queue   chan *item
 	stopped chan struct{} // closed when the committer has ended
 	failed  chan struct{} // closed when the storage failed
+	hurried chan struct{} // closed when nobody may wait for a processor any more
 	poke    chan struct{} // wakes the timer loop
 	waking  atomic.Int64  // when the timer loop looks again by itself, Unix milliseconds
 
@@ -84,6 +85,7 @@ type Engine struct {
 	work    sync.WaitGroup // commands, calls and the timer loop
 	calls   chan struct{}  // one token per permitted call
 	closing sync.Once
+	hurry   sync.Once
 
 	advancing sync.Mutex
 }
@@ -114,8 +116,9 @@ func New(c Config) *Engine {
 	}
 	e := &Engine{
 		Config: c, queue: make(chan *item, c.QueueLength), stopped: make(chan struct{}),
-		failed: make(chan struct{}), poke: make(chan struct{}, 1), inFlight: map[payment.Key]struct{}{},
-		waiting: map[operation][]chan payment.Outcome{}, calling: map[operation]struct{}{}, silent: map[operation]struct{}{}, calls: make(chan struct{}, c.Calls),
+		failed: make(chan struct{}), hurried: make(chan struct{}), poke: make(chan struct{}, 1), inFlight: map[payment.Key]struct{}{},
+		waiting: map[operation][]chan payment.Outcome{}, calling: map[operation]struct{}{}, silent: map[operation]struct{}{},
+		calls: make(chan struct{}, c.Calls),
 	}
 	e.base, e.stop = context.WithCancel(context.Background())
 	go e.commitLoop()
@@ -284,6 +287,7 @@ func (e *Engine) await(ctx context.Context, it *item) (payment.Outcome, error) {
 		out.At, out.Context = it.outcome.At, it.Context // as a repeat will have it
 		return out, nil
 	case <-patience.C:
+	case <-e.hurried:
 	case <-e.failed:
 	case <-ctx.Done():
 	}
@@ -356,6 +360,11 @@ func (e *Engine) newKey() payment.Key {
 	return k
 }
 
+// Hurry ends all waiting for processors: from here on a command whose processor
+// has not answered is answered at once, as pending. A server that is told to
+// stop begins with it.
+func (e *Engine) Hurry() { e.hurry.Do(func() { close(e.hurried) }) }
+
 // Close takes no more commands, waits until all that were taken are answered,
 // and stops. Calls to processors that are under way are left to the next start
 // when ctx ends first.
@@ -363,6 +372,7 @@ func (e *Engine) Close(ctx context.Context) error {
 	e.mu.Lock()
 	e.closed = true
 	e.mu.Unlock()
+	e.Hurry()
 	e.stop()
 	e.closing.Do(func() {
 		go func() {
