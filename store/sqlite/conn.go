@@ -41,8 +41,9 @@ func openWriter(path string) (_ *sqlite.Conn, err error) {
 	}
 	// A larger cache costs more than it saves: whenever a page is split the
 	// commit scans all of it, because SQLite parks a page under the number of
-	// the lock byte's page, at 1 GiB, and then drops what is beyond the end.
-	if err := set(conn, "cache_size", "-32768", "-32768"); err != nil {
+	// the lock byte's page, at 1 GiB, and then drops what is beyond the end. The
+	// operating system has the file in its own cache anyway.
+	if err := set(conn, "cache_size", "-8192", "-8192"); err != nil {
 		return nil, err
 	}
 	return conn, migrate(conn)
