@@ -63,7 +63,8 @@ func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // answer makes the body of the answer. The checks are in the order of the
 // documented table; the first one that fails answers.
-func (d *Dialect) answer(r *http.Request, c *call) []byte {
+func (d *Dialect) answer(r *http.Request, c *call) (answer []byte) {
+	defer d.Rescue(Name, func() { answer = only(unknownException) })
 	c.route = routeOf(c.target)
 	serve, known := apis[c.route.api]
 	switch {

@@ -221,6 +221,11 @@ func (x *exchange) fault(err error) *problem {
 	if x.r.Context().Err() == nil {
 		x.d.Logger.Error("request failed", "dialect", Name, "request", requestPrefix+string(x.name[:]), "error", err)
 	}
+	return failure()
+}
+
+// failure is the generic answer for faults of ours.
+func failure() *problem {
 	return &problem{
 		status: http.StatusInternalServerError, kind: apiError, again: retrySilent,
 		message: "An error occurred on our side. It is safe to repeat the request with the same Idempotency-Key.",

@@ -97,7 +97,8 @@ func (r route) path(id string) string {
 func (r route) public() bool { return r == retrieveRoute || r == confirmRoute }
 
 // serve carries out a request and replies, or returns what is wrong with it.
-func (x *exchange) serve(ctx context.Context) *problem {
+func (x *exchange) serve(ctx context.Context) (wrong *problem) {
+	defer x.d.Rescue(Name, func() { wrong = failure() })
 	x.route, x.id = routeOf(x.r)
 	if x.route == unknownRoute {
 		return x.unrecognized()
