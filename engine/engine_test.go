@@ -178,6 +178,7 @@ func TestRefusalsAreKeptWhereTheDialectSaysSo(t *testing.T) {
 		t.Fatalf("a burnt key was taken again: %+v", out)
 	}
 	free := r.capture(p.ID, 1001, "free")
+	free.Keeps = func(*payment.Refusal) bool { return false }
 	if out, _ := r.Do(t.Context(), free); !out.Refusal.Has(payment.AmountTooLarge) {
 		t.Fatalf("%+v", out)
 	}
