@@ -45,6 +45,41 @@ func TestOrderIsKept(t *testing.T) {
 	}
 }
 
+// TestNobodyIsAnsweredBeforeTheCommit, neither whose command it is nor who
+// looks at the payment.
+func TestNobodyIsAnsweredBeforeTheCommit(t *testing.T) {
+	reached, release := make(chan struct{}), make(chan struct{})
+	var slow atomic.Bool
+	r := newRig(t, func(c *engine.Config) {
+		c.Store = faulty.New(c.Store, func(call faulty.Call) faulty.Fault {
+			if call == faulty.Commit && slow.CompareAndSwap(true, false) {
+				close(reached)
+				<-release
+			}
+			return none
+		})
+	})
+	p := r.authorize(t, 1000)
+	slow.Store(true)
+	answered := make(chan result, 1)
+	go func() {
+		out, err := r.Do(ctx, r.capture(p.ID, 400, "k"))
+		answered <- result{out, err}
+	}()
+	<-reached
+	select {
+	case got := <-answered:
+		t.Errorf("answered before the commit: %v", got)
+		answered <- got
+	case <-time.After(20 * time.Millisecond):
+	}
+	if now, err := r.Payment(t.Context(), 1, 1, p.ID); err != nil || now.Captured != 0 {
+		t.Errorf("captured %d before the commit, %v", now.Captured, err)
+	}
+	close(release)
+	expectResults(t, []result{<-answered}, "authorized, held 600, captured 400")
+}
+
 // TestFullQueueTakesWhatIsOurs: callers are refused while the queue is full;
 // timers and answers of processors wait for room.
 func TestFullQueueTakesWhatIsOurs(t *testing.T) {

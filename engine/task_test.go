@@ -252,6 +252,34 @@ func TestAnswerThatIsNone(t *testing.T) {
 	}
 }
 
+// TestEachOperationHasItsOwnName: the processor tells by it what it did
+// before.
+func TestEachOperationHasItsOwnName(t *testing.T) {
+	r := newRig(t)
+	p, q := r.authorize(t, 1000), r.authorize(t, 1000)
+	r.proc.remote = true
+	done := map[string]payment.Answer{} // a processor performs a name once
+	r.proc.perform = func(o processor.Order) (payment.Answer, error) {
+		if _, again := done[o.ID]; !again {
+			done[o.ID] = approved
+		}
+		return done[o.ID], nil
+	}
+	for _, request := range []payment.Request{
+		r.capture(p.ID, 100, ""), r.capture(p.ID, 200, ""), r.capture(q.ID, 300, ""),
+		{Tenant: 1, Merchant: 1, Payment: p.ID, Command: payment.Refund{Amount: 50}},
+		{Tenant: 1, Merchant: 1, Payment: p.ID, Command: payment.Void{}},
+	} {
+		request.Patience = 10 * time.Second
+		if out, err := r.Do(t.Context(), request); err != nil || out.Pending || out.Refusal != nil {
+			t.Fatalf("%v", result{out, err})
+		}
+	}
+	if len(done) != 5 {
+		t.Errorf("5 operations have %d names", len(done))
+	}
+}
+
 // TestCallsAtATime: no more calls are under way than are permitted.
 func TestCallsAtATime(t *testing.T) {
 	r := newRig(t, func(c *engine.Config) { c.Calls = 2 })

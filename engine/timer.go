@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -15,6 +17,8 @@ const (
 	dueLimit = 256             // timers taken at a time
 	idle     = 5 * time.Second // the longest sleep of the timer loop
 )
+
+var errStuck = errors.New("engine: timers are still there after they were fired")
 
 // timerLoop fires timers when they fall due.
 func (e *Engine) timerLoop() {
@@ -66,7 +70,7 @@ func (e *Engine) fireDue(now time.Time) error {
 			return err
 		}
 		if slices.Equal(due, tried) { // nothing has moved
-			return failed
+			return cmp.Or(failed, errStuck)
 		}
 		failed, tried = e.fire(due), due
 	}
