@@ -75,11 +75,19 @@ func New(c Config) *Sandbox {
 	} {
 		s.mux.HandleFunc(pattern, s.handle(h))
 	}
+	s.mux.HandleFunc("/", NotFound)
 	return s
 }
 
 // ServeHTTP answers a control.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// NotFound answers for a path of ours where nothing is.
+func NotFound(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusNotFound)
+	_, _ = w.Write([]byte(`{"error":"not found"}` + "\n"))
+}
 
 // problem is an error that is the caller's: its status and text are shown.
 type problem struct {

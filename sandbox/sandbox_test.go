@@ -130,6 +130,8 @@ func TestScriptedOutcomes(t *testing.T) {
 func TestBadControls(t *testing.T) {
 	s := capstantest.Run(t)
 	for _, bad := range []struct{ method, path, body, says string }{
+		{"GET", "/_sandbox/nothing", ``, "not found"},
+		{"GET", "/openapi/nothing.yaml", ``, "not found"},
 		{"POST", "/_sandbox/clock", `{}`, "advance_seconds"},
 		{"POST", "/_sandbox/clock", `{"advance_seconds":-1}`, "advance_seconds"},
 		{"POST", "/_sandbox/clock", `{"advance_seconds":1.5}`, "advance_seconds"},

@@ -89,6 +89,8 @@ func (c serveCommand) check() error {
 	switch {
 	case (c.TLSCert == "") != (c.TLSKey == ""):
 		return usageError("--tls-cert and --tls-key go together")
+	case c.Pprof && !c.Sandbox && !loopback(c.AdminListen):
+		return usageError("--pprof has no authentication: in live mode it wants --admin-listen on loopback")
 	case c.CredentialsOut != "" && !c.Sandbox:
 		return usageError("--credentials-out goes with --sandbox")
 	case strings.HasPrefix(c.Store, "postgres://") || strings.HasPrefix(c.Store, "postgresql://"):
