@@ -61,6 +61,7 @@ func (c serveCommand) Run(o *output) error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	private()
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400) // most of what is allocated lives for one request
 	}
