@@ -11,7 +11,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -80,9 +82,12 @@ type Server struct {
 
 	base, admin string // URLs, for credentials
 	ready       atomic.Bool
+	advancing   sync.Mutex
+	offset      time.Duration // of the clock, as it is kept
 	// Sandboxed are the sandbox controls; nil in live mode.
 	Sandboxed *sandbox.Sandbox
 
+	known  []dialect.Dialect // all there are, also those that are not served
 	cards  processor.Processor
 	wallet processor.Processor
 	script *scripted.Script
@@ -138,7 +143,8 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	s.Engine = engine.New(engine.Config{
 		Store: c.Store, Clock: s.Clock, IDs: payment.NewIDs(0), Logger: c.Logger, Processor: s.processor,
-		Fatal: c.Fatal, QueueLength: c.QueueLength,
+		Checks: (&riskChecks{merchants: s.Merchants, compiled: map[int64]compiledChecks{}}).of,
+		Fatal:  c.Fatal, QueueLength: c.QueueLength,
 	})
 	if err := s.addDialects(c); err != nil {
 		return nil, errors.Join(err, s.Close(ctx))
@@ -152,6 +158,10 @@ func New(ctx context.Context, c Config) (*Server, error) {
 
 // ServeHTTP answers a request on the main listener.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// Hurry lets nobody wait for a processor any more: a server that is told to
+// stop answers with what it knows.
+func (s *Server) Hurry() { s.Engine.Hurry() }
 
 // Close answers what was taken and stops the engine. The store stays open.
 func (s *Server) Close(ctx context.Context) error { return s.Engine.Close(ctx) }
@@ -175,19 +185,13 @@ func (s *Server) addDialects(c Config) error {
 	if c.Sandbox {
 		services.Cards.Behaviour = cardsim.Behaviour
 	}
+	s.known = []dialect.Dialect{alipay.New(services), intents.New(services), begateway.New(services), wepay.New(services)}
 	for _, name := range c.Dialects {
-		switch name {
-		case alipay.Name:
-			s.Dialects = append(s.Dialects, alipay.New(services))
-		case intents.Name:
-			s.Dialects = append(s.Dialects, intents.New(services))
-		case begateway.Name:
-			s.Dialects = append(s.Dialects, begateway.New(services))
-		case wepay.Name:
-			s.Dialects = append(s.Dialects, wepay.New(services))
-		default:
+		i := slices.IndexFunc(s.known, func(d dialect.Dialect) bool { return d.Name() == name })
+		if i < 0 {
 			return fmt.Errorf("unknown dialect %q: there are %v", name, Dialects())
 		}
+		s.Dialects = append(s.Dialects, s.known[i])
 	}
 	return nil
 }
@@ -207,8 +211,12 @@ func (s *Server) processor(_ int64, m payment.Method) processor.Processor {
 // controls returns the sandbox controls.
 func (s *Server) controls() *sandbox.Sandbox {
 	return sandbox.New(sandbox.Config{
-		Store: s.Store, Engine: s.Engine, Merchants: s.Merchants, Dialects: s.Dialects, Keys: s.Keys, IDs: s.IDs, Clock: s.Clock,
+		Store: s.Store, Engine: s.Engine, Merchants: s.Merchants, Dialects: s.known, Keys: s.Keys, IDs: s.IDs, Clock: s.Clock,
 		Logger: s.Logger, Script: s.script, Advance: s.AdvanceClock, UpdateClientKeys: alipay.UpdateKeys,
+		CheckRisk: func(m *merchant.Merchant, document []byte) error {
+			_, err := compileRisk(m, document)
+			return err
+		},
 		BaseURL: s.base, AdminURL: s.admin,
 	})
 }
@@ -227,6 +235,13 @@ func markMode(ctx context.Context, st store.Registry, sandbox bool) error {
 		return fmt.Errorf("%w: it is a %s store and cannot be served as %s", ErrMode, marked, mode)
 	}
 	return nil
+}
+
+// Sealed tells whether a store has been served: then its sealing keys exist
+// somewhere, and new ones would not open it.
+func Sealed(ctx context.Context, st store.Registry) (bool, error) {
+	sealed, err := st.Meta(ctx, metaRoot)
+	return sealed != nil, err
 }
 
 // openKeys opens the store's root secret, making one for a new store.
@@ -257,11 +272,14 @@ func clockOffset(ctx context.Context, st store.Registry) (time.Duration, error) 
 }
 
 // AdvanceClock moves the sandbox clock forward and returns after everything
-// that fell due on the way was done.
+// that fell due on the way was done. The offset is kept before anything happens
+// at the new time, so that no restart moves the clock back.
 func (s *Server) AdvanceClock(ctx context.Context, by time.Duration) error {
-	if err := s.Engine.Advance(ctx, s.Clock, by); err != nil {
+	s.advancing.Lock()
+	defer s.advancing.Unlock()
+	s.offset = max(s.offset, s.Clock.Offset()+by)
+	if _, err := s.Store.PutMeta(ctx, metaOffset, strconv.AppendInt(nil, s.offset.Milliseconds(), 10), false); err != nil {
 		return err
 	}
-	_, err := s.Store.PutMeta(ctx, metaOffset, strconv.AppendInt(nil, s.Clock.Offset().Milliseconds(), 10), false)
-	return err
+	return s.Engine.Advance(ctx, s.Clock, by)
 }

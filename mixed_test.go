@@ -134,7 +134,7 @@ func TestParallelCaptures(t *testing.T) {
 				}
 				return r
 			})
-			repeats := verdicts[drive.Replayed] + verdicts[drive.InProcess]
+			repeats := verdicts[drive.Replayed] + verdicts[drive.InProcess] + verdicts[drive.Duplicate]
 			if name == "alipay" || name == "wepay" { // a repeat looks like the first
 				repeats += verdicts[drive.Done] - 1
 			} else if verdicts[drive.Done] != 1 {

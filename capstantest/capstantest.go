@@ -6,6 +6,7 @@ package capstantest
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"io"
 	"math/rand/v2"
@@ -54,9 +55,10 @@ func With(change func(*capstan.Config)) Option { return change }
 // Run starts a sandbox server and stops it when the test ends.
 func Run(t testing.TB, options ...Option) *Server {
 	t.Helper()
+	random := newStream(1)
 	c := capstan.Config{
 		Clock: clock.Fixed(Epoch), Sandbox: true, PublicURL: PublicURL, AdminURL: PublicURL,
-		Random: Random(1), Sealing: keyring.Published(), Keys: keyring.Fixed("capstantest"),
+		Random: random, Sealing: keyring.Published(), Keys: keyring.Fixed("capstantest"),
 	}
 	for _, o := range options {
 		o(&c)
@@ -83,6 +85,7 @@ func Run(t testing.TB, options ...Option) *Server {
 	if s.Credentials, err = s.Sandboxed.Default(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	random.restart(2) // what requests draw does not depend on what the credentials drew
 	s.http = capstan.HTTPServer(s.Server)
 	go func() { _ = s.http.Serve(listener) }()
 	t.Cleanup(s.Stop)
@@ -164,19 +167,29 @@ func (s *Server) Balances(t testing.TB, currency string) map[string]int64 {
 
 // Random returns a stream of bytes that is the same for the same seed. It is
 // safe for concurrent use.
-func Random(seed uint64) io.Reader {
-	var key [32]byte
-	key[0] = byte(seed)
-	return &lockedReader{r: rand.NewChaCha8(key)}
-}
+func Random(seed uint64) io.Reader { return newStream(seed) }
 
-type lockedReader struct {
+type stream struct {
 	mu sync.Mutex
-	r  io.Reader
+	r  *rand.ChaCha8
 }
 
-func (l *lockedReader) Read(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.r.Read(b)
+func newStream(seed uint64) *stream {
+	s := &stream{}
+	s.restart(seed)
+	return s
+}
+
+func (s *stream) restart(seed uint64) {
+	var key [32]byte
+	binary.BigEndian.PutUint64(key[:], seed)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.r = rand.NewChaCha8(key)
+}
+
+func (s *stream) Read(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.r.Read(b)
 }

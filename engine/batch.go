@@ -25,13 +25,27 @@ type batch struct {
 	records  map[payment.Key]*store.Record
 	payers   map[store.PayerRef]*payment.Payer
 
-	payer *payment.Payer // of the command being decided
+	tallies map[store.Ref[string]]*tally // counters of risk checks
+	counted []*tally                     // that the item being decided has set
+
+	// Of the item that is being decided:
+	item         *item
+	payer        *payment.Payer
+	unchallenged bool  // the risk checks want the payer not to be asked to authenticate
+	fault        error // something could not be loaded: nothing may be written
+
+	ctx context.Context // of loading
+	env payment.Env     // what is the same for all items
 }
 
 // decide decides the items in order and returns what has to be written.
 func (e *Engine) decide(ctx context.Context, loaded store.Batch, items []*item) ([]store.Change, error) {
-	b := &batch{engine: e, loaded: loaded, now: e.Clock.Now(), payments: map[payment.ID]*payment.Payment{}, records: map[payment.Key]*store.Record{}}
+	b := &batch{engine: e, loaded: loaded, now: e.Clock.Now(), payments: map[payment.ID]*payment.Payment{}, records: map[payment.Key]*store.Record{}, ctx: ctx}
+	b.env = payment.Env{Now: b.now, Ask: b.ask, Screen: b.screen}
 	if err := b.loadPayers(ctx, items); err != nil {
+		return nil, err
+	}
+	if err := b.loadTallies(ctx, items); err != nil {
 		return nil, err
 	}
 	changes := make([]store.Change, 0, len(items))
@@ -59,13 +73,27 @@ func (b *batch) execute(it *item) (*store.Change, error) {
 		return nil, nil
 	}
 	p := b.subject(it)
-	b.payer = b.payers[payerOf(it, p)]
-	d, err := payment.Decide(p, it.Command, payment.Env{Now: b.now, Key: it.Key, Payer: b.payer, Ask: b.ask, Screen: b.engine.Screen})
+	b.item, b.payer, b.unchallenged = it, b.payers[payerOf(it, p)], false
+	env := b.env
+	env.Key, env.Payer = it.Key, b.payer
+	for _, t := range it.timers {
+		if t.Due.After(env.Now) { // it was due when it was fired: the clock was set back since
+			env.Now = t.Due
+		}
+	}
+	d, err := payment.Decide(p, it.Command, env)
+	if err == nil {
+		err = b.fault
+	}
+	if err != nil {
+		return nil, err
+	}
+	counters, err := b.count(it, p, d)
 	if err != nil {
 		return nil, err
 	}
 	it.outcome = payment.Outcome{
-		Payment: d.Payment, Operation: d.Operation, Refusal: d.Refusal, At: b.now, Pending: d.Pending(), Context: it.Context,
+		Payment: d.Payment, Operation: d.Operation, Refusal: d.Refusal, At: env.Now, Pending: d.Pending(), Context: it.Context,
 	}
 	if d.Refusal != nil && len(d.Events) == 0 {
 		it.outcome.Payment = p
@@ -73,7 +101,11 @@ func (b *batch) execute(it *item) (*store.Change, error) {
 			it.outcome.Payment = nil
 		}
 	}
-	return b.change(it, d), nil
+	change := b.change(it, d)
+	if change != nil {
+		change.Counters = counters
+	}
+	return change, nil
 }
 
 // change is what has to be written for an item that was decided.
@@ -181,6 +213,7 @@ func (b *batch) ask(i payment.Instruction) payment.Answer {
 	if p == nil {
 		return payment.Answer{Result: payment.Refused, Reason: payment.UnsupportedMethod}
 	}
+	i.Unchallenged = b.unchallenged
 	return p.Decide(i, b.payer)
 }
 

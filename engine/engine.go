@@ -21,6 +21,7 @@ import (
 	"github.com/capstan-pay/capstan/clock"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor"
+	"github.com/capstan-pay/capstan/risk"
 	"github.com/capstan-pay/capstan/store"
 )
 
@@ -35,8 +36,11 @@ type Config struct {
 	// if nobody does.
 	Processor func(merchant int64, m payment.Method) processor.Processor
 
-	// Screen puts an operation to the risk checks; nil approves everything.
-	Screen func(payment.Instruction) payment.Answer
+	// Checks returns the risk checks of a merchant, nil if none are
+	// configured. It is called for every command that asks a processor for
+	// something, by many at a time: it has to be quick. A nil func is no
+	// checks at all.
+	Checks func(ctx context.Context, merchant int64) (*risk.Checks, error)
 
 	// Fatal is called once when the storage failed under a commit. The engine
 	// answers nothing any more; the process has to end.
@@ -64,6 +68,7 @@ type Engine struct {
 	queue   chan *item
 	stopped chan struct{} // closed when the committer has ended
 	failed  chan struct{} // closed when the storage failed
+	hurried chan struct{} // closed when nobody may wait for a processor any more
 	poke    chan struct{} // wakes the timer loop
 	waking  atomic.Int64  // when the timer loop looks again by itself, Unix milliseconds
 
@@ -75,10 +80,12 @@ type Engine struct {
 	closed   bool
 	waiting  map[operation][]chan payment.Outcome // callers that wait for a processor
 	calling  map[operation]struct{}               // operations whose processor is being called
+	silent   map[operation]struct{}               // pending operations whose last call ended without an answer
 
 	work    sync.WaitGroup // commands, calls and the timer loop
 	calls   chan struct{}  // one token per permitted call
 	closing sync.Once
+	hurry   sync.Once
 
 	advancing sync.Mutex
 }
@@ -109,8 +116,9 @@ func New(c Config) *Engine {
 	}
 	e := &Engine{
 		Config: c, queue: make(chan *item, c.QueueLength), stopped: make(chan struct{}),
-		failed: make(chan struct{}), poke: make(chan struct{}, 1), inFlight: map[payment.Key]struct{}{},
-		waiting: map[operation][]chan payment.Outcome{}, calling: map[operation]struct{}{}, calls: make(chan struct{}, c.Calls),
+		failed: make(chan struct{}), hurried: make(chan struct{}), poke: make(chan struct{}, 1), inFlight: map[payment.Key]struct{}{},
+		waiting: map[operation][]chan payment.Outcome{}, calling: map[operation]struct{}{}, silent: map[operation]struct{}{},
+		calls: make(chan struct{}, c.Calls),
 	}
 	e.base, e.stop = context.WithCancel(context.Background())
 	go e.commitLoop()
@@ -126,6 +134,7 @@ type item struct {
 	timers   []payment.Timer // done with, when the command is
 	resolves payment.Key     // of the record that the command's outcome completes
 	err      error
+	checks   *risk.Checks // that the command is held against
 	done     chan struct{}
 
 	decided
@@ -165,6 +174,11 @@ func (e *Engine) Do(ctx context.Context, r payment.Request) (payment.Outcome, er
 	case payment.Authorize:
 		it.secret = c.Secret
 	}
+	checks, err := e.checks(ctx, r.Merchant, r.Command)
+	if err != nil {
+		return payment.Outcome{}, err
+	}
+	it.checks = checks
 	if refusal, err := e.enter(it); err != nil || refusal != nil {
 		return payment.Outcome{Refusal: refusal, At: e.Clock.Now()}, err
 	}
@@ -245,12 +259,14 @@ func (e *Engine) repeat(ctx context.Context, it *item) (payment.Outcome, error) 
 	return out, nil
 }
 
-// await waits for the processor's answer, up to the caller's patience.
+// await waits for the processor's answer: up to the caller's patience, or until
+// the call has ended without one.
 func (e *Engine) await(ctx context.Context, it *item) (payment.Outcome, error) {
 	op := operation{it.outcome.Payment.ID, it.outcome.Operation}
 	answered := make(chan payment.Outcome, 1)
 	e.mu.Lock()
 	e.waiting[op] = append(e.waiting[op], answered)
+	_, silent := e.silent[op]
 	e.mu.Unlock()
 	defer e.forget(op, answered)
 
@@ -258,13 +274,20 @@ func (e *Engine) await(ctx context.Context, it *item) (payment.Outcome, error) {
 	if out, ok := e.resolved(ctx, it); ok {
 		return out, nil
 	}
+	if silent {
+		return it.outcome, nil
+	}
 	patience := time.NewTimer(it.Patience)
 	defer patience.Stop()
 	select {
 	case out := <-answered:
+		if out.Pending { // the call has ended, nobody knows
+			return it.outcome, nil
+		}
 		out.At, out.Context = it.outcome.At, it.Context // as a repeat will have it
 		return out, nil
 	case <-patience.C:
+	case <-e.hurried:
 	case <-e.failed:
 	case <-ctx.Done():
 	}
@@ -337,6 +360,11 @@ func (e *Engine) newKey() payment.Key {
 	return k
 }
 
+// Hurry ends all waiting for processors: from here on a command whose processor
+// has not answered is answered at once, as pending. A server that is told to
+// stop begins with it.
+func (e *Engine) Hurry() { e.hurry.Do(func() { close(e.hurried) }) }
+
 // Close takes no more commands, waits until all that were taken are answered,
 // and stops. Calls to processors that are under way are left to the next start
 // when ctx ends first.
@@ -344,6 +372,7 @@ func (e *Engine) Close(ctx context.Context) error {
 	e.mu.Lock()
 	e.closed = true
 	e.mu.Unlock()
+	e.Hurry()
 	e.stop()
 	e.closing.Do(func() {
 		go func() {

@@ -13,6 +13,7 @@ import (
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor"
 	"github.com/capstan-pay/capstan/store"
+	"github.com/capstan-pay/capstan/store/faulty"
 	"github.com/capstan-pay/capstan/store/memory"
 	"github.com/capstan-pay/capstan/verify"
 )
@@ -22,7 +23,7 @@ var noon = time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)
 // rig is an engine on a memory store with a processor that tests control.
 type rig struct {
 	*engine.Engine
-	store *memory.Store
+	store store.Store
 	clock *clock.Shifted
 	proc  *acquirer
 	keys  atomic.Int64
@@ -37,6 +38,9 @@ func newRig(t *testing.T, change ...func(*engine.Config)) *rig {
 	}
 	for _, f := range change {
 		f(&c)
+	}
+	if _, faulty := c.Store.(*faulty.Store); !faulty { // else what lies beneath is looked at
+		r.store = c.Store
 	}
 	r.Engine = engine.New(c)
 	t.Cleanup(func() {
@@ -174,6 +178,7 @@ func TestRefusalsAreKeptWhereTheDialectSaysSo(t *testing.T) {
 		t.Fatalf("a burnt key was taken again: %+v", out)
 	}
 	free := r.capture(p.ID, 1001, "free")
+	free.Keeps = func(*payment.Refusal) bool { return false }
 	if out, _ := r.Do(t.Context(), free); !out.Refusal.Has(payment.AmountTooLarge) {
 		t.Fatalf("%+v", out)
 	}
@@ -273,6 +278,110 @@ func TestAnswerOfAPatientCallerIsTheProcessors(t *testing.T) {
 	again, err := r.Do(t.Context(), request)
 	if err != nil || !again.Replayed || again.Pending || again.Payment.Captured != 400 {
 		t.Fatalf("%+v, %v", again, err)
+	}
+}
+
+// A timer is served though the clock is set back between its firing and the
+// decision: it would not fire again.
+func TestTimerSurvivesAClockThatIsSetBack(t *testing.T) {
+	c := &unsteady{now: noon}
+	s := &setsBack{Store: memory.Open(), clock: c}
+	e := engine.New(engine.Config{
+		Store: s, Clock: c, IDs: payment.NewIDs(0),
+		Processor: func(int64, payment.Method) processor.Processor { return &acquirer{} },
+	})
+	out, err := e.Do(t.Context(), payment.Request{
+		Tenant: 1, Merchant: 1, Command: payment.Create{Intake: intake(1000), Attempt: &payment.Attempt{}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.set(out.Payment.ExpiresAt)
+	if err := e.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	e = engine.New(engine.Config{Store: s, Clock: c, IDs: payment.NewIDs(0)})
+	for range 5000 {
+		if s.fired.Load() {
+			if due, _ := s.Store.Due(t.Context(), out.Payment.ExpiresAt, 1); len(due) == 0 {
+				break
+			}
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if err := e.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p, err := s.Payment(t.Context(), 1, out.Payment.ID, 0)
+	if err != nil || p.Status != payment.Expired {
+		t.Fatalf("the timer is gone and the payment is %s, %v", p.Status, err)
+	}
+}
+
+// unsteady is a clock that can be set back.
+type unsteady struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *unsteady) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *unsteady) set(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = now
+}
+
+// setsBack is a store that sets the clock back a second whenever it has told
+// of a timer that is due.
+type setsBack struct {
+	store.Store
+	clock *unsteady
+	fired atomic.Bool
+}
+
+func (s *setsBack) Due(ctx context.Context, now time.Time, limit int) ([]payment.Timer, error) {
+	due, err := s.Store.Due(ctx, now, limit)
+	if len(due) > 0 {
+		s.clock.set(now.Add(-time.Second))
+		s.fired.Store(true)
+	}
+	return due, err
+}
+
+// A sale is answered when its capture is, not when its authorization is.
+func TestPatientCallerOfASaleGetsTheCapture(t *testing.T) {
+	for name, answer := range map[string]payment.Answer{
+		"approved": {Result: payment.Approved}, "declined": {Result: payment.Refused, Reason: payment.DoNotHonor},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.proc.remote = true
+			r.proc.perform = func(processor.Order) (payment.Answer, error) {
+				time.Sleep(time.Millisecond)
+				return answer, nil
+			}
+			sale := intake(1000)
+			sale.Policy.AutoCapture, sale.Policy.DeclinedCaptureEnds = true, true
+			request := payment.Request{
+				Tenant: 1, Merchant: 1, Key: payment.NewKey(1, "test", "sale"), Patience: 5 * time.Second,
+				Command: payment.Create{Intake: sale, Attempt: &payment.Attempt{}},
+			}
+			want := payment.Captured
+			if answer.Result == payment.Refused {
+				want = payment.Declined
+			}
+			for _, replayed := range []bool{false, true} {
+				out, err := r.Do(t.Context(), request)
+				if err != nil || out.Pending || out.Replayed != replayed || out.Operation != 1 || out.Payment.Status != want {
+					t.Fatalf("%v: %+v, the payment is %s", err, out, out.Payment.Status)
+				}
+			}
+		})
 	}
 }
 

@@ -57,6 +57,7 @@ func (e *Engine) call(p *payment.Payment, c call, secret payment.Secret) {
 		return
 	}
 	e.calling[op] = struct{}{}
+	delete(e.silent, op)
 	e.work.Add(1)
 	e.mu.Unlock()
 	go func() {
@@ -73,10 +74,20 @@ func (e *Engine) call(p *payment.Payment, c call, secret payment.Secret) {
 		answer, err := e.consult(ctx, processor.NewOrder(p, c.operation, secret), c.attempt)
 		if err != nil {
 			e.Logger.Warn("processor gave no answer", "operation", payment.OperationID(p.ID, c.operation), "attempt", c.attempt, "error", err)
+			e.unanswered(op)
 			return
 		}
 		e.resolve(p, c.operation, answer)
 	}()
+}
+
+// unanswered tells the callers that wait for an operation that its call has
+// ended without an answer: until somebody asks again, nobody knows.
+func (e *Engine) unanswered(op operation) {
+	e.mu.Lock()
+	e.silent[op] = struct{}{}
+	e.mu.Unlock()
+	e.tell(op, payment.Outcome{Pending: true})
 }
 
 func (e *Engine) called(op operation) {
@@ -133,6 +144,9 @@ func (e *Engine) resolve(p *payment.Payment, number int, answer payment.Answer) 
 func (e *Engine) tell(op operation, out payment.Outcome) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if !out.Pending {
+		delete(e.silent, op)
+	}
 	for _, ch := range e.waiting[op] {
 		select {
 		case ch <- out:

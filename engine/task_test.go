@@ -355,3 +355,25 @@ func TestCloseWhileCalling(t *testing.T) {
 		}
 	}
 }
+
+// TestCallerIsToldAtOnceWhenTheCallFailed: he does not wait out his patience
+// for an answer that is not under way, and gets the processor's when it came.
+func TestCallerIsToldAtOnceWhenTheCallFailed(t *testing.T) {
+	r := newRig(t)
+	p := r.authorize(t, 1000)
+	r.proc.remote = true
+	r.proc.perform = func(processor.Order) (payment.Answer, error) { return payment.Answer{}, errors.New("connection lost") }
+	request := r.capture(p.ID, 400, "k")
+	request.Patience = time.Hour
+	out, err := r.Do(t.Context(), request)
+	if err != nil || !out.Pending || out.Replayed {
+		t.Fatalf("%v", result{out, err})
+	}
+	r.proc.perform = nil
+	if err := r.Advance(t.Context(), r.clock, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if out, err = r.Do(t.Context(), request); err != nil || out.Pending || out.Payment.Captured != 400 {
+		t.Fatalf("%v", result{out, err})
+	}
+}

@@ -143,7 +143,11 @@ func (s Sealing) open(purpose string, sealed []byte) ([]byte, error) {
 		if len(rest) < aead.NonceSize() {
 			return nil, ErrSealed
 		}
-		return aead.Open(nil, rest[:aead.NonceSize()], rest[aead.NonceSize():], []byte(purpose))
+		plain, err := aead.Open(nil, rest[:aead.NonceSize()], rest[aead.NonceSize():], []byte(purpose))
+		if err != nil {
+			return nil, ErrSealed
+		}
+		return plain, nil
 	}
 	return nil, ErrSealed
 }

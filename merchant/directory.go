@@ -21,6 +21,7 @@ type Directory struct {
 	now        func() time.Time
 	mu         sync.RWMutex
 	known      map[name]*Access
+	byID       map[int64]*Access
 }
 
 type name struct{ dialect, kind, lookup string }
@@ -45,7 +46,7 @@ type Access struct {
 // NewDirectory returns a directory over a repository. Now tells how much time
 // has passed; it need not be the business clock.
 func NewDirectory(r Repository, now func() time.Time) *Directory {
-	return &Directory{repository: r, now: now, known: map[name]*Access{}}
+	return &Directory{repository: r, now: now, known: map[name]*Access{}, byID: map[int64]*Access{}}
 }
 
 // Find returns who a credential lets in: nil if there is no such credential,
@@ -78,6 +79,31 @@ func (d *Directory) Find(ctx context.Context, dialect, kind, lookup string) (*Ac
 	return a, nil
 }
 
+// Merchant returns a merchant with an access of no credential, nil if there is
+// none. It is remembered like what Find returns; a disabled one is returned
+// too.
+func (d *Directory) Merchant(ctx context.Context, id int64) (*Access, error) {
+	now := d.now()
+	d.mu.RLock()
+	a := d.byID[id]
+	d.mu.RUnlock()
+	if a != nil && now.Sub(a.found) < fresh {
+		return a, nil
+	}
+	m, err := d.repository.Merchant(ctx, id)
+	if err != nil || m == nil {
+		return nil, err
+	}
+	a = &Access{Merchant: *m, found: now}
+	d.mu.Lock()
+	if len(d.byID) >= limit {
+		clear(d.byID)
+	}
+	d.byID[id] = a
+	d.mu.Unlock()
+	return a, nil
+}
+
 func (d *Directory) drop(n name) {
 	d.mu.Lock()
 	delete(d.known, n)
@@ -88,6 +114,7 @@ func (d *Directory) drop(n name) {
 func (d *Directory) Forget() {
 	d.mu.Lock()
 	clear(d.known)
+	clear(d.byID)
 	d.mu.Unlock()
 }
 

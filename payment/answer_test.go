@@ -39,8 +39,8 @@ func sameAnswer(a, b payment.Answer) bool {
 		a.Message == b.Message && string(a.Data) == string(b.Data) && string(a.Screening) == string(b.Screening)
 }
 
-// An operation is screened once, before its processor hears of it. What was
-// found stays with it.
+// An operation is screened before its processor hears of it, and once more
+// when the payer has acted. What was found stays with it.
 func TestScreening(t *testing.T) {
 	found := []byte(`{"score":1}`)
 	passes := func(payment.Instruction) payment.Answer {
@@ -68,14 +68,17 @@ func TestScreening(t *testing.T) {
 		{"a refund", authorized(t).after(approve, capture(2)), func(d *desk) payment.Decision { return d.do(refund(1)) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			times := 0
+			times, want := 0, 1
+			if test.name == "after the payer's yes" {
+				want = 2
+			}
 			d := test.desk
 			d.screen = func(i payment.Instruction) payment.Answer {
 				times++
 				return passes(i)
 			}
 			got := test.play(d)
-			if op := got.Payment.Op(got.Operation); string(op.Answer.Screening) != string(found) || times != 1 {
+			if op := got.Payment.Op(got.Operation); string(op.Answer.Screening) != string(found) || times != want {
 				t.Errorf("screened %d times, kept %q", times, op.Answer.Screening)
 			}
 		})
@@ -127,5 +130,25 @@ func TestInstructions(t *testing.T) {
 	}
 	if id := payment.OperationID(7, 2); id != "op_7_2" {
 		t.Errorf("an operation is called %s", id)
+	}
+}
+
+// What came of authenticating the payer travels in the answer.
+func TestAuthentication(t *testing.T) {
+	eci := 5
+	for _, want := range []payment.Authentication{
+		{Flow: "challenge", Result: "Y"},
+		{Flow: "frictionless", Result: "Y", ECI: &eci, CAVV: "AAABBZEEBgAAAAAAAAQGAAAAAAA="},
+	} {
+		a := payment.Answer{Data: want.Document()}
+		got := a.Authentication()
+		if got == nil || got.Flow != want.Flow || got.Result != want.Result || got.CAVV != want.CAVV || (got.ECI == nil) != (want.ECI == nil) || got.ECI != nil && *got.ECI != eci {
+			t.Errorf("%s was read as %+v", a.Data, got)
+		}
+	}
+	for _, none := range []string{"", "{}", `{"other":1}`, "not a document"} {
+		if got := (&payment.Answer{Data: []byte(none)}).Authentication(); got != nil {
+			t.Errorf("%q was read as %+v", none, got)
+		}
 	}
 }

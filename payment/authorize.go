@@ -53,12 +53,14 @@ type PayerAnswer struct {
 // Revise replaces the payment's intake. Before an authorization was asked for
 // anything may differ, and while the payer is awaited too, where the policy lets
 // an authorization follow a declined one: that ends the wait. Of a hold from
-// which nothing was taken yet, what is to be captured of it may differ: Amount,
-// within what may be captured, Fee and the policy's CaptureAt. What only
+// which nothing was taken yet, what is to be captured of it may differ where
+// OfHold says so: Amount, within what may be captured, Fee and the policy's
+// CaptureAt. What only
 // describes the payment may always differ.
 type Revise struct {
 	Intake Intake
 	Edit   Edit `json:"-"` // makes the intake at the decision; nil takes Intake
+	OfHold bool // the caller's dialect lets what is to be captured of a hold be revised
 }
 
 func (c Create) decide(d *decision) {
@@ -77,6 +79,7 @@ func (c Create) decide(d *decision) {
 }
 
 func (c Authorize) decide(d *decision) {
+	lapsed := d.expireIfDue()
 	waiting := d.p.Status == AwaitingPayer && d.p.Policy.RetryDeclined
 	r, intake := &Refusal{}, c.Intake
 	if c.Edit != nil && (d.p.Status == Created || waiting) {
@@ -88,6 +91,7 @@ func (c Authorize) decide(d *decision) {
 		r = intake.guards()
 	}
 	r.when(d.p.Status != Created && !waiting, NotCreated)
+	r.when(lapsed, HoldOver)
 	if d.refuse(r) {
 		return
 	}
@@ -111,7 +115,7 @@ func (c Revise) decide(d *decision) {
 	waiting := p.Status == AwaitingPayer && p.Policy.RetryDeclined
 	changes := p.terms() != now.terms() || p.plan() != now.plan()
 	r := now.guards()
-	if p.Status == Authorized && !lapsed && p.Captures() == 0 && !p.inDoubt() {
+	if c.OfHold && p.Status == Authorized && !lapsed && p.Captures() == 0 && !p.inDoubt() {
 		r.when(p.terms() != now.terms(), NotCreated)
 		if p.Amount != now.Amount {
 			r.Limit, r.Least = p.Capturable(), max(p.Policy.MinCapture, 1)
@@ -249,7 +253,6 @@ func (p *Payment) applyAuthorization(op *Operation, e Event) ledger.Entry {
 			from = p.CreatedAt
 		}
 		p.Status, p.AuthorizedAt, p.ExpiresAt = Authorized, e.At, from.Add(p.Policy.HoldFor)
-		op.Amount = e.Amount
 		p.Authorized = e.Amount
 		return ledger.Move(e.Amount, p.source(), p.account(ledger.Held))
 	case AuthorizationDeclined:

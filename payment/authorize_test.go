@@ -59,6 +59,9 @@ func TestCreate(t *testing.T) {
 func TestAuthorize(t *testing.T) {
 	other := intake(func(i *payment.Intake) { i.Amount = 50_00 })
 	wrong := intake(func(i *payment.Intake) { i.Amount = 0 })
+	half := edit(func(i *payment.Intake) { i.Amount /= 2 })
+	nothing := edit(func(i *payment.Intake) { i.Amount = 0 })
+	waits := created(t, retries, patient).after(askPayer, payment.Authorize{})
 	for _, test := range []struct {
 		name  string
 		desk  *desk
@@ -81,9 +84,17 @@ func TestAuthorize(t *testing.T) {
 		{"after a decline that may not", created(t).after(decline, payment.Authorize{}), payment.Authorize{}, "not_created", nil},
 		{"while the first is not answered", created(t).after(unknown, payment.Authorize{}), payment.Authorize{}, "not_created", nil},
 		{"while the payer is awaited", created(t).after(askPayer, payment.Authorize{}), payment.Authorize{}, "not_created", nil},
+		{"in place of one that waits for the payer", waits.fork(), payment.Authorize{}, "authorized, held 10000, left 10000", nil},
+		{"in place of one, and he is asked again", waits.fork().says(askPayer), payment.Authorize{}, "awaiting_payer, authorize 2 awaiting_payer", nil},
+		{"in place of one that he took too long for", waits.fork().in(time.Hour), payment.Authorize{}, "not_created, hold_over", nil},
 		{"with a hold open", authorized(t), payment.Authorize{}, "not_created", nil},
 		{"cancelled", created(t).after(approve, payment.Cancel{}), payment.Authorize{}, "not_created", nil},
 		{"with other terms", created(t), payment.Authorize{Intake: &other}, "authorized, held 5000, left 5000", nil},
+		{"with an edit", created(t), payment.Authorize{Edit: half}, "authorized, held 5000, left 5000", nil},
+		{"with an edit, in place of one that waits", waits.fork(), payment.Authorize{Edit: half}, "authorized, held 5000, left 5000", nil},
+		{"with an edit that refuses", created(t), payment.Authorize{Edit: refuses}, "currency_mismatch", nil},
+		{"with an edit, too late", authorized(t), payment.Authorize{Edit: refuses}, "not_created", nil},
+		{"with an edit to what cannot be", created(t), payment.Authorize{Edit: nothing}, "amount_too_small (at least 1)", nil},
 		{"with terms that cannot be", created(t), payment.Authorize{Intake: &wrong}, "amount_too_small (at least 1)", nil},
 		{"with other terms, too late", authorized(t), payment.Authorize{Intake: &wrong}, "not_created, amount_too_small (at least 1)", nil},
 	} {
@@ -96,12 +107,64 @@ func TestAuthorize(t *testing.T) {
 	}
 }
 
+// patient gives the payer an hour.
+var patient = policy(func(p *payment.Policy) { p.PayerDeadline = time.Hour })
+
+// edit changes the intake at the decision.
+func edit(change func(*payment.Intake)) payment.Edit {
+	return func(p *payment.Payment) (payment.Intake, *payment.Refusal) {
+		i := p.Intake
+		change(&i)
+		return i, nil
+	}
+}
+
+func refuses(*payment.Payment) (payment.Intake, *payment.Refusal) {
+	return payment.Intake{}, payment.Refuse(payment.CurrencyMismatch)
+}
+
+func TestDeniedPaymentIsNotCreated(t *testing.T) {
+	denied := payment.Refuse(payment.HoldOver)
+	got := newDesk(t).do(payment.Create{Intake: intake(), Attempt: &payment.Attempt{}, Denied: denied})
+	if got.Payment != nil || got.Events != nil || !got.Refusal.Has(payment.HoldOver) || got.Refusal == denied {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestPayerAbsent(t *testing.T) {
+	absent := payment.Authorize{Attempt: payment.Attempt{PayerAbsent: true, Challenge: true}}
+	d := created(t).says(askPayer)
+	expect(t, d.do(absent), "declined by decline")
+	if why := d.p.Op(1).Answer.Reason; why != payment.AuthenticationFailed {
+		t.Errorf("declined for %q", why)
+	}
+	if asked := d.asked[0]; !asked.PayerAbsent || !asked.Challenge {
+		t.Errorf("the processor was asked %+v", asked)
+	}
+	expect(t, created(t).do(absent), "authorized, held 10000, left 10000")
+}
+
+// Another attempt ends the one that waited for the payer.
+func TestAbandonedAttempt(t *testing.T) {
+	for name, c := range map[string]payment.Command{
+		"another attempt": payment.Authorize{},
+		"other terms":     payment.Revise{Edit: edit(func(i *payment.Intake) { i.Amount = 1 })},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := created(t, retries, patient).after(askPayer, payment.Authorize{}).in(time.Minute)
+			d.do(c)
+			if op := d.p.Op(1); op.Status != payment.OpFailed || op.Answer.Reason != payment.PayerDeclined || op.DoneAt != d.now {
+				t.Errorf("the first attempt is %+v", op)
+			}
+		})
+	}
+}
+
 func declinedOnce(t *testing.T) *desk { return created(t, retries).after(decline, payment.Authorize{}) }
 
 func TestPayerAnswer(t *testing.T) {
-	deadline := policy(func(p *payment.Policy) { p.PayerDeadline = time.Hour })
 	awaiting := func(change ...func(*payment.Intake)) *desk {
-		return created(t, append(change, deadline)...).after(askPayer, payment.Authorize{})
+		return created(t, append(change, patient)...).after(askPayer, payment.Authorize{})
 	}
 	yes, no := payment.PayerAnswer{Approved: true}, payment.PayerAnswer{}
 	for _, test := range []struct {
@@ -130,7 +193,7 @@ func TestPayerAnswer(t *testing.T) {
 
 // The payer's deadline ends with the wait for him.
 func TestPayerDeadlineIsForgotten(t *testing.T) {
-	d := created(t, retries, policy(func(p *payment.Policy) { p.PayerDeadline = time.Hour })).after(askPayer, payment.Authorize{})
+	d := created(t, retries, patient).after(askPayer, payment.Authorize{})
 	if want := noon.Add(time.Hour); !d.p.ExpiresAt.Equal(want) {
 		t.Fatalf("the payer has until %s, want %s", d.p.ExpiresAt, want)
 	}
@@ -147,11 +210,15 @@ func TestRevise(t *testing.T) {
 	revised := func(change func(*payment.Intake)) payment.Revise {
 		i := intake()
 		change(&i)
-		return payment.Revise{Intake: i}
+		return payment.Revise{Intake: i, OfHold: true}
 	}
 	details := revised(func(i *payment.Intake) { i.Details, i.Reference = []byte("new"), "new" })
 	amount := revised(func(i *payment.Intake) { i.Amount = 50_00 })
+	half := payment.Revise{Intake: intake(), Edit: edit(func(i *payment.Intake) { i.Amount = 50_00 })}
 	pending := func() *desk { return created(t).after(unknown, payment.Authorize{}) }
+	awaiting := func(change ...func(*payment.Intake)) *desk {
+		return created(t, append(change, patient)...).after(askPayer, payment.Authorize{})
+	}
 	for _, test := range []struct {
 		name string
 		desk *desk
@@ -173,12 +240,21 @@ func TestRevise(t *testing.T) {
 		{"currency of a hold", authorized(t), revised(func(i *payment.Intake) { i.Currency = "EUR" }), "not_created"},
 		{"method of a hold", authorized(t), revised(func(i *payment.Intake) { i.Method.Last4 = "4242" }), "not_created"},
 		{"amount of a captured payment", authorized(t).after(approve, capture(0)), amount, "not_created"},
+		{"amount while the payer is awaited", awaiting(), amount, "not_created"},
+		{"amount while the payer is awaited, who may be asked again", awaiting(retries), half, "created"},
+		{"details while the payer is awaited, who may be asked again", awaiting(retries), payment.Revise{Edit: edit(func(i *payment.Intake) { i.Details = nil })}, "awaiting_payer, authorize 1 awaiting_payer"},
+		{"amount when the payer took too long", awaiting(retries).in(time.Hour), half, "not_created"},
+		{"by an edit that refuses", created(t), payment.Revise{Edit: refuses}, "currency_mismatch"},
+		{"by an edit", created(t), half, "created"},
 		{"policy of a hold", authorized(t), revised(func(i *payment.Intake) { i.Policy.HoldFor++ }), "not_created"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := test.desk.do(test.c)
 			expect(t, got, test.want)
-			if got.Refusal == nil && (got.Payment.Amount != test.c.Intake.Amount || string(got.Payment.Details) != string(test.c.Intake.Details)) {
+			if test.c.Edit != nil && test.want == "created" && got.Payment.Amount != 50_00 {
+				t.Errorf("the amount is %d", got.Payment.Amount)
+			}
+			if got.Refusal == nil && test.c.Edit == nil && (got.Payment.Amount != test.c.Intake.Amount || string(got.Payment.Details) != string(test.c.Intake.Details)) {
 				t.Errorf("the intake is %+v", got.Payment.Intake)
 			}
 		})

@@ -83,7 +83,7 @@ func TestRevisedPlan(t *testing.T) {
 		return func(d *desk) payment.Revise {
 			i := d.p.Intake
 			change(&i)
-			return payment.Revise{Intake: i}
+			return payment.Revise{Intake: i, OfHold: true}
 		}
 	}
 	amount := func(minor int64) func(*desk) payment.Revise {
@@ -142,6 +142,9 @@ func TestRevisedPlan(t *testing.T) {
 	expect(t, tip.fork().do(payment.Capture{NoOverCapture: true}), "captured by capture, held 10000, captured 10000")
 	tip.do(void(30_00))
 	expect(t, tip.do(payment.Capture{}), "captured by capture, held 10000, extended 2000, captured 9000, voided 3000")
+	more := authorized(t, over(120))
+	more.do(amount(120_00)(more))
+	expect(t, more.after(approve, capture(30_00)).do(payment.Capture{}), "captured by capture, held 10000, captured 10000")
 	less := authorized(t)
 	less.do(amount(80_00)(less))
 	expect(t, less.fork().after(approve, capture(90_00)).do(payment.Capture{}), "captured by capture, held 10000, captured 10000")
@@ -155,7 +158,7 @@ func TestRevisedSchedule(t *testing.T) {
 	at := func(d *desk, when time.Time) payment.Decision {
 		i := d.p.Intake
 		i.Policy.CaptureAt = when
-		return d.do(payment.Revise{Intake: i})
+		return d.do(payment.Revise{Intake: i, OfHold: true})
 	}
 	d := authorized(t, policy(func(p *payment.Policy) { p.CaptureAt = noon.Add(day) }))
 	got := at(d, noon.Add(2*day))
@@ -227,6 +230,12 @@ func TestKeyOfWhatWaits(t *testing.T) {
 			d.key = mine
 			if got := d.says(unknown).do(test.c); !got.Pending() || got.Payment.Op(got.Operation).Key != mine {
 				t.Errorf("pending %t, kept %v", got.Pending(), got.Payment.Op(got.Operation).Key)
+			}
+			if !d.p.Waits(mine) || d.p.Waits(payment.Key{}) {
+				t.Error("it does not say that it waits for the command")
+			}
+			if d.resolve(d.p.Pending().Number, approve); d.p.Waits(mine) {
+				t.Error("it waits though it was answered")
 			}
 			d = test.desk.fork()
 			d.key = mine

@@ -77,7 +77,7 @@ func (d *decision) capture(c Capture, asked Asked) {
 		Operation: d.next(), Amount: amount, Fee: c.fee(p, amount), Extended: max(0, amount-p.Remaining()),
 		Final: c.Final || p.lastCapture(), Asked: &asked,
 	}
-	answer := d.put(Instruction{Operation: e.Operation, Kind: OpCapture, Amount: amount, Final: e.Final})
+	answer := d.put(Instruction{Operation: e.Operation, Kind: OpCapture, Amount: amount, Final: e.Final, Parent: asked.Parent})
 	d.concludeCapture(e, answer)
 }
 
@@ -243,8 +243,8 @@ func (d *decision) concludeCapture(e Event, a Answer) {
 		d.noAnswer(e.Operation, a)
 	}
 	d.emit(e)
-	if e.Kind == CaptureDeclined && a.Reason == AuthorizationLapsed && d.p.Status == Authorized && d.p.Pending() == nil {
-		d.emit(Event{Kind: HoldExpired, Released: d.p.held(), Ending: EndedByDeadline}) // the processor no longer has it
+	if e.Kind == CaptureDeclined && a.Reason == AuthorizationLapsed && d.p.Status == Authorized && !d.p.inDoubt() {
+		d.expire() // the processor no longer has the hold
 	}
 }
 
@@ -266,7 +266,7 @@ func (p *Payment) applyCapture(op *Operation, e Event) ledger.Entry {
 		p.Settled += op.Amount
 		return p.credit(ledger.InTransit, op.Amount, op.Fee)
 	}
-	op.Amount, op.Fee, op.Final, op.Released = e.Amount, e.Fee, e.Final, e.Released
+	op.Released = e.Released
 	p.Captured += e.Amount
 	if e.Ending != Open {
 		p.close(e, Captured)

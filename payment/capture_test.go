@@ -43,20 +43,37 @@ func TestCaptureAmount(t *testing.T) {
 		{"of a captured payment", authorized(t).after(approve, capture(0)), capture(0), "not_capturable, amount_too_small (at least 1)"},
 		{"a part of a captured payment", authorized(t).after(approve, final(1)), capture(1), "not_capturable, amount_too_large (at most 0)"},
 		{"of a voided payment", authorized(t).after(approve, payment.Void{}), capture(1), "not_capturable, amount_too_large (at most 0)"},
+		{"everything, without an authorization", created(t), capture(0), "not_capturable, amount_too_small (at least 1)"},
 		{"without an authorization", created(t), capture(1), "not_capturable, amount_too_large (at most 0)"},
 		{"in the right currency", authorized(t), payment.Capture{Currency: "USD"}, "captured by capture, held 10000, captured 10000"},
 		{"in another currency", authorized(t), payment.Capture{Currency: "EUR"}, "currency_mismatch"},
 	})
 }
 
+// A capture says what was given back of the hold by it.
+func TestReleasedByCapture(t *testing.T) {
+	d := authorized(t).after(approve, capture(10_00)).after(unknown, final(50_00))
+	d.resolve(3, approve)
+	if first, last := d.p.Op(2).Released, d.p.Op(3).Released; first != 0 || last != 40_00 || d.p.Released != 40_00 {
+		t.Errorf("the first released %d, the last %d, together %d", first, last, d.p.Released)
+	}
+}
+
 func TestCaptureBounds(t *testing.T) {
 	least := policy(func(p *payment.Policy) { p.MinCapture = 1_00 })
+	twice := authorized(t).after(approve, capture(1)).after(approve, capture(1))
 	play(t, []scene{
 		{"the least the policy allows", authorized(t, least), capture(1_00), "authorized, held 10000, captured 100, left 9900"},
 		{"less than the policy allows", authorized(t, least), capture(99), "amount_too_small (at least 100)"},
 		{"less than the capturing dialect allows", authorized(t), payment.Capture{Amount: 99, MinCapture: 1_00}, "amount_too_small (at least 100)"},
 		{"the dialect may not go below the policy", authorized(t, least), payment.Capture{Amount: 99, MinCapture: 1}, "amount_too_small (at least 100)"},
 		{"a rest below the least", authorized(t, least).after(approve, capture(99_50)), capture(0), "amount_too_small (at least 100)"},
+
+		{"the most the caller may capture at once", authorized(t), payment.Capture{Amount: 50_00, MaxAmount: 50_00}, "authorized, held 10000, captured 5000, left 5000"},
+		{"more than the caller may capture at once", authorized(t), payment.Capture{Amount: 50_01, MaxAmount: 50_00}, "above_maximum"},
+		{"all is more than the caller may capture at once", authorized(t), payment.Capture{MaxAmount: 50_00}, "above_maximum"},
+		{"as many as the caller may have", twice.fork(), payment.Capture{Amount: 1, MaxCaptures: 3}, "authorized, held 10000, captured 3, left 9997"},
+		{"more than the caller may have", twice.fork(), payment.Capture{Amount: 1, MaxCaptures: 2}, "too_many_captures"},
 
 		{"the only capture permitted", authorized(t, captures(1)), capture(60_00), "captured by capture, held 10000, captured 6000, released 4000"},
 		{"the first of two", authorized(t, captures(2)), capture(60_00), "authorized, held 10000, captured 6000, left 4000"},
@@ -72,6 +89,7 @@ func TestCaptureBounds(t *testing.T) {
 
 func TestOverCapture(t *testing.T) {
 	tip := authorized(t, over(120))
+	present := func(i *payment.Intake) { i.Method.Present = true }
 	play(t, []scene{
 		{"120 percent", tip.fork(), capture(120_00), "captured by capture, held 10000, extended 2000, captured 12000"},
 		{"one above 120 percent", tip.fork(), capture(120_01), "amount_too_large (at most 12000)"},
@@ -83,6 +101,9 @@ func TestOverCapture(t *testing.T) {
 		{"after a void", tip.fork().after(approve, payment.Void{Amount: 50_00}), capture(70_00), "captured by capture, held 10000, extended 2000, captured 7000, voided 5000"},
 		{"after a void, one too many", tip.fork().after(approve, payment.Void{Amount: 50_00}), capture(70_01), "amount_too_large (at most 7000)"},
 		{"where the capturing dialect has none", tip.fork(), payment.Capture{Amount: 100_01, NoOverCapture: true}, "amount_too_large (at most 10000)"},
+		{"where the capturing dialect has it for cards that were present", tip.fork(), payment.Capture{Amount: 100_01, PresentOverCapture: true}, "amount_too_large (at most 10000)"},
+		{"and the card was", authorized(t, over(120), present), payment.Capture{Amount: 120_00, PresentOverCapture: true}, "captured by capture, held 10000, extended 2000, captured 12000"},
+		{"the hold of a card that was not present", tip.fork(), payment.Capture{PresentOverCapture: true}, "captured by capture, held 10000, captured 10000"},
 		{"a policy of 100 percent", authorized(t, over(100)), capture(100_01), "amount_too_large (at most 10000)"},
 		{"a policy of 99 percent is none", authorized(t, over(99)), capture(100_00), "captured by capture, held 10000, captured 10000"},
 		{"a policy of 101 percent", authorized(t, over(101)), capture(101_00), "captured by capture, held 10000, extended 100, captured 10100"},
@@ -129,6 +150,7 @@ func TestCaptureFee(t *testing.T) {
 		{"waived", authorized(t, fee(10_00)), payment.Capture{Fee: &none}, "", 0},
 		{"all of it", authorized(t), payment.Capture{Fee: &most}, "", 100_00},
 		{"more than the capture", authorized(t), payment.Capture{Amount: 99_99, Fee: &most}, "fee_too_large", 0},
+		{"more than the least capture", authorized(t), payment.Capture{Amount: 1, Fee: &fifth}, "fee_too_large", 0},
 		{"less than nothing", authorized(t), payment.Capture{Fee: &above}, "fee_too_large", 0},
 		{"what the capture can bear", authorized(t, fee(10_00)), capture(6_00), "", 6_00},
 		{"what is left of the payment's", authorized(t, fee(10_00)).after(approve, capture(6_00)), capture(0), "", 4_00},
@@ -214,17 +236,22 @@ func TestCaptureAlongside(t *testing.T) {
 		{"not if it is final", waiting.fork(), payment.Capture{Amount: 1, Alongside: true, Final: true}, "operation_pending"},
 		{"not if it is the last permitted", two.fork().after(unknown, capture(60_00)), alongside(1), "operation_pending"},
 		{"not if it enlarges the hold", authorized(t, over(120)).after(unknown, capture(60_00)), alongside(40_01), "operation_pending"},
+		{"not if it enlarges the hold as far as may be", authorized(t, over(120)).after(unknown, capture(60_00)), alongside(60_00), "operation_pending"},
+		{"too much is too much, whatever waits", authorized(t, over(120)).after(unknown, capture(60_00)), alongside(60_01), "amount_too_large (at most 6000)"},
 		{"it may be as large as what is left", authorized(t, over(120)).after(unknown, capture(60_00)), alongside(40_00), "authorized, held 10000, captured 4000, capture 2 pending"},
 		{"not if its decline ends the payment", authorized(t, ends).after(unknown, void(60_00)), alongside(1), "operation_pending"},
 		{"not of a final one", authorized(t).after(unknown, final(60_00)), alongside(1), "operation_pending"},
 		{"not of one that enlarged the hold", authorized(t, over(120)).after(unknown, capture(110_00)), alongside(1), "operation_pending"},
 		{"not of one whose decline ends the payment", authorized(t, ends).after(unknown, capture(60_00)), alongside(1), "operation_pending"},
 		{"no void of a final one", authorized(t).after(unknown, final(60_00)), payment.Void{Amount: 1, Alongside: true}, "operation_pending"},
+		{"a void of a void, where a declined capture would end the payment", authorized(t, ends).after(approve, capture(1)).after(unknown, void(1)), payment.Void{Amount: 2, Alongside: true}, "authorized, held 10000, captured 1, voided 2, left 9996, void 3 pending"},
 		{"no void of one whose decline ends the payment", authorized(t, ends).after(unknown, capture(60_00)), payment.Void{Amount: 1, Alongside: true}, "operation_pending"},
 	})
 }
 
 func TestDeclinedCapture(t *testing.T) {
+	lapsed := payment.Answer{Result: payment.Refused, Reason: payment.AuthorizationLapsed}
+	refunding := authorized(t).after(approve, capture(60_00)).after(unknown, refund(1))
 	ends := policy(func(p *payment.Policy) { p.DeclinedCaptureEnds = true })
 	tip := authorized(t, over(120), ends).after(unknown, capture(110_00))
 	play(t, []scene{
@@ -233,6 +260,12 @@ func TestDeclinedCapture(t *testing.T) {
 		{"ends the payment, with a part voided", authorized(t, ends).after(approve, void(30_00)).says(decline), capture(60_00), "declined by decline, held 10000, voided 3000, released 7000"},
 		{"does not end what was captured from", authorized(t, ends).after(approve, capture(60_00)).says(decline), capture(1), "authorized, held 10000, captured 6000, left 4000"},
 		{"later ends the payment", authorized(t, ends).after(unknown, capture(60_00)), payment.Resolve{Operation: 2, Answer: decline}, "declined by decline, held 10000, released 10000"},
+		{"because the hold is gone", authorized(t).says(lapsed), capture(60_00), "expired by deadline, held 10000, released 10000"},
+		{"because the rest of the hold is gone", authorized(t).after(approve, capture(60_00)).says(lapsed), capture(1), "captured by deadline, held 10000, captured 6000, released 4000"},
+		{"because the hold is gone, later", authorized(t).after(unknown, capture(60_00)), payment.Resolve{Operation: 2, Answer: lapsed}, "expired by deadline, held 10000, released 10000"},
+		{"because the hold is gone, which ends the payment", authorized(t, ends).says(lapsed), capture(60_00), "declined by decline, held 10000, released 10000"},
+		{"because the hold is gone, while another waits", authorized(t).after(unknown, capture(60_00)).says(lapsed), alongside(1), "authorized, held 10000, left 4000, capture 2 pending"},
+		{"because the hold is gone, while a refund waits", refunding.says(lapsed), capture(1), "captured by deadline, held 10000, captured 6000, released 4000, refund 3 pending"},
 		{"above the hold ends the payment", tip, payment.Resolve{Operation: 2, Answer: decline}, "declined by decline, held 10000, released 10000"},
 	})
 }
@@ -249,6 +282,31 @@ func TestDeclinedOverCapture(t *testing.T) {
 		expect(t, d.resolve(len(d.p.Operations), decline), "authorized, held 10000, left 10000")
 	}
 	expect(t, d.do(capture(0)), "captured by capture, held 10000, captured 10000")
+}
+
+// A capture brings new details with it, or leaves the old ones, whatever
+// becomes of it. A refused one does nothing.
+func TestCaptureRevises(t *testing.T) {
+	old := func(i *payment.Intake) { i.Details = []byte("old") }
+	for _, test := range []struct {
+		name string
+		desk *desk
+		c    payment.Capture
+		want string
+	}{
+		{"new ones", authorized(t, old), payment.Capture{Revise: []byte("new")}, "new"},
+		{"none", authorized(t, old), payment.Capture{}, "old"},
+		{"new ones, and it is declined", authorized(t, old).says(decline), payment.Capture{Revise: []byte("new")}, "new"},
+		{"new ones, and it waits", authorized(t, old).says(unknown), payment.Capture{Revise: []byte("new")}, "new"},
+		{"new ones, and it is refused", authorized(t, old), payment.Capture{Amount: 100_01, Revise: []byte("new")}, "old"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.desk.do(test.c)
+			if got := string(test.desk.p.Details); got != test.want {
+				t.Errorf("the details are %q", got)
+			}
+		})
+	}
 }
 
 func TestDuplicateCapture(t *testing.T) {

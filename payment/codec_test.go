@@ -78,11 +78,12 @@ func TestCorruptBodies(t *testing.T) {
 		}
 	}
 	for name, corrupt := range map[string][]byte{
-		"a byte too many":        append(bytes.Clone(body), 0),
-		"another version":        append([]byte{2}, body[1:]...),
-		"a part nobody knows":    {1, 32, 0},
-		"an ending out of range": {1, 16, 0x80, 2},
-		"a varint without end":   append([]byte{1}, bytes.Repeat([]byte{0xff}, 11)...),
+		"a byte too many":           append(bytes.Clone(body), 0),
+		"another version":           append([]byte{2}, body[1:]...),
+		"a part nobody knows":       {1, 32, 0},
+		"an ending out of range":    {1, 16, 0x80, 2},
+		"an amount that is missing": {1, 1, 0, 2, 2},
+		"a varint without end":      append([]byte{1}, bytes.Repeat([]byte{0xff}, 11)...),
 	} {
 		if err := new(payment.Event).DecodeBody(corrupt); err == nil {
 			t.Errorf("%s: no error", name)

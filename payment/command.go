@@ -27,8 +27,10 @@ type Env struct {
 	// called afterwards answers Pending, and Resolve brings its answer.
 	Ask func(Instruction) Answer
 
-	// Screen puts an operation to the risk checks, before the processor first
-	// hears of it. It answers Approved or Refused. Nil approves everything.
+	// Screen puts an operation to the risk checks, each time before the
+	// processor is asked: once more after the payer has acted, for who pays may
+	// only be known then, and limits may be used up. It answers Approved or
+	// Refused. Nil approves everything.
 	Screen func(Instruction) Answer
 }
 
@@ -64,10 +66,14 @@ type Instruction struct {
 	Secret    Secret // authorizations with a fresh card; never kept
 	PayerDone bool   // the payer has acted on what PayerRequired asked for
 	Challenge bool   // the payer is to authenticate even if the processor would not insist
-	Parent    int    // refunds: the capture
+	Parent    int    // refunds: the capture; automatic captures: the authorization
 
 	// PayerAbsent: nobody is there who could authenticate.
 	PayerAbsent bool
+
+	// Unchallenged: the risk checks want the payer not to be asked to
+	// authenticate.
+	Unchallenged bool
 }
 
 // ID is the name of the operation between us and its processor, the same
@@ -214,11 +220,11 @@ func (d *decision) refuse(r *Refusal) bool {
 // next is the number of the next operation.
 func (d *decision) next() int { return len(d.p.Operations) + 1 }
 
-// put screens an operation, once, and asks its processor.
+// put screens an operation and asks its processor.
 func (d *decision) put(i Instruction) Answer {
 	i.Payment = d.p
 	var screening []byte
-	if d.env.Screen != nil && !i.PayerDone {
+	if d.env.Screen != nil {
 		verdict := d.env.Screen(i)
 		if verdict.Result == Refused {
 			return verdict

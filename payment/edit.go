@@ -15,9 +15,13 @@ func (d *decision) edit(e Edit) *Intake {
 	return &intake
 }
 
-// abandon ends the wait for a payer who has not acted, if there is one.
+// abandon ends the wait for a payer who has not acted, if there is one. It is
+// not what the command is about.
 func (d *decision) abandon() {
-	if d.p.Status == AwaitingPayer {
-		d.concludeAuthorization(d.p.Authorization().Number, Answer{Result: Refused, Reason: PayerDeclined}, nil)
+	if d.p.Status != AwaitingPayer {
+		return
 	}
+	made := d.made
+	d.concludeAuthorization(d.p.Authorization().Number, Answer{Result: Refused, Reason: PayerDeclined}, nil)
+	d.made = made
 }

@@ -95,7 +95,7 @@ func (p *Payment) Apply(e Event) (ledger.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	if from >= statusCount || p.Status >= statusCount || !legal[from][e.Kind][p.Status] {
+	if !legal[from][e.Kind][p.Status] {
 		return nil, fmt.Errorf("%w: %s takes payment %s from %s to %s", ErrIllegal, e.Kind, p.ID, from, p.Status)
 	}
 	if p.Status.Final() && p.ClosedAt.IsZero() {
@@ -172,7 +172,7 @@ func (p *Payment) operation(e Event) (*Operation, error) {
 		op.Key = e.Asked.Key
 	}
 	if e.Answer != nil {
-		screening := op.Answer.Screening // is found out once, before the first answer
+		screening := op.Answer.Screening // is found out before the answers
 		op.Answer = *e.Answer
 		if op.Answer.Screening == nil {
 			op.Answer.Screening = screening

@@ -33,9 +33,13 @@ func (p *Payment) lapsed(at time.Time) bool {
 func (d *decision) expireIfDue() bool {
 	lapsed := d.p.lapsed(d.env.Now)
 	if d.p.Over(d.env.Now) {
-		d.emit(Event{Kind: HoldExpired, Released: d.p.held(), Ending: EndedByDeadline})
+		d.expire()
 	}
 	return lapsed
+}
+
+func (d *decision) expire() {
+	d.emit(Event{Kind: HoldExpired, Released: d.p.held(), Ending: EndedByDeadline})
 }
 
 func (p *Payment) applyExpired(e Event) ledger.Entry {

@@ -155,6 +155,17 @@ func (p *Payment) Pending() *Operation {
 	return nil
 }
 
+// Waits tells whether an operation of the command with this key waits for its
+// processor.
+func (p *Payment) Waits(k Key) bool {
+	for i := range p.Operations {
+		if op := &p.Operations[i]; op.Status == OpPending && op.Key == k {
+			return true
+		}
+	}
+	return false
+}
+
 // inDoubt tells whether a processor owes an answer on which the hold depends.
 // It does not depend on refunds.
 func (p *Payment) inDoubt() bool {
@@ -251,7 +262,7 @@ func (p *Payment) Check() error {
 	switch {
 	case !p.Currency.Known():
 		return p.broken("currency %q", p.Currency)
-	case p.Amount < 0 || p.Fee < 0:
+	case p.Amount < 1 || p.Fee < 0:
 		return p.broken("amount %d with fee %d", p.Amount, p.Fee)
 	case min(p.Authorized, p.Extended, p.Captured, p.Voided, p.Released, p.Refunded, p.Settled) < 0:
 		return p.broken("a total is negative")

@@ -25,9 +25,9 @@ func TestCheck(t *testing.T) {
 		spoil func(p *payment.Payment)
 	}{
 		{"an unknown currency", open, func(p *payment.Payment) { p.Currency = "XXX" }},
-		{"an amount below nothing", open, func(p *payment.Payment) { p.Amount = -1 }},
+		{"no amount", open, func(p *payment.Payment) { p.Amount = 0 }},
 		{"a fee below nothing", open, func(p *payment.Payment) { p.Fee = -1 }},
-		{"a total below nothing", created(t), func(p *payment.Payment) { p.Authorized, p.Extended = -1, 1 }},
+		{"a total below nothing", created(t), func(p *payment.Payment) { p.Authorized, p.Released = -1, -1 }},
 		{"more taken than held", open, func(p *payment.Payment) { p.Released = 30_01 }},
 		{"more reserved than held", open, func(p *payment.Payment) { p.Released = 10_01 }},
 		{"an operation that is missing", open, func(p *payment.Payment) { p.Operations[1].Number = 3 }},
@@ -117,6 +117,14 @@ func TestTime(t *testing.T) {
 	d.in(-time.Hour).do(capture(1))
 	if at := noon.Add(time.Minute); d.p.UpdatedAt != at || d.p.Op(3).At != at || d.p.Op(3).DoneAt != at {
 		t.Errorf("an hour earlier the payment is of %v", d.p.UpdatedAt)
+	}
+}
+
+func TestNothingIsCreatedTwice(t *testing.T) {
+	d := authorized(t)
+	got, err := payment.Decide(d.p, payment.Create{Intake: intake()}, payment.Env{Now: noon, Ask: d.ask})
+	if !errors.Is(err, payment.ErrIllegal) || got.Events != nil {
+		t.Errorf("got %v, %+v", err, got)
 	}
 }
 

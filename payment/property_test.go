@@ -28,7 +28,7 @@ func moves(d *desk, t *rapid.T) map[string]func(*rapid.T) {
 	return map[string]func(*rapid.T){
 		"authorize": func(t *rapid.T) {
 			d.says(anyAnswer(t, payment.PayerRequired))
-			d.do(payment.Authorize{Attempt: payment.Attempt{Asked: anyAsked.Draw(t, "asked")}})
+			d.do(payment.Authorize{Attempt: payment.Attempt{PayerAbsent: rapid.Bool().Draw(t, "payer absent"), Asked: anyAsked.Draw(t, "asked")}})
 			d.answers = nil
 		},
 		"authorize again": func(t *rapid.T) {
@@ -56,7 +56,11 @@ func moves(d *desk, t *rapid.T) map[string]func(*rapid.T) {
 			if rapid.Bool().Draw(t, "schedule") {
 				next.Policy.CaptureAt = noon.Add(rapid.SampledFrom([]time.Duration{time.Minute, time.Hour, 24 * time.Hour, week}).Draw(t, "capture at"))
 			}
-			d.do(payment.Revise{Intake: next})
+			revise := payment.Revise{Intake: next, OfHold: rapid.Bool().Draw(t, "of the hold")}
+			if rapid.Bool().Draw(t, "by an edit") {
+				revise.Intake, revise.Edit = payment.Intake{}, func(*payment.Payment) (payment.Intake, *payment.Refusal) { return next, nil }
+			}
+			d.do(revise)
 		},
 		"capture": func(t *rapid.T) { d.capture(t, payment.Capture{}) },
 		"capture alongside": func(t *rapid.T) {
@@ -64,7 +68,9 @@ func moves(d *desk, t *rapid.T) map[string]func(*rapid.T) {
 		},
 		"void": func(t *rapid.T) {
 			d.says(anyAnswer(t))
-			d.do(payment.Void{Amount: anyAmount(t, d), Alongside: rapid.Bool().Draw(t, "alongside"), Asked: anyAsked.Draw(t, "asked")})
+			d.do(payment.Void{
+				Amount: anyAmount(t, d), All: rapid.Bool().Draw(t, "all"), Alongside: rapid.Bool().Draw(t, "alongside"), Asked: anyAsked.Draw(t, "asked"),
+			})
 			d.answers = nil
 		},
 		"cancel": func(t *rapid.T) {
@@ -179,7 +185,7 @@ func anyAnswer(t *rapid.T, also ...payment.Result) payment.Answer {
 	a := payment.Answer{Result: rapid.SampledFrom(results).Draw(t, "answer")}
 	switch a.Result {
 	case payment.Refused:
-		a.Reason = payment.DoNotHonor
+		a.Reason = rapid.SampledFrom([]payment.Reason{payment.DoNotHonor, payment.AuthorizationLapsed}).Draw(t, "reason")
 	case payment.Approved:
 		a.Reference, a.AuthCode, a.Data = "ref", "123456", anyBytes.Draw(t, "data")
 	}

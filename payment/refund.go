@@ -108,7 +108,6 @@ func (p *Payment) applyRefund(op *Operation, e Event) ledger.Entry {
 	if e.Kind != MoneyRefunded {
 		return nil
 	}
-	op.Amount, op.Fee = e.Amount, e.Fee
 	p.Refunded += e.Amount
 	if capture := p.Op(op.Parent); capture != nil {
 		capture.Refunded += e.Amount

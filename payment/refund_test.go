@@ -87,6 +87,7 @@ func TestRefundOfOneCapture(t *testing.T) {
 
 		{"the same again", two.fork().after(approve, of(3, 10_00)).in(30 * time.Second), again, "duplicate_operation"},
 		{"the same again, later", two.fork().after(approve, of(3, 10_00)).in(30_001 * time.Millisecond), again, "captured by capture, held 10000, captured 10000, refunded 2000"},
+		{"where nobody minds", ten.fork(), of(2, 10_00), "captured by capture, held 10000, captured 10000, refunded 2000"},
 		{"as much of the other one", ten.fork(), again, "captured by capture, held 10000, captured 10000, refunded 2000"},
 		{"as much of the whole", ten.fork(), whole, "captured by capture, held 10000, captured 10000, refunded 2000"},
 	})
@@ -138,6 +139,7 @@ func TestRefundFee(t *testing.T) {
 		{"what a waiting refund may give back", captured.fork().after(unknown, back(50_00, &some)), back(20_00, &most), "fee_too_large", 0, 0},
 		{"less than nothing", captured.fork(), back(1, &below), "fee_too_large", 0, 0},
 		{"an amount that is wrong has no fee", captured.fork(), back(-1, &below), "amount_too_small (at least 1)", 0, 0},
+		{"nothing is left, and has no fee", captured.fork().after(approve, back(0, nil)), back(0, &below), "amount_too_small (at least 1)", 0, 0},
 		{"none of it with the hold still open", authorized(t, fee).after(approve, capture(60_00)), back(0, nil), "", 20_00, -20_00},
 		{"all of it before it has left transit", authorized(t, fee, transit).after(approve, capture(0)), back(0, nil), "", -20_00, -80_00},
 	} {

@@ -31,7 +31,6 @@ func (c Resolve) decide(d *decision) {
 		d.concludeRefund(e, c.Answer)
 	}
 	d.expireIfDue()
-	d.made = c.Operation
 	if op.Kind == OpCapture && op.Parent != 0 {
 		d.made = op.Parent
 	}

@@ -129,12 +129,15 @@ func TestNames(t *testing.T) {
 	}
 	check("reason", reasons...)
 
-	for _, odd := range []fmt.Stringer{payment.Status(200), payment.Ending(200), payment.EventKind(0), payment.EventKind(200), payment.OperationKind(0), payment.OperationKind(200), payment.OperationStatus(0), payment.OperationStatus(200)} {
+	for _, odd := range []fmt.Stringer{
+		payment.Status(len(payment.Statuses())), payment.EndedByDecline + 1, payment.EventKind(0), payment.EventKind(len(payment.EventKinds()) + 1),
+		payment.OperationKind(0), payment.OpRefund + 1, payment.OperationStatus(0), payment.OpFailed + 1,
+	} {
 		if got := odd.String(); !strings.HasPrefix(got, "payment.") {
 			t.Errorf("%T out of range is called %q", odd, got)
 		}
 	}
-	if got := payment.Guard(200).String(); got != "unknown_guard" {
+	if got := payment.Guard(len(payment.Guards())).String(); got != "unknown_guard" {
 		t.Errorf("a guard out of range is called %q", got)
 	}
 }

@@ -109,7 +109,6 @@ func (p *Payment) applyVoid(op *Operation, e Event) ledger.Entry {
 	case PaymentCancelled:
 		p.close(e, Voided)
 	case HoldVoided:
-		op.Amount = e.Amount
 		p.Voided += e.Amount
 		if p.held() == 0 {
 			p.close(e, Voided)

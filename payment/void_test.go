@@ -20,6 +20,9 @@ func TestVoid(t *testing.T) {
 		{"one too many", authorized(t), void(100_01), "amount_too_large (at most 10000)"},
 		{"what a dialect makes of 10^30", authorized(t), void(math.MaxInt64), "amount_too_large (at most 10000)"},
 		{"less than nothing", authorized(t), void(-1), "amount_too_small (at least 1)"},
+		{"everything, whatever the amount", authorized(t), payment.Void{Amount: 1, All: true}, "voided by void, held 10000, voided 10000"},
+		{"everything, but the amount is too large", authorized(t), payment.Void{Amount: 100_01, All: true}, "amount_too_large (at most 10000)"},
+		{"everything that a capture left", captured.fork(), payment.Void{Amount: 40_00, All: true}, "captured by void, held 10000, captured 6000, voided 4000"},
 		{"a part of what a capture left", captured.fork(), void(10_00), "authorized, held 10000, captured 6000, voided 1000, left 3000"},
 		{"what a capture left", captured.fork(), void(0), "captured by void, held 10000, captured 6000, voided 4000"},
 		{"one more than a capture left", captured.fork(), void(40_01), "amount_too_large (at most 4000)"},
@@ -77,6 +80,7 @@ func TestDuplicateVoid(t *testing.T) {
 	play(t, []scene{
 		{"after 30 seconds", once.fork().in(30 * time.Second), again, "duplicate_operation"},
 		{"after 30.001 seconds", once.fork().in(30_001 * time.Millisecond), again, "authorized, held 10000, voided 2000, left 8000"},
+		{"where nobody minds", once.fork(), void(10_00), "authorized, held 10000, voided 2000, left 8000"},
 		{"of a capture", authorized(t).after(approve, capture(10_00)), again, "authorized, held 10000, captured 1000, voided 1000, left 8000"},
 	})
 }

@@ -11,12 +11,13 @@ import (
 // Config is what is checked for one merchant. Parse reads it; its zero value
 // checks nothing.
 type Config struct {
-	Levels Levels
-	Limits []Limit
-	White  List
-	Black  List
-	Sets   map[string][]string // sets of BINs by name: prefixes of card numbers, one to six digits
-	Rules  []Rule
+	Merchant string // whom it is for, as the document says; not looked at here
+	Levels   Levels
+	Limits   []Limit
+	White    List
+	Black    List
+	Sets     map[string][]string // sets of BINs by name: prefixes of card numbers, one to six digits
+	Rules    []Rule
 }
 
 // Levels are the names under which the outcomes of the three levels of rules
@@ -112,8 +113,9 @@ func Parse(document []byte) (Config, error) {
 	}
 	var c Config
 	err = root.object(fields{
-		"levels": func(n *node) error { return c.Levels.read(n) },
-		"limits": func(n *node) error { return n.array(c.readLimit) },
+		"merchant": func(n *node) error { return n.name(&c.Merchant) },
+		"levels":   func(n *node) error { return c.Levels.read(n) },
+		"limits":   func(n *node) error { return n.array(c.readLimit) },
 		"lists": func(n *node) error {
 			return n.object(fields{"white": c.White.read, "black": c.Black.read})
 		},

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/capstan-pay/capstan/dialect"
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/wallet"
@@ -198,27 +199,19 @@ func (s *Sandbox) patchSettings(r *http.Request) (any, error) {
 	return s.set(r.Context(), in.Merchant, in.Settings)
 }
 
+// putRisk takes the risk configuration of docs/risk.md.
 func (s *Sandbox) putRisk(r *http.Request) (any, error) {
-	var in struct {
-		Merchant string          `json:"merchant"`
-		Limits   json.RawMessage `json:"limits,omitempty"`
-		Lists    json.RawMessage `json:"lists,omitempty"`
-		Rules    json.RawMessage `json:"rules,omitempty"`
-	}
-	if err := read(r, &in); err != nil {
-		return nil, err
-	}
-	name := in.Merchant
-	in.Merchant = ""
-	document, err := json.Marshal(struct {
-		Limits json.RawMessage `json:"limits,omitempty"`
-		Lists  json.RawMessage `json:"lists,omitempty"`
-		Rules  json.RawMessage `json:"rules,omitempty"`
-	}{in.Limits, in.Lists, in.Rules})
+	document, err := dialect.ReadBody(r)
 	if err != nil {
-		return nil, err
+		return nil, bad("the body cannot be read")
 	}
-	return s.set(r.Context(), name, map[string]json.RawMessage{"risk": document})
+	var in struct {
+		Merchant string `json:"merchant"`
+	}
+	if err := json.Unmarshal(document, &in); err != nil {
+		return nil, bad("the body is not a risk configuration: " + err.Error())
+	}
+	return s.set(r.Context(), in.Merchant, map[string]json.RawMessage{"risk": document})
 }
 
 // set changes some of a merchant's settings and answers all of them. A null
@@ -232,6 +225,11 @@ func (s *Sandbox) set(ctx context.Context, name string, settings map[string]json
 		m.Settings = map[string]json.RawMessage{}
 	}
 	for key, value := range settings {
+		if key == "risk" && string(value) != "null" {
+			if err := s.CheckRisk(m, value); err != nil {
+				return nil, bad(err.Error())
+			}
+		}
 		if string(value) == "null" {
 			delete(m.Settings, key)
 		} else {

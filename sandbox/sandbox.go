@@ -39,6 +39,9 @@ type Config struct {
 	// done.
 	Advance func(context.Context, time.Duration) error
 
+	// CheckRisk says what is wrong with a risk configuration, if anything.
+	CheckRisk func(m *merchant.Merchant, document []byte) error
+
 	// UpdateClientKeys adds and retires public keys in the data of a wallet
 	// API client's credential.
 	UpdateClientKeys func(data []byte, add map[string]string, retire []string) ([]byte, error)
@@ -72,11 +75,19 @@ func New(c Config) *Sandbox {
 	} {
 		s.mux.HandleFunc(pattern, s.handle(h))
 	}
+	s.mux.HandleFunc("/", NotFound)
 	return s
 }
 
 // ServeHTTP answers a control.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// NotFound answers for a path of ours where nothing is.
+func NotFound(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusNotFound)
+	_, _ = w.Write([]byte(`{"error":"not found"}` + "\n"))
+}
 
 // problem is an error that is the caller's: its status and text are shown.
 type problem struct {

@@ -6,6 +6,7 @@ import (
 	"github.com/capstan-pay/capstan/ledger"
 	"github.com/capstan-pay/capstan/money"
 	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/risk"
 )
 
 // account is what the history of one payment adds up to.
@@ -17,6 +18,7 @@ type account struct {
 	updated          time.Time
 	currency         money.Currency
 	settles, retries bool
+	automatic        bool // captured as soon as it is authorized
 	wallet           bool
 
 	authorized, extended, captured, voided, released, refunded, settled int64
@@ -38,6 +40,7 @@ type operation struct {
 	settled  bool
 	approved bool
 	key      payment.Key // while it is pending
+	counted  []string    // the counters of risk checks that it counts towards
 }
 
 // expected is what the postings of one event must add up to, by kind of
@@ -210,6 +213,7 @@ func (acc *account) intake(a *audit, id payment.ID, sequence int, e payment.Even
 	acc.wallet = e.Intake.Method.Kind == payment.WalletMethod
 	acc.settles = e.Intake.Policy.SettleAfter > 0
 	acc.retries = e.Intake.Policy.RetryDeclined
+	acc.automatic = e.Intake.Policy.AutoCapture
 }
 
 // outcomes says of each kind of event which operation it belongs to and how
@@ -257,6 +261,13 @@ func (acc *account) operation(a *audit, id payment.ID, sequence int, e payment.E
 	}
 	if op.done && e.Kind != payment.CaptureSettled {
 		a.report.add(id, "event %d (%s) comes after operation %d was done", sequence, e.Kind, e.Operation)
+	}
+	if e.Answer != nil && len(e.Answer.Screening) > 0 {
+		names, err := risk.Counted(e.Answer.Screening)
+		if err != nil {
+			a.report.add(id, "event %d: what the risk checks found cannot be read", sequence)
+		}
+		op.counted = names
 	}
 	if e.Asked != nil && e.Asked.Key != (payment.Key{}) && outcome.pending {
 		a.pending[e.Asked.Key] = id

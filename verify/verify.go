@@ -37,6 +37,7 @@ type Report struct {
 	Postings int       `json:"postings"`
 	Records  int       `json:"records"`
 	Timers   int       `json:"timers"`
+	Counters int       `json:"counters"` // of risk checks
 	Findings []Finding `json:"findings"`
 	More     int       `json:"more"` // findings beyond the first maxFindings
 }
@@ -77,6 +78,7 @@ type audit struct {
 	trial    map[money.Currency]int64
 	pending  map[payment.Key]payment.ID // keys of operations that wait
 	keys     map[payment.Key]bool
+	counters map[store.Ref[string]]counted // nil until the history was read
 }
 
 func (a *audit) run(view store.Audit) error {
@@ -87,6 +89,7 @@ func (a *audit) run(view store.Audit) error {
 		func() error { return view.Records(a.record) },
 		func() error { return view.Timers(a.timer) },
 		func() error { return view.WalletBalances(a.balance) },
+		func() error { return view.Counters(a.counter) },
 	} {
 		if err := step(); err != nil {
 			return err

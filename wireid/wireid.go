@@ -116,15 +116,24 @@ func (c *Codec) Base62(prefix string, n Name) string {
 // AppendBase62 appends what Base62 renders.
 func (c *Codec) AppendBase62(to []byte, prefix string, n Name) []byte {
 	b := c.encrypt(n)
+	hi, lo, low := divide(binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:]), pow62)
+	_, high, middle := divide(hi, lo, pow62)
 	var s [22]byte
-	hi, lo := binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])
-	for i := len(s) - 1; i >= 0; i-- {
-		var digit uint64
-		hi, lo, digit = divide(hi, lo, 62)
-		s[i] = alphabet[digit]
-	}
+	base62(s[12:], low) // ten digits each, so that the divisions are by a constant
+	base62(s[2:12], middle)
+	base62(s[:2], high)
 	to = append(append(to, prefix...), base62Lead...)
 	return append(to, s[:]...)
+}
+
+// pow62 is 62 to the tenth, the largest power in 64 bits.
+const pow62 = 839299365868340224
+
+func base62(s []byte, n uint64) {
+	for i := len(s) - 1; i >= 0; i-- {
+		s[i] = alphabet[n%62]
+		n /= 62
+	}
 }
 
 // ParseBase62 reads what Base62 rendered with the same prefix.

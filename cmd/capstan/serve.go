@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,7 +27,7 @@ type serveCommand struct {
 	Listen             string   `default:"127.0.0.1:8080" help:"Where the dialects listen."`
 	AdminListen        string   `default:"127.0.0.1:8081" help:"Where health checks listen."`
 	Store              string   `default:"capstan.db" help:"The store: a SQLite file."`
-	Keys               string   `help:"File with the sealing keys. Default: the store's name with .keys after it, made if missing."`
+	Keys               string   `help:"File with the sealing keys. Default: the store's name with .keys after it, made with a new store."`
 	Sandbox            bool     `help:"Serve a sandbox: simulated processors, and controls below /_sandbox."`
 	AllowRemoteSandbox bool     `help:"Let a sandbox listen on an address that is not loopback."`
 	CredentialsOut     string   `placeholder:"FILE" help:"Write the sandbox's default credentials to this file."`
@@ -46,15 +48,20 @@ Examples:
       --listen 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem --public-url https://pay.example.com`
 }
 
-// drain is how long the server may take to answer what it took, once it is
-// told to stop.
-const drain = 9 * time.Second
+// Once it is told to stop, the server has drain to answer the requests that it
+// has read, and closing to commit what they left. Whoever has not sent his
+// request by then is cut off: nothing of it was taken.
+const (
+	drain   = 6 * time.Second
+	closing = 3 * time.Second
+)
 
 // Run serves until the context ends, then answers what was taken and returns.
 func (c serveCommand) Run(o *output) error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	private()
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400) // most of what is allocated lives for one request
 	}
@@ -75,9 +82,16 @@ func (c serveCommand) Run(o *output) error {
 }
 
 func (c serveCommand) check() error {
+	for _, name := range c.Dialects {
+		if !slices.Contains(capstan.Dialects(), name) {
+			return usageError(fmt.Sprintf("unknown dialect %q: there are %v", name, capstan.Dialects()))
+		}
+	}
 	switch {
 	case (c.TLSCert == "") != (c.TLSKey == ""):
 		return usageError("--tls-cert and --tls-key go together")
+	case c.Pprof && !c.Sandbox && !loopback(c.AdminListen):
+		return usageError("--pprof has no authentication: in live mode it wants --admin-listen on loopback")
 	case c.CredentialsOut != "" && !c.Sandbox:
 		return usageError("--credentials-out goes with --sandbox")
 	case strings.HasPrefix(c.Store, "postgres://") || strings.HasPrefix(c.Store, "postgresql://"):
@@ -128,7 +142,7 @@ func (c serveCommand) assemble(o *output, st store.Store) (*running, error) {
 	if keys == "" {
 		keys = c.Store + ".keys"
 	}
-	sealing, err := keyring.ReadOrCreateFile(keys)
+	sealing, err := readKeys(o, keys, st)
 	if err != nil {
 		return nil, err
 	}
@@ -163,6 +177,22 @@ func (c serveCommand) assemble(o *output, st store.Store) (*running, error) {
 	go s.serve(s.main, listener)
 	go s.serve(s.admin, adminListener)
 	return s, nil
+}
+
+// readKeys reads the key file; a store that was never served gets a new one.
+func readKeys(ctx context.Context, path string, st store.Store) (keyring.Sealing, error) {
+	sealing, err := keyring.ReadFile(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return sealing, err
+	}
+	sealed, err := capstan.Sealed(ctx, st)
+	if err != nil {
+		return keyring.Sealing{}, err
+	}
+	if sealed {
+		return keyring.Sealing{}, fmt.Errorf("the key file %s is missing; without it the store cannot be opened", path)
+	}
+	return keyring.ReadOrCreateFile(path)
 }
 
 func (c serveCommand) listen(address string) (net.Listener, error) {
@@ -233,7 +263,15 @@ func writeCredentials(path string, credentials any) error {
 
 // stop takes nothing more, answers what was taken, and closes the store.
 func (s *running) stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), drain)
+	s.Server.Hurry()
+	draining, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
-	return errors.Join(s.main.Shutdown(ctx), s.admin.Shutdown(ctx), s.Server.Close(ctx), s.store.Close())
+	for _, server := range []*http.Server{s.main, s.admin} {
+		if server.Shutdown(draining) != nil {
+			_ = server.Close()
+		}
+	}
+	ctx, cancelClosing := context.WithTimeout(context.Background(), closing)
+	defer cancelClosing()
+	return errors.Join(s.Server.Close(ctx), s.store.Close())
 }

@@ -148,7 +148,7 @@ var steps = []step{
 		},
 		map[string]expectation{
 			"alipay": {drive.Done, "SUCCESS", tourFirst}, "wepay": {drive.Done, "", tourFirst},
-			"intents": {drive.Replayed, "", tourFirst}, "begateway": {drive.InProcess, "Duplicate transaction", -1},
+			"intents": {drive.Replayed, "", tourFirst}, "begateway": {drive.Duplicate, "Duplicate transaction", -1},
 		},
 	},
 	{
@@ -179,7 +179,7 @@ func (c tourCommand) dialect(o *output, name string, credentials sandbox.Credent
 		}
 		show(o.out, step.name, r)
 		answer, want := string(r.Verdict), step.expected[name]
-		if r.Verdict == drive.Refused {
+		if r.Verdict == drive.Refused && r.Code != "" {
 			answer += ": " + r.Code
 		}
 		row.answers = append(row.answers, answer)

@@ -19,10 +19,6 @@ import (
 // Name is the label of this dialect.
 const Name = "alipay"
 
-// patience is how long a caller waits for a processor before he is told that
-// the operation is in process: merchants give up after ten seconds or so.
-const patience = 3 * time.Second
-
 // Dialect serves the API.
 type Dialect struct {
 	dialect.Services
@@ -67,7 +63,8 @@ func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // answer makes the body of the answer. The checks are in the order of the
 // documented table; the first one that fails answers.
-func (d *Dialect) answer(r *http.Request, c *call) []byte {
+func (d *Dialect) answer(r *http.Request, c *call) (answer []byte) {
+	defer d.Rescue(Name, func() { answer = only(unknownException) })
 	c.route = routeOf(c.target)
 	serve, known := apis[c.route.api]
 	switch {
@@ -118,9 +115,19 @@ func (d *Dialect) write(w http.ResponseWriter, r *http.Request, c *call, body []
 	w.Write(body) // the client may be gone: there is nobody to tell
 }
 
+// maxMinor is the largest amount that an Amount's 16 digits can say.
+const maxMinor = 9_999_999_999_999_999
+
+// sees tells whether a payment can be expressed here: a card's or a wallet's,
+// in any currency, but no amount of more than 16 digits.
+func sees(p *payment.Payment) bool { return p.Amount <= maxMinor }
+
 // PaymentID is how the dialect calls a payment: the day it was made and 39
-// digits. Every payment of any dialect can be expressed.
+// digits; empty if it cannot express it.
 func (d *Dialect) PaymentID(p *payment.Payment) string {
+	if !sees(p) {
+		return ""
+	}
 	return d.IDs.Digits(wireid.Name{Kind: wireid.Payment, Payment: p.ID}, p.ID.Time())
 }
 

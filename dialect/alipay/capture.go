@@ -45,14 +45,14 @@ func (d *Dialect) capture(ctx context.Context, c *call) []byte {
 	id, _ := d.ParsePaymentID(r.paymentID) // an unknown form is an unknown payment
 	key := c.client.requestKey("capture", r.requestID)
 	out, err := d.Engine.Do(ctx, payment.Request{
-		Tenant: c.client.tenant, Merchant: c.client.merchant, Payment: id,
+		Tenant: c.client.tenant, Merchant: c.client.merchant, Payment: id, Sees: sees,
 		Command: payment.Capture{
 			Amount: r.amount.minor, Currency: money.Currency(r.amount.currency), Final: r.last,
 			NoOverCapture: true, MustStayOpen: !r.last,
 			MaxAmount: c.client.settings.maxCaptureAmount, MaxCaptures: c.client.settings.maxCaptures,
 			Dialect: Name, Reference: r.requestID,
 		},
-		Key: key, Fingerprint: r.fingerprint(d), Keeps: keepsCapture, Context: r.context.encode(), Patience: patience,
+		Key: key, Fingerprint: r.fingerprint(d), Keeps: keepsCapture, Context: r.context.encode(), Patience: c.client.settings.patience,
 	})
 	if err != nil {
 		d.Logger.Error("alipay: capture", "payment", id, "error", err)

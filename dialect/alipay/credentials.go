@@ -6,9 +6,9 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base32"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io"
 	"strconv"
 
 	"github.com/capstan-pay/capstan/merchant"
@@ -26,11 +26,7 @@ type Credentials struct {
 // kept. In the sandbox every merchant has the same, published pair. What is
 // shown is a *Credentials.
 func (d *Dialect) Issue(ctx context.Context, m merchant.Merchant) ([]merchant.Credential, any, error) {
-	var id [10]byte
-	if _, err := io.ReadFull(d.Random, id[:]); err != nil {
-		return nil, nil, err
-	}
-	show := &Credentials{ClientID: "MERCHANT_" + base32.StdEncoding.EncodeToString(id[:]), KeyVersion: "1"}
+	show := &Credentials{ClientID: d.newClientID(m), KeyVersion: "1"}
 	private, err := d.merchantKey()
 	if err != nil {
 		return nil, nil, err
@@ -54,6 +50,15 @@ func (d *Dialect) Issue(ctx context.Context, m merchant.Merchant) ([]merchant.Cr
 		return nil, nil, err
 	}
 	return []merchant.Credential{{Merchant: m.ID, Dialect: Name, Kind: clientKind, Lookup: show.ClientID, Data: data}}, show, nil
+}
+
+// newClientID makes a Client-Id: public, but of no other client.
+func (d *Dialect) newClientID(m merchant.Merchant) string {
+	var name [16]byte
+	binary.BigEndian.PutUint64(name[:8], uint64(m.ID))
+	binary.BigEndian.PutUint64(name[8:], uint64(d.Clock.Now().UnixMilli()))
+	sum := d.Keys.MAC("alipay client", name[:])
+	return "MERCHANT_" + base32.StdEncoding.EncodeToString(sum[:10])
 }
 
 func (d *Dialect) merchantKey() (*rsa.PrivateKey, error) {

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -53,11 +55,9 @@ func (f fields) text(name string, limit int) string {
 // id reads a name: a string without control characters.
 func (f fields) id(name string, limit int) string {
 	s := f.text(name, limit)
-	for i := range len(s) {
-		if s[i] < 0x20 || s[i] == 0x7f {
-			f.fail()
-			return ""
-		}
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		f.fail()
+		return ""
 	}
 	return s
 }

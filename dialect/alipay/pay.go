@@ -147,7 +147,7 @@ func (d *Dialect) pay(ctx context.Context, c *call) []byte {
 	key := c.client.requestKey("pay", r.requestID)
 	out, err := d.Engine.Do(ctx, payment.Request{
 		Tenant: c.client.tenant, Merchant: c.client.merchant, Command: create,
-		Key: key, Fingerprint: r.fingerprint(d), Keeps: keepsPay, Context: r.context.encode(), Patience: patience,
+		Key: key, Fingerprint: r.fingerprint(d), Keeps: keepsPay, Context: r.context.encode(), Patience: c.client.settings.patience,
 	})
 	if err != nil {
 		return fail(err)

@@ -41,7 +41,11 @@ func (d *Dialect) find(ctx context.Context, c *client, id, requestID string) (*p
 		if !ok {
 			return nil, nil
 		}
-		return d.Engine.Payment(ctx, c.tenant, c.merchant, named)
+		p, err := d.Engine.Payment(ctx, c.tenant, c.merchant, named)
+		if p != nil && !sees(p) {
+			p = nil
+		}
+		return p, err
 	}
 	out, ok, err := d.Engine.Recorded(ctx, c.tenant, c.requestKey("pay", requestID))
 	if err != nil || !ok || out.Payment == nil {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/capstan-pay/capstan/dialect"
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/money"
 )
@@ -20,6 +21,7 @@ type settings struct {
 	cashierURL       string         // cashier_url: where payers confirm; the payment's id is appended
 	tokenValidity    time.Duration  // token_validity_seconds, of access tokens
 	perSecond        int            // max_requests_per_second on one instance; 0 is no bound
+	patience         time.Duration  // processor_patience_ms: how long a caller waits for a processor
 	apis             []string       // apis the client may call, such as "capture"; empty is all
 }
 
@@ -27,6 +29,7 @@ type settings struct {
 const (
 	defaultAuthValidity  = 7 * 24 * time.Hour
 	defaultMaxCaptures   = 100
+	defaultPatience      = 3 * time.Second
 	defaultTokenValidity = 365 * 24 * time.Hour
 	orderValidity        = 30 * time.Minute // of a cashier order that names no expiry
 )
@@ -50,6 +53,7 @@ func settingsOf(m *merchant.Merchant) settings {
 		cashierURL:       merchant.Setting(m, "alipay.cashier_url", ""),
 		tokenValidity:    seconds("token_validity_seconds", defaultTokenValidity),
 		perSecond:        merchant.Setting(m, "alipay.max_requests_per_second", 0),
+		patience:         dialect.Patience(m, Name, defaultPatience),
 		apis:             merchant.Setting(m, "alipay.apis", []string(nil)),
 	}
 }

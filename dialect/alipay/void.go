@@ -44,13 +44,13 @@ func (d *Dialect) void(ctx context.Context, c *call) []byte {
 	}
 	id, _ := d.ParsePaymentID(r.paymentID)
 	out, err := d.Engine.Do(ctx, payment.Request{
-		Tenant: c.client.tenant, Merchant: c.client.merchant, Payment: id,
+		Tenant: c.client.tenant, Merchant: c.client.merchant, Payment: id, Sees: sees,
 		Command: payment.Void{
 			Amount: r.amount.minor, All: r.all, Currency: money.Currency(r.amount.currency),
 			Asked: payment.Asked{Dialect: Name, Reference: r.requestID},
 		},
 		Key: c.client.requestKey("void", r.requestID), Fingerprint: r.fingerprint(d), Keeps: keepsVoid,
-		Context: r.context.encode(), Patience: patience,
+		Context: r.context.encode(), Patience: c.client.settings.patience,
 	})
 	if err != nil {
 		d.Logger.Error("alipay: void", "payment", id, "error", err)

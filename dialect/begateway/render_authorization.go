@@ -179,23 +179,31 @@ func (v view) appendSection(b []byte, s *shop, kept intakeDetails) []byte {
 	return append(b, '}')
 }
 
-// appendCard appends what may be shown of a card.
+// appendCard appends what may be shown of a card. Of one that was present at a
+// terminal there is nothing but its token.
 func (d *Dialect) appendCard(b []byte, p *payment.Payment) []byte {
 	m := p.Method
 	b = dialect.AppendStringOrNull(append(b, `{"holder":`...), m.Holder)
 	b = dialect.AppendStringOrNull(append(b, `,"stamp":`...), m.Fingerprint)
-	b = dialect.AppendString(append(b, `,"brand":`...), brand(m))
+	b = dialect.AppendStringOrNull(append(b, `,"brand":`...), brand(m))
 	b = dialect.AppendStringOrNull(append(b, `,"last_4":`...), m.Last4)
 	b = dialect.AppendStringOrNull(append(b, `,"first_1":`...), m.First6[:min(1, len(m.First6))])
 	b = dialect.AppendStringOrNull(append(b, `,"bin":`...), m.First6)
 	b = dialect.AppendStringOrNull(append(b, `,"issuer_country":`...), m.Country)
 	b = append(b, `,"issuer_name":null`...)
 	b = dialect.AppendStringOrNull(append(b, `,"product":`...), m.Funding)
-	b = dialect.AppendInt(append(b, `,"exp_month":`...), int64(m.ExpMonth))
-	b = dialect.AppendInt(append(b, `,"exp_year":`...), int64(m.ExpYear))
+	b = appendIntOrNull(append(b, `,"exp_month":`...), m.ExpMonth)
+	b = appendIntOrNull(append(b, `,"exp_year":`...), m.ExpYear)
 	b = append(b, `,"token_provider":null`...)
 	b = dialect.AppendString(append(b, `,"token":`...), d.cardToken(p.Merchant, m))
 	return append(b, '}')
+}
+
+func appendIntOrNull(b []byte, n int) []byte {
+	if n == 0 {
+		return append(b, "null"...)
+	}
+	return dialect.AppendInt(b, int64(n))
 }
 
 func appendChecks(b []byte, kept intakeDetails) []byte {

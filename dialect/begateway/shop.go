@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/capstan-pay/capstan/dialect"
 	"github.com/capstan-pay/capstan/merchant"
 )
 
@@ -33,7 +34,7 @@ type settings struct {
 	multiCapture     bool          // multi_capture: several captures of one authorization
 	gatewayID        int64         // gateway_id: the terminal's number; the merchant's own where it is not set
 	holdSeconds      int64         // hold_seconds: how long an authorization lives
-	patience         time.Duration // patience_seconds: how long a caller waits for a processor that has to be asked
+	patience         time.Duration // processor_patience_ms: how long a caller waits for a processor that has to be asked
 	requireCVC       bool          // require_verification_value
 	requireHolder    bool          // require_holder
 	requireCustomer  bool          // require_customer: ip and email
@@ -44,10 +45,8 @@ const (
 	// defaultHold is how many seconds an authorization lives: seven days.
 	defaultHold = 7 * 24 * 60 * 60
 
-	// defaultPatience is in seconds too. Clients of this API give up after 25
-	// to 30 of them.
-	defaultPatience = 8
-	longestPatience = 60
+	// Clients of this API give up after 25 to 30 seconds.
+	defaultPatience = 8 * time.Second
 )
 
 func readSettings(m *merchant.Merchant) settings {
@@ -58,7 +57,7 @@ func readSettings(m *merchant.Merchant) settings {
 		multiCapture:     merchant.Setting(m, Name+".multi_capture", true),
 		gatewayID:        merchant.Setting(m, Name+".gateway_id", m.ID),
 		holdSeconds:      merchant.Setting(m, Name+".hold_seconds", int64(defaultHold)),
-		patience:         time.Duration(merchant.Setting(m, Name+".patience_seconds", int64(defaultPatience))) * time.Second,
+		patience:         dialect.Patience(m, Name, defaultPatience),
 		requireCVC:       merchant.Setting(m, Name+".require_verification_value", false),
 		requireHolder:    merchant.Setting(m, Name+".require_holder", false),
 		requireCustomer:  merchant.Setting(m, Name+".require_customer", false),
@@ -73,7 +72,6 @@ func readSettings(m *merchant.Merchant) settings {
 	if s.holdSeconds < 1 {
 		s.holdSeconds = defaultHold
 	}
-	s.patience = min(max(s.patience, 0), longestPatience*time.Second)
 	return s
 }
 

@@ -46,8 +46,14 @@ func (d *Dialect) serve(w http.ResponseWriter, r *http.Request, handle func(*cal
 	case err != nil: // the client broke off
 		d.write(w, r, s, answered{problem: fails(base, textBadJSON)})
 	default:
-		d.write(w, r, s, handle(&call{Request: r, shop: s, body: body}))
+		d.write(w, r, s, d.answer(&call{Request: r, shop: s, body: body}, handle))
 	}
+}
+
+// answer makes the answer to a call.
+func (d *Dialect) answer(c *call, handle func(*call) answered) (a answered) {
+	defer d.Rescue(Name, func() { a = answered{problem: failed} })
+	return handle(c)
 }
 
 // serveNothing answers for what is not there.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/capstan-pay/capstan/dialect"
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/payment"
 )
@@ -81,7 +82,7 @@ func (d *Dialect) newAccount(a *merchant.Access) (any, error) {
 	acc.sees = func(p *payment.Payment) bool { return expressible(p) && d.live(p) != acc.test }
 	acc.scope = "intents " + strconv.FormatInt(a.ID, 10) + " " + mode
 	acc.window = time.Duration(merchant.Setting(&a.Merchant, "intents.capture_window_seconds", int64(captureWindow/time.Second))) * time.Second
-	acc.patience = time.Duration(merchant.Setting(&a.Merchant, "intents.processor_patience_ms", patience.Milliseconds())) * time.Millisecond
+	acc.patience = dialect.Patience(&a.Merchant, Name, patience)
 	acc.lockWait = time.Duration(merchant.Setting(&a.Merchant, "intents.lock_wait_ms", lockWait.Milliseconds())) * time.Millisecond
 	if acc.window < time.Second || acc.window > 365*24*time.Hour {
 		acc.window = captureWindow

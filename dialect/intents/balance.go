@@ -32,18 +32,23 @@ func firstCapture(p *payment.Payment) *payment.Operation {
 	return nil
 }
 
+// capturedFees is the platform's share of all that was captured.
+func capturedFees(p *payment.Payment) int64 {
+	var fee int64
+	for i := range p.Operations {
+		if op := &p.Operations[i]; op.Kind == payment.OpCapture && op.Status == payment.OpApproved {
+			fee += op.Fee
+		}
+	}
+	return fee
+}
+
 // appendBalance appends the BalanceTransaction object of a charge: what all
 // its captures together brought, less the platform's fees.
 func (d *Dialect) appendBalance(b []byte, v *view, attempt, first *payment.Operation) []byte {
-	var fee int64
-	status := "available"
-	for i := range v.p.Operations {
-		if op := &v.p.Operations[i]; op.Kind == payment.OpCapture && op.Status == payment.OpApproved {
-			fee += op.Fee
-			if !op.Settled {
-				status = "pending"
-			}
-		}
+	fee, status := capturedFees(v.p), "available"
+	if v.p.Settled < v.p.Captured {
+		status = "pending"
 	}
 	integer := func(name string, n int64) { b = strconv.AppendInt(appendMember(b, name), n, 10) }
 	b = d.appendBalanceID(append(b, "{\n  \"id\": \""...), v.p.ID, first.Number)

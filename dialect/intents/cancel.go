@@ -18,9 +18,6 @@ func (x *exchange) cancel(ctx context.Context) *problem {
 		return bad
 	}
 	n := x.note(s)
-	command := payment.Cancel{Rest: true, Asked: payment.Asked{Dialect: Name}}
-	if asked[fieldReason] != nil {
-		command.Details = asked.document()
-	}
+	command := payment.Cancel{Rest: true, Asked: payment.Asked{Dialect: Name, Details: asked.orNil()}}
 	return x.submit(ctx, &n, payment.Request{Payment: n.payment, Command: command})
 }

@@ -103,8 +103,6 @@ func (c *captureParams) read(p *params) {
 	set.string(p, fieldStatement, "statement_descriptor", maxDescriptor)
 	set.string(p, fieldStatementSuffix, "statement_descriptor_suffix", maxDescriptor)
 	set.fields[fieldMetadata] = p.metadata()
-	if document := set.fields.document(); len(document) > len(detailsHead)+1 {
-		c.details = document
-	}
+	c.details = set.fields.orNil()
 	p.ignore("transfer_data", "amount_details", "payment_details", "hooks")
 }

@@ -147,7 +147,7 @@ func (d *Dialect) answerChallenge(w http.ResponseWriter, r *http.Request, p *pay
 		return
 	}
 	query := url.Values{
-		"payment_intent": {d.PaymentID(p)}, "payment_intent_client_secret": {string(d.appendSecret(nil, p.ID))}, "redirect_status": {status},
+		"payment_intent": {d.PaymentID(p)}, "payment_intent_client_secret": {string(d.secret(p.ID))}, "redirect_status": {status},
 	}.Encode()
 	if u.RawQuery != "" {
 		query = u.RawQuery + "&" + query

@@ -10,9 +10,8 @@ import (
 // appendCharge appends the Charge object of an attempt (section 10).
 func (d *Dialect) appendCharge(b []byte, v *view, op *payment.Operation, s shape) []byte {
 	p, m := v.p, v.methodOf(op)
-	approved := op.Status == payment.OpApproved
 	amount, captured, refunded := p.Amount, int64(0), int64(0)
-	if approved {
+	if approved(op) {
 		amount, captured = p.Authorized, p.Captured
 		refunded = v.released() + p.Refunded + p.InFlight(payment.OpRefund)
 	}
@@ -33,11 +32,7 @@ func (d *Dialect) appendCharge(b []byte, v *view, op *payment.Operation, s shape
 	integer("amount_captured", captured)
 	integer("amount_refunded", refunded)
 	null("application", "application_fee")
-	if p.Fee > 0 {
-		integer("application_fee_amount", p.Fee)
-	} else {
-		null("application_fee_amount")
-	}
+	b = v.appendFee(appendMember(b, "application_fee_amount"))
 	b = d.appendBalanceMember(appendMember(b, "balance_transaction"), v, op, s)
 	b = appendBilling(appendMember(b, "billing_details"), m)
 	null("calculated_statement_descriptor")
@@ -60,13 +55,13 @@ func (d *Dialect) appendCharge(b []byte, v *view, op *payment.Operation, s shape
 	b = v.appendMetadata(appendMember(b, "metadata"))
 	b = v.member(b, "on_behalf_of", fieldOnBehalfOf, "null")
 	b = appendOutcome(appendMember(b, "outcome"), op)
-	flag("paid", approved)
+	flag("paid", approved(op))
 	b = append(d.appendIntentID(append(appendMember(b, "payment_intent"), '"'), p.ID), '"')
 	b = append(d.appendMethodID(append(appendMember(b, "payment_method"), '"'), p.ID, m.number), '"')
 	b = d.appendMethodDetails(appendMember(b, "payment_method_details"), v, op, m)
 	text("receipt_email", p.Email)
 	null("receipt_number", "receipt_url")
-	flag("refunded", approved && refunded > 0 && refunded == amount)
+	flag("refunded", approved(op) && refunded > 0 && refunded == amount)
 	if s&expandRefunds != 0 {
 		b = d.appendRefundList(appendMember(b, "refunds"), v, op)
 	}
@@ -85,6 +80,8 @@ func (d *Dialect) appendCharge(b []byte, v *view, op *payment.Operation, s shape
 func appendMember(b []byte, name string) []byte {
 	return append(append(append(b, ",\n  \""...), name...), `": `...)
 }
+
+func approved(op *payment.Operation) bool { return op.Status == payment.OpApproved }
 
 func chargeStatus(op *payment.Operation) string {
 	switch op.Status {
@@ -141,14 +138,14 @@ func (d *Dialect) appendMethodDetails(b []byte, v *view, op *payment.Operation, 
 	integer := func(name string, n int64) { member(name); b = strconv.AppendInt(b, n, 10) }
 
 	b = append(b, "{\n    \"card\": {\n      \"amount_authorized\": "...)
-	if op.Status == payment.OpApproved {
+	if approved(op) {
 		b = strconv.AppendInt(b, v.scale.wire(p.Authorized), 10)
 	} else {
 		b = append(b, "null"...)
 	}
 	text("authorization_code", op.Answer.AuthCode)
 	text("brand", c.Brand)
-	if p.Status == payment.Authorized && !p.Policy.AutoCapture {
+	if approved(op) && p.Status == payment.Authorized && !p.Policy.AutoCapture {
 		integer("capture_before", p.ExpiresAt.Unix())
 	}
 	member("checks")

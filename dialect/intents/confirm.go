@@ -16,7 +16,7 @@ func (x *exchange) confirm(ctx context.Context) *problem {
 	s, _ := x.expand(intentPaths)
 	secret, hasSecret := x.params.text("client_secret", 255)
 	n := x.note(s)
-	n.base, n.named = x.d.PublicURL, c.named
+	n.named = c.named
 	if bad := x.params.problem(); bad != nil {
 		return x.reject(ctx, &n, bad)
 	}
@@ -32,7 +32,7 @@ func (x *exchange) confirm(ctx context.Context) *problem {
 		return problem
 	}
 	request := payment.Request{Payment: n.payment}
-	attempt := x.attempt(absent)
+	var attempt payment.Attempt
 	if before != nil {
 		if x.account.publishable && before.word(fieldConfirmation, "automatic") == "manual" {
 			return secretKeyRequired()
@@ -41,7 +41,11 @@ func (x *exchange) confirm(ctx context.Context) *problem {
 			request.Command = payment.PayerAnswer{Approved: true}
 			return x.submit(ctx, &n, request)
 		}
-		attempt = x.attempt(absent, readOptions(before.details[fieldOptions]), c.options)
+		m := before.p.Method
+		if c.card != nil {
+			m = c.card.method
+		}
+		attempt = x.attempt(m, absent, readOptions(before.details[fieldOptions]), c.options)
 	}
 	if c.card != nil {
 		attempt.Secret = c.card.secret

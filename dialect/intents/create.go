@@ -26,7 +26,6 @@ func (x *exchange) create(ctx context.Context) *problem {
 		p.fail(missingParam("currency"))
 	}
 	n := x.note(s)
-	n.base = x.d.PublicURL
 	if bad := p.problem(); bad != nil {
 		return x.reject(ctx, &n, bad)
 	}
@@ -50,7 +49,7 @@ func (x *exchange) create(ctx context.Context) *problem {
 	intake.Dialect, intake.Test = Name, x.account.test
 	command := payment.Create{Intake: intake}
 	if confirm {
-		attempt := x.attempt(absent, readOptions(blank.details[fieldOptions]), c.options)
+		attempt := x.attempt(intake.Method, absent, c.options)
 		attempt.Secret = c.card.secret
 		command.Attempt = &attempt
 	}
@@ -100,9 +99,15 @@ func (x *exchange) readAbsence() string {
 	return absent
 }
 
-// attempt is how an authorization is asked for, with the card options that the
-// intent has and those that the request brings.
-func (x *exchange) attempt(absent string, options ...[]param) payment.Attempt {
+// attempt is how the authorization of a card is asked for, with the options
+// that the intent has and those that the request brings.
+func (x *exchange) attempt(m payment.Method, absent string, options ...[]param) payment.Attempt {
+	a := payment.Attempt{PayerAbsent: absent != "", Asked: payment.Asked{Dialect: Name}}
+	for _, list := range options {
+		if wish := option(list, "card[request_three_d_secure]"); wish != "" {
+			a.Challenge = wish == "any" || wish == "challenge"
+		}
+	}
 	var asked details
 	if x.json {
 		asked.setText(fieldFlavour, "json")
@@ -110,14 +115,9 @@ func (x *exchange) attempt(absent string, options ...[]param) payment.Attempt {
 	if absent != "" {
 		asked.setText(fieldAbsent, absent)
 	}
-	a := payment.Attempt{PayerAbsent: absent != "", Asked: payment.Asked{Dialect: Name}}
-	if asked[fieldFlavour] != nil || asked[fieldAbsent] != nil {
-		a.Details = asked.document()
+	if a.Challenge || m.Simulate != "" { // there may be a challenge, and the page is ours
+		asked.setText(fieldBase, x.d.PublicURL)
 	}
-	for _, list := range options {
-		if wish := option(list, "card[request_three_d_secure]"); wish != "" {
-			a.Challenge = wish == "any" || wish == "challenge"
-		}
-	}
+	a.Details = asked.orNil()
 	return a
 }

@@ -45,6 +45,7 @@ const (
 	fieldFlavour // "json" when the client that confirmed speaks JSON
 	fieldAbsent  // why an attempt could not wait for the payer
 	fieldReason  // of a cancellation
+	fieldBase    // what the URL of a challenge begins with
 
 	fieldCount
 )
@@ -57,7 +58,7 @@ var fieldNames = [fieldCount]string{
 	fieldTransferData: "transfer_data", fieldTransferGroup: "transfer_group", fieldAmountDetails: "amount_details",
 	fieldAllowed: "allowed", fieldExcluded: "excluded", fieldBilling: "billing", fieldMethod: "method", fieldMethods: "methods",
 	fieldSeen: "seen", fieldAuthenticated: "authenticated",
-	fieldFlavour: "flavour", fieldAbsent: "absent", fieldReason: "reason",
+	fieldFlavour: "flavour", fieldAbsent: "absent", fieldReason: "reason", fieldBase: "base",
 }
 
 // detailsHead begins every document; the number is the version of its form.
@@ -117,6 +118,16 @@ func valueSize(text []byte) int {
 		}
 	}
 	return len(text)
+}
+
+// orNil is the document of an operation: nil when there is nothing in it.
+func (d *details) orNil() []byte {
+	for _, value := range d {
+		if value != nil {
+			return d.document()
+		}
+	}
+	return nil
 }
 
 // document puts the parts together again.

@@ -24,6 +24,7 @@ type exchange struct {
 	json    bool   // the request's flavour
 	key     string // Idempotency-Key; empty for none
 	name    [requestLength]byte
+	said    reply
 	buffer  []byte
 }
 
@@ -163,12 +164,16 @@ func (x *exchange) readParams() *problem {
 		return &problem{status: http.StatusBadRequest, message: "The request body could not be read."}
 	}
 	x.json = isJSON(x.r.Header["Content-Type"])
-	read, what := x.params.decodeForm, "form"
+	read, what := x.params.decodeForm, "urlencoded form"
 	if x.json {
-		read, what = x.params.decodeJSON, "JSON"
+		read, what = x.params.decodeJSON, "JSON object"
 	}
-	if !read(string(body)) {
-		return &problem{status: http.StatusBadRequest, message: "Invalid request body: it must be one well-formed " + what + " object."}
+	text := string(body)
+	if strings.TrimSpace(text) == "{}" {
+		text = "" // the seed's sample of a request, whatever type it is sent under
+	}
+	if !read(text) {
+		return &problem{status: http.StatusBadRequest, message: "Invalid request body: it must be one well-formed " + what + "."}
 	}
 	if x.r.URL.RawQuery != "" && !x.params.decodeForm(x.r.URL.RawQuery) {
 		return &problem{status: http.StatusBadRequest, message: "Invalid query string."}
@@ -216,6 +221,11 @@ func (x *exchange) fault(err error) *problem {
 	if x.r.Context().Err() == nil {
 		x.d.Logger.Error("request failed", "dialect", Name, "request", requestPrefix+string(x.name[:]), "error", err)
 	}
+	return failure()
+}
+
+// failure is the generic answer for faults of ours.
+func failure() *problem {
 	return &problem{
 		status: http.StatusInternalServerError, kind: apiError, again: retrySilent,
 		message: "An error occurred on our side. It is safe to repeat the request with the same Idempotency-Key.",

@@ -46,7 +46,8 @@ func (d *Dialect) parse(prefix string, kind wireid.Kind, id string) (wireid.Name
 }
 
 // PaymentID is how the dialect calls a payment; empty for one that it has no
-// words for: one paid by a wallet, or in a currency the wire does not have.
+// words for: one paid by a wallet, in a currency the wire does not have, or of
+// more than eight digits.
 func (d *Dialect) PaymentID(p *payment.Payment) string {
 	if !expressible(p) {
 		return ""
@@ -60,19 +61,28 @@ func (d *Dialect) ParsePaymentID(id string) (payment.ID, bool) {
 	return name.Payment, ok && name.Operation == 0
 }
 
+// expressible tells whether the wire has words for a payment. Another dialect
+// may have moved a part of the smallest unit that a currency has here.
 func expressible(p *payment.Payment) bool {
-	return p.Method.Kind != payment.WalletMethod && !unsupported[p.Currency]
+	if p.Method.Kind == payment.WalletMethod || unsupported[p.Currency] {
+		return false
+	}
+	units := scaleOf(p.Currency)
+	if units.wire(p.Amount) > maxAmount {
+		return false
+	}
+	per := units.per
+	return per == 1 || p.Amount%per == 0 && p.Captured%per == 0 && p.Voided%per == 0 && p.Refunded%per == 0
 }
 
 const secretLength = 25
 
 // appendSecret appends an intent's client secret: its id, "_secret_" and 25
 // alphanumeric characters that follow from it under a key of the store.
-func (d *Dialect) appendSecret(b []byte, id payment.ID) []byte {
-	var raw [8]byte
-	binary.BigEndian.PutUint64(raw[:], uint64(id))
-	sum := d.Keys.MAC("intents client secret", raw[:])
-	b = append(d.appendIntentID(b, id), "_secret_"...)
+func (d *Dialect) appendSecret(b []byte, id payment.ID, rendered []byte) []byte {
+	raw := binary.BigEndian.AppendUint64(make([]byte, 0, 8), uint64(id))
+	sum := d.Keys.MAC("intents client secret", raw)
+	b = append(append(b, rendered...), "_secret_"...)
 	for _, c := range sum[:secretLength] {
 		b = append(b, alphanumeric[c%62])
 	}
@@ -81,7 +91,11 @@ func (d *Dialect) appendSecret(b []byte, id payment.ID) []byte {
 
 const alphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
+func (d *Dialect) secret(id payment.ID) []byte {
+	return d.appendSecret(nil, id, d.appendIntentID(nil, id))
+}
+
 // secretFits tells whether a client secret is the one of an intent.
 func (d *Dialect) secretFits(id payment.ID, secret string) bool {
-	return subtle.ConstantTimeCompare(d.appendSecret(nil, id), []byte(secret)) == 1
+	return subtle.ConstantTimeCompare(d.secret(id), []byte(secret)) == 1
 }

@@ -26,9 +26,9 @@ func (p *params) metadata() []byte {
 	}
 	patch := []byte{'{'}
 	for i, it := range sent {
-		key := it.name[1 : len(it.name)-1]
+		key := strings.TrimSuffix(it.name[1:], "]")
 		switch {
-		case it.kind == kindEmpty || strings.ContainsAny(key, "[]") || key == "":
+		case it.kind == kindEmpty || !strings.HasSuffix(it.name, "]") || strings.ContainsAny(key, "[]") || key == "":
 			p.fail(invalid("metadata", "Metadata must be a set of strings under keys without square brackets."))
 		case utf8.RuneCountInString(key) > metadataKey:
 			p.fail(invalid("metadata", "Metadata keys can be up to 40 characters long."))

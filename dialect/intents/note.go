@@ -17,7 +17,6 @@ type note struct {
 	payment payment.ID // in the path; 0 for none, or one that is no id of ours
 	id      string     // in the path, where it is no id of ours
 	named   string     // an object that a parameter named
-	base    string     // what urls begin with; only where one may be shown
 
 	status int    // of a finished answer; 0 is none
 	body   []byte // the answer: an error that is not the state machine's
@@ -48,10 +47,10 @@ func (n *note) append(b []byte) []byte {
 	b = append(b, noteVersion, byte(n.route), byte(n.shape), byte(n.remark))
 	b = append(b, n.request[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(n.payment))
-	if n.id == "" && n.named == "" && n.base == "" && n.status == 0 {
+	if n.id == "" && n.named == "" && n.status == 0 {
 		return b
 	}
-	for _, text := range []string{n.id, n.named, n.base} {
+	for _, text := range []string{n.id, n.named} {
 		b = append(binary.AppendUvarint(b, uint64(len(text))), text...)
 	}
 	if n.status != 0 {
@@ -73,7 +72,7 @@ func (n *note) read(b []byte) bool {
 	if len(b) == 0 {
 		return true
 	}
-	for _, text := range []*string{&n.id, &n.named, &n.base} {
+	for _, text := range []*string{&n.id, &n.named} {
 		size, width := binary.Uvarint(b)
 		if width <= 0 || size > uint64(len(b)-width) {
 			return false

@@ -1,6 +1,7 @@
 package intents
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 )
@@ -39,12 +40,6 @@ func (p *params) add(name, value string, k kind) {
 	p.list = append(p.list, param{name: name, value: value, kind: k})
 }
 
-func (p *params) empty(name string) {
-	if name != "" {
-		p.add(name, "", kindEmpty)
-	}
-}
-
 // fail keeps the first problem.
 func (p *params) fail(why *problem) {
 	if p.bad == nil {
@@ -56,7 +51,7 @@ func (p *params) fail(why *problem) {
 // the first that could not be read.
 func (p *params) problem() *problem {
 	for i := range p.list {
-		if !p.list[i].used && p.list[i].kind != kindEmpty {
+		if !p.list[i].used {
 			return unknownParam(p.list[i].name)
 		}
 	}
@@ -65,7 +60,8 @@ func (p *params) problem() *problem {
 
 // find returns a parameter by its name, nil if it was not sent. Of several the
 // last one counts. Nested ones in the place of a single one are found, too: as
-// kindEmpty.
+// kindEmpty. An object around the parameter with nothing in it is read, but
+// nothing is found.
 func (p *params) find(name string) *param {
 	var found *param
 	for i := range p.list {
@@ -75,6 +71,8 @@ func (p *params) find(name string) *param {
 			it.used, found = true, it
 		case len(it.name) > len(name) && it.name[len(name)] == '[' && it.name[:len(name)] == name:
 			it.used, found = true, &param{name: name, kind: kindEmpty}
+		case it.kind == kindEmpty && len(name) > len(it.name) && name[len(it.name)] == '[' && name[:len(it.name)] == it.name:
+			it.used = true
 		}
 	}
 	return found
@@ -120,15 +118,24 @@ func (p *params) integer(name string) (int64, bool) {
 	if it == nil {
 		return 0, false
 	}
-	n, err := strconv.ParseInt(it.value, 10, 64)
-	if err != nil || it.kind == kindEmpty || it.kind == kindBool || it.value[0] == '+' {
-		p.fail(&problem{status: 400, code: "parameter_invalid_integer", param: name, message: "Invalid integer: " + it.value})
+	n, err := strconv.ParseInt(it.value, 10, 64) // beyond 64 bits it is the nearest that fits, and too large for everything
+	if err != nil && !errors.Is(err, strconv.ErrRange) || it.kind == kindEmpty || it.kind == kindBool || it.value[0] == '+' {
+		p.fail(&problem{status: 400, code: "parameter_invalid_integer", param: name, message: "Invalid integer: " + quotable(it.value)})
 		return 0, false
 	}
 	if it.value[0] == '0' || it.value[0] == '-' {
 		it.value = strconv.FormatInt(n, 10) // so that "08" is the same as "8" to a fingerprint
 	}
 	return n, true
+}
+
+// quotable is what an error text may say of a value: not one that is long
+// enough to be a card number in the wrong place.
+func quotable(value string) string {
+	if len(value) >= 12 {
+		return value[:min(4, len(value))] + "..."
+	}
+	return value
 }
 
 // boolean reads true or false in any letter case, or 1 or 0.
@@ -184,11 +191,15 @@ func either(words []string) string {
 }
 
 // below reads everything that is nested in name: the parameters with what
-// follows the name, such as "[address][city]".
+// follows the name, such as "[address][city]". An object with nothing in it is
+// read, too.
 func (p *params) below(name string) []param {
 	var found []param
 	for i := range p.list {
 		it := &p.list[i]
+		if it.kind == kindEmpty && it.name == name {
+			it.used = true
+		}
 		if rest, ok := strings.CutPrefix(it.name, name); ok && rest != "" && rest[0] == '[' {
 			it.used = true
 			found = append(found, param{name: rest, value: it.value, kind: it.kind})

@@ -1,10 +1,6 @@
 package intents
 
-import (
-	"strconv"
-
-	"github.com/capstan-pay/capstan/dialect"
-)
+import "github.com/capstan-pay/capstan/dialect"
 
 // The types of error (section 3).
 const (
@@ -64,7 +60,7 @@ func (p *problem) kindOr() string {
 	return p.kind
 }
 
-// docURL is where a code is explained.
+// appendDocURL appends where a code is explained.
 func appendDocURL(b []byte, code string) []byte {
 	b = append(b, `"https://stripe.com/docs/error-codes/`...)
 	for i := range len(code) {
@@ -124,9 +120,4 @@ func (p *problem) shouldRetry() []string {
 		return nil
 	}
 	return headerFalse
-}
-
-// String is what a log may say of a problem.
-func (p *problem) String() string {
-	return strconv.Itoa(p.status) + " " + p.kindOr() + " " + p.code + " " + p.param
 }

@@ -90,7 +90,7 @@ func (x *exchange) retrieve(ctx context.Context) *problem {
 	if v == nil {
 		return missing(http.StatusNotFound, "intent", "payment_intent", x.id)
 	}
-	x.reply(http.StatusOK, append(x.d.appendIntent(x.out(), v, s, x.d.PublicURL), '\n'))
+	x.reply(http.StatusOK, append(x.d.appendIntent(x.out(), v, s), '\n'))
 	return nil
 }
 
@@ -100,19 +100,40 @@ func (x *exchange) charge(ctx context.Context) *problem {
 	if problem != nil {
 		return problem
 	}
-	if name, ok := x.d.parse(chargePrefix, wireid.Charge, x.id); ok {
+	v, op, problem := x.loadCharge(ctx)
+	if problem != nil {
+		return problem
+	}
+	x.reply(http.StatusOK, append(x.d.appendCharge(x.out(), v, op, s), '\n'))
+	return nil
+}
+
+// captureCharge answers POST /v1/charges/{id}/capture: every charge here is an
+// intent's, and is captured through it.
+func (x *exchange) captureCharge(ctx context.Context) *problem {
+	v, _, bad := x.loadCharge(ctx)
+	if bad != nil {
+		return bad
+	}
+	return &problem{status: http.StatusBadRequest, message: "This charge belongs to the PaymentIntent " + x.d.PaymentID(v.p) + ". Capture the PaymentIntent instead."}
+}
+
+// loadCharge returns the attempt that made the charge in the path, with its
+// payment.
+func (x *exchange) loadCharge(ctx context.Context) (*view, *payment.Operation, *problem) {
+	name, ok := x.d.parse(chargePrefix, wireid.Charge, x.id)
+	if ok {
 		v, problem := x.load(ctx, name.Payment)
 		if problem != nil {
-			return problem
+			return nil, nil, problem
 		}
 		if v != nil {
 			if op := v.p.Op(name.Operation); op != nil && hasCharge(op) {
-				x.reply(http.StatusOK, append(x.d.appendCharge(x.out(), v, op, s), '\n'))
-				return nil
+				return v, op, nil
 			}
 		}
 	}
-	return missing(http.StatusNotFound, "charge", "charge", x.id)
+	return nil, nil, missing(http.StatusNotFound, "charge", "charge", x.id)
 }
 
 // paymentMethod answers GET /v1/payment_methods/{id}, for methods of intents.

@@ -28,8 +28,8 @@ type refund struct {
 func (v *view) refunds() []refund {
 	var all []refund
 	p := v.p
-	if p.Ended == payment.EndedByDeadline && v.released() > 0 {
-		all = append(all, refund{amount: v.released(), at: p.ClosedAt, reason: "expired_uncaptured_charge", status: "succeeded"})
+	if lapsed := min(p.Released, v.released()); p.Ended == payment.EndedByDeadline && lapsed > 0 {
+		all = append(all, refund{amount: lapsed, at: p.ClosedAt, reason: "expired_uncaptured_charge", status: "succeeded"})
 	}
 	for i := len(p.Operations) - 1; i >= 0; i-- {
 		op := &p.Operations[i]

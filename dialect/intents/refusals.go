@@ -35,6 +35,7 @@ var refusals = []struct {
 	{payment.CurrencyMismatch, true, wrongUnit},
 	{payment.AmountTooSmall, true, amountTooSmall},
 	{payment.AmountTooLarge, true, amountTooLarge},
+	{payment.AboveMaximum, true, amountTooLarge},
 	{payment.CannotStayOpen, true, cannotStayOpen},
 	{payment.TooManyCaptures, true, amountTooLarge},
 	{payment.FeeTooLarge, true, feeTooLarge},
@@ -160,11 +161,13 @@ func wrongUnit(r *reply) *problem {
 }
 
 func amountTooSmall(r *reply) *problem {
-	if r.note.remark == negativeAmount {
-		return invalid("amount_to_capture", "Invalid non-negative integer")
+	p := invalid("amount_to_capture", "Invalid non-negative integer")
+	if r.note.remark != negativeAmount {
+		// It is "amount" that Stripe names here, not the parameter that was sent.
+		p = &problem{status: http.StatusBadRequest, code: "parameter_invalid_integer", param: "amount", message: "This value must be greater than or equal to 1."}
 	}
-	// It is "amount" that Stripe names here, not the parameter that was sent.
-	return &problem{status: http.StatusBadRequest, code: "parameter_invalid_integer", param: "amount", message: "This value must be greater than or equal to 1."}
+	p.intent = r.intent()
+	return p
 }
 
 func amountTooLarge(r *reply) *problem {
@@ -174,10 +177,14 @@ func amountTooLarge(r *reply) *problem {
 	}
 }
 
-func cannotStayOpen(*reply) *problem {
-	return invalid("final_capture", "This PaymentIntent does not support multicapture: final_capture may not be false. Ask for it with payment_method_options[card][request_multicapture] when you create the PaymentIntent.")
+func cannotStayOpen(r *reply) *problem {
+	p := invalid("final_capture", "This PaymentIntent does not support multicapture: final_capture may not be false. Ask for it with payment_method_options[card][request_multicapture] when you create the PaymentIntent.")
+	p.intent = r.intent()
+	return p
 }
 
-func feeTooLarge(*reply) *problem {
-	return invalid("application_fee_amount", "The application fee must not be negative or greater than the amount that is captured.")
+func feeTooLarge(r *reply) *problem {
+	p := invalid("application_fee_amount", "The application fee must not be negative or greater than the amount that is captured.")
+	p.intent = r.intent()
+	return p
 }

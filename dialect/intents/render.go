@@ -33,8 +33,8 @@ const defaultOptions = `{
 
 // appendIntent appends the PaymentIntent object (section 5): all of the seed's
 // members in the seed's order, then Stripe's. It is a function of its
-// arguments alone; base is what urls begin with.
-func (d *Dialect) appendIntent(b []byte, v *view, s shape, base string) []byte {
+// arguments alone.
+func (d *Dialect) appendIntent(b []byte, v *view, s shape) []byte {
 	p := v.p
 	b = append(b, "{\n  \"id\": \""...)
 	from := len(b)
@@ -59,9 +59,9 @@ func (d *Dialect) appendIntent(b []byte, v *view, s shape, base string) []byte {
 	if s&publishable == 0 {
 		b = dialect.AppendStringOrNull(append(b, ",\n  \"merchant_order_id\": "...), p.Reference)
 	}
-	b = d.appendSecret(append(b, ",\n  \"client_secret\": \""...), p.ID)
+	b = d.appendSecret(append(b, ",\n  \"client_secret\": \""...), p.ID, id)
 	b = d.appendLastError(append(b, "\",\n  \"last_payment_error\": "...), v)
-	b = d.appendNextAction(append(b, ",\n  \"next_action\": "...), v, id, base)
+	b = d.appendNextAction(append(b, ",\n  \"next_action\": "...), v, id)
 	b = v.member(b, "payment_method_types", fieldTypes, "[\n    \"card\"\n  ]")
 	if s&publishable == 0 {
 		b = v.member(b, "payment_method_options", fieldOptions, defaultOptions)
@@ -110,11 +110,7 @@ func (v *view) appendFurther(b []byte) []byte {
 	b = v.member(b, "allowed_payment_method_types", fieldAllowed, "null")
 	b = v.member(b, "amount_details", fieldAmountDetails, "{\n    \"tip\": {}\n  }")
 	b = append(b, ",\n  \"application\": null,\n  \"application_fee_amount\": "...)
-	if v.p.Fee > 0 {
-		b = strconv.AppendInt(b, v.scale.wire(v.p.Fee), 10)
-	} else {
-		b = append(b, "null"...)
-	}
+	b = v.appendFee(b)
 	b = v.member(b, "automatic_payment_methods", fieldAutomatic, "null")
 	b = append(b, ",\n  \"customer_account\": null"...)
 	b = v.member(b, "excluded_payment_method_types", fieldExcluded, "null")
@@ -125,6 +121,19 @@ func (v *view) appendFurther(b []byte) []byte {
 	b = v.patched(b, "statement_descriptor_suffix", fieldStatementSuffix)
 	b = v.member(b, "transfer_data", fieldTransferData, "null")
 	return v.member(b, "transfer_group", fieldTransferGroup, "null")
+}
+
+// appendFee appends the platform's share: what the captures took, before them
+// what was agreed; null for none.
+func (v *view) appendFee(b []byte) []byte {
+	fee := v.p.Fee
+	if v.p.Captured > 0 {
+		fee = capturedFees(v.p)
+	}
+	if fee == 0 {
+		return append(b, "null"...)
+	}
+	return strconv.AppendInt(b, v.scale.wire(fee), 10)
 }
 
 // member appends a member whose value is a field of the details.

@@ -12,28 +12,28 @@ type reply struct {
 	d    *Dialect
 	out  payment.Outcome
 	note *note
-	view view
+	view view // of the outcome's payment
 }
 
-// respond appends the reply to an outcome and returns its status.
-func (d *Dialect) respond(b []byte, out payment.Outcome, n *note) (int, []byte) {
+// append appends the reply to an outcome and returns its status.
+func (r *reply) append(b []byte, d *Dialect, out payment.Outcome, n *note) (int, []byte) {
 	if n.status != 0 {
 		return n.status, append(b, n.body...)
 	}
-	r := reply{d: d, out: out, note: n}
+	r.d, r.out, r.note = d, out, n
 	if out.Payment != nil {
 		r.view.of(out.Payment)
 	}
 	if p := r.problem(); p != nil {
 		return p.status, p.append(b)
 	}
-	b = d.appendIntent(b, &r.view, n.shape, n.base)
+	b = d.appendIntent(b, &r.view, n.shape)
 	return http.StatusOK, append(b, '\n')
 }
 
 // intent is the full object, as errors carry it.
 func (r *reply) intent() []byte {
-	return r.d.appendIntent(nil, &r.view, r.note.shape&^(expandCharge|expandMethod), r.note.base)
+	return r.d.appendIntent(nil, &r.view, r.note.shape&^(expandCharge|expandMethod))
 }
 
 // problem is what went wrong, nil if nothing did.

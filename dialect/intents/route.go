@@ -3,6 +3,7 @@ package intents
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -21,11 +22,26 @@ const (
 	chargeRoute
 	refundRoute
 	methodRoute
+	chargeCaptureRoute
 )
 
 const intentsPath = "/v1/payment_intents"
 
-// match finds the endpoint of a path and the id in it.
+// routeOf finds the endpoint of a request and the id in its path. A slash that
+// is percent-encoded is a part of the id.
+func routeOf(r *http.Request) (route, string) {
+	if r.URL.RawPath == "" {
+		return match(r.Method, r.URL.Path)
+	}
+	to, id := match(r.Method, r.URL.RawPath)
+	id, err := url.PathUnescape(id)
+	if err != nil {
+		return unknownRoute, ""
+	}
+	return to, id
+}
+
+// match finds the endpoint of a path and the id in it, as it is written there.
 func match(method, path string) (route, string) {
 	rest, ok := strings.CutPrefix(path, "/v1/")
 	if !ok {
@@ -49,6 +65,8 @@ func match(method, path string) (route, string) {
 		return confirmRoute, id
 	case object == "payment_intents" && verb == "cancel" && post:
 		return cancelRoute, id
+	case object == "charges" && verb == "capture" && post:
+		return chargeCaptureRoute, id
 	case further || !get:
 	case object == "charges":
 		return chargeRoute, id
@@ -79,8 +97,9 @@ func (r route) path(id string) string {
 func (r route) public() bool { return r == retrieveRoute || r == confirmRoute }
 
 // serve carries out a request and replies, or returns what is wrong with it.
-func (x *exchange) serve(ctx context.Context) *problem {
-	x.route, x.id = match(x.r.Method, x.r.URL.Path)
+func (x *exchange) serve(ctx context.Context) (wrong *problem) {
+	defer x.d.Rescue(Name, func() { wrong = failure() })
+	x.route, x.id = routeOf(x.r)
 	if x.route == unknownRoute {
 		return x.unrecognized()
 	}
@@ -112,6 +131,8 @@ func (x *exchange) serve(ctx context.Context) *problem {
 		return x.cancel(ctx)
 	case chargeRoute:
 		return x.charge(ctx)
+	case chargeCaptureRoute:
+		return x.captureCharge(ctx)
 	case refundRoute:
 		return x.refund(ctx)
 	case methodRoute:

@@ -32,9 +32,7 @@ func (x *exchange) note(s shape) note {
 	return n
 }
 
-// submit asks the engine and replies. The note is kept with the key; rules
-// says which refusals are. While another operation of the intent waits for its
-// processor it tries again, for as long as the account's setting says.
+// submit asks the engine and replies. The note is kept with the key.
 func (x *exchange) submit(ctx context.Context, n *note, r payment.Request) *problem {
 	out, problem := x.do(ctx, n, r)
 	if problem != nil {
@@ -43,7 +41,9 @@ func (x *exchange) submit(ctx context.Context, n *note, r payment.Request) *prob
 	return x.answer(out, n)
 }
 
-// do asks the engine on behalf of the account.
+// do asks the engine on behalf of the account. While another operation of the
+// intent waits for its processor it tries again, for as long as the account's
+// setting says.
 func (x *exchange) do(ctx context.Context, n *note, r payment.Request) (payment.Outcome, *problem) {
 	a := x.account
 	r.Tenant, r.Merchant, r.Retain, r.Patience = a.Tenant, a.ID, retain, a.patience
@@ -56,7 +56,7 @@ func (x *exchange) do(ctx context.Context, n *note, r payment.Request) (payment.
 	if x.key != "" {
 		r.Key = payment.NewKey(a.Tenant, a.scope, x.key)
 		r.Fingerprint = x.fingerprint()
-		r.Context = n.append(make([]byte, 0, noteHead+len(n.base)+len(n.body)))
+		r.Context = n.append(make([]byte, 0, noteHead+len(n.body)))
 	}
 	out, err := x.d.Engine.Do(ctx, r)
 	if err == nil && out.Refusal.Has(payment.OperationPending) {
@@ -124,7 +124,7 @@ func (x *exchange) answer(out payment.Outcome, own *note) *problem {
 	default:
 		h["Original-Request"] = h["Request-Id"]
 	}
-	status, body := x.d.respond(x.out(), out, n)
+	status, body := x.said.append(x.out(), x.d, out, n)
 	h["Stripe-Should-Retry"] = headerFalse
 	if status == http.StatusTooManyRequests {
 		h["Stripe-Should-Retry"], h["Retry-After"] = headerTrue, headerOne

@@ -11,13 +11,13 @@ import (
 // appendNextAction appends what the payer has to do, null when he has nothing
 // to (section 8). Clients that speak JSON hear of a challenge, those that send
 // forms of a redirect; id is the intent's.
-func (d *Dialect) appendNextAction(b []byte, v *view, id []byte, base string) []byte {
+func (d *Dialect) appendNextAction(b []byte, v *view, id []byte) []byte {
 	if v.status != requiresAction {
 		return append(b, "null"...)
 	}
 	member := "redirect_to_url"
-	if op := v.p.Authorization(); op != nil && op.Dialect == Name {
-		var asked details
+	var asked details
+	if op := v.p.Authorization(); op.Dialect == Name {
 		if asked.read(op.Details); asked.text(fieldFlavour) == "json" {
 			member = "challenge_redirect"
 		}
@@ -29,9 +29,9 @@ func (d *Dialect) appendNextAction(b []byte, v *view, id []byte, base string) []
 	} else {
 		b = append(b, "null"...)
 	}
-	b = append(append(append(append(b, ",\n      \"url\": \""...), base...), challengePath...), id...)
+	b = append(append(append(append(b, ",\n      \"url\": \""...), asked.text(fieldBase)...), challengePath...), id...)
 	b = d.appendAccountRef(append(b, "?k1="...), v.p.Merchant, v.p.Tenant)
-	b = d.appendSecret(append(b, "&client_secret="...), v.p.ID)
+	b = d.appendSecret(append(b, "&client_secret="...), v.p.ID, id)
 	return append(b, "\"\n    }\n  }"...)
 }
 

@@ -14,7 +14,7 @@ func (x *exchange) update(ctx context.Context) *problem {
 	customer := x.params.optional("customer", 255)
 	s, _ := x.expand(intentPaths)
 	n := x.note(s)
-	n.base, n.named = x.d.PublicURL, c.named
+	n.named = c.named
 	switch {
 	case c.amount != nil || c.currency != "" || c.fee != nil:
 		n.remark = newAmount

@@ -57,7 +57,7 @@ func (v *view) state() string {
 		}
 		return requiresAction
 	case payment.Authorized:
-		if op := v.p.Pending(); op != nil && op.Kind != payment.OpRefund {
+		if v.inDoubt() {
 			return processing
 		}
 		return requiresCapture
@@ -67,10 +67,31 @@ func (v *view) state() string {
 	return canceled
 }
 
+// asked tells whether an authorization was asked for with the terms as they
+// are, so that they do not change any more.
+func (v *view) asked() bool {
+	return v.p.Status == payment.Authorizing || v.p.Status > payment.AwaitingPayer
+}
+
+// inDoubt tells whether nobody knows how much is left of the hold: the
+// processor has not answered. A refund does not touch the hold.
+func (v *view) inDoubt() bool {
+	for i := range v.p.Operations {
+		if op := &v.p.Operations[i]; op.Status == payment.OpPending && op.Kind != payment.OpRefund {
+			return true
+		}
+	}
+	return false
+}
+
 // hasMethod tells whether a payment method is attached: one that was declined
 // is not any more.
 func (v *view) hasMethod() bool {
-	return v.p.Method.Kind == payment.CardMethod && (v.failed == nil || v.p.Status != payment.Created)
+	if v.p.Method.Kind != payment.CardMethod {
+		return false
+	}
+	op := v.p.Authorization()
+	return op == nil || op.Status != payment.OpFailed || op.Answer.Reason == "" || op.Number <= v.seen()
 }
 
 // authenticated tells whether the payer has done his part of the attempt that
@@ -85,7 +106,11 @@ func (v *view) capturable() int64 {
 	if v.status != requiresCapture {
 		return 0
 	}
-	return v.p.Remaining()
+	left := v.p.Remaining()
+	if v.p.Captures() == 0 {
+		return min(left, v.p.Amount) // another dialect may have asked for less since
+	}
+	return left
 }
 
 // released is what of the hold went back to the payer without ever having been

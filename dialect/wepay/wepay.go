@@ -27,12 +27,11 @@ const retain = 30 * 24 * time.Hour
 type Dialect struct {
 	dialect.Services
 	throttle throttle
-	patience time.Duration
 }
 
 // New returns the dialect on its services.
 func New(s dialect.Services) *Dialect {
-	return &Dialect{Services: s, patience: patience}
+	return &Dialect{Services: s}
 }
 
 // Name returns "wepay".
@@ -101,7 +100,7 @@ func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if problem == nil {
 		c := &call{Dialect: d, r: r, endpoint: endpoint, id: id, correlation: correlation}
 		if problem = c.admit(); problem == nil {
-			body, problem = endpoint.serve(d, c)
+			body, problem = c.answer()
 		}
 	}
 	if problem != nil {
@@ -112,4 +111,10 @@ func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	write(w, http.StatusOK, body)
+}
+
+// answer makes the body of the answer, or says what is wrong.
+func (c *call) answer() (body []byte, wrong *problem) {
+	defer c.Rescue(Name, func() { body, wrong = nil, unexpected })
+	return c.endpoint.serve(c.Dialect, c)
 }

@@ -3,7 +3,6 @@ package wepay_test
 import (
 	"encoding/json"
 	"testing"
-	"time"
 
 	"github.com/capstan-pay/capstan"
 	"github.com/capstan-pay/capstan/capstantest"
@@ -29,7 +28,6 @@ func prepare(s *capstantest.Server, r *dialecttest.Request) {
 	if err := json.Unmarshal(s.Credentials.WePay, &app); err != nil {
 		panic(err)
 	}
-	s.Dialect(wepay.Name).(*wepay.Dialect).SetPatience(100 * time.Millisecond)
 	r.Add("App-Id", app.AppID)
 	r.Add("App-Token", app.AppToken)
 	r.Add("Api-Version", "3.0")

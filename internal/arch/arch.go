@@ -44,7 +44,7 @@ var Rules = []Rule{
 	{"webhook", "clock keyring money merchant payment store dialect", "deliveries are made from what is stored"},
 	{"receipt", "clock keyring money merchant payment store dialect wireid", "the payer's page shows what is stored"},
 	{"console", "clock keyring money ledger merchant payment risk store wallet wireid", "the operator's pages show what is stored"},
-	{"verify", "money ledger payment store wallet", "the auditor reads what was written without calling the rules that wrote it"},
+	{"verify", "money ledger payment risk store wallet", "the auditor reads what was written without calling the rules that wrote it"},
 	{"sandbox", "clock keyring money ledger merchant payment risk store wallet wireid dialect processor processor/scripted", "sandbox controls work through the engine like any caller"},
 
 	{

@@ -86,7 +86,7 @@ func (c *begateway) result(x Exchange, err error) (Result, error) {
 	}
 	switch {
 	case strings.HasPrefix(r.Code, "Duplicate"):
-		r.Verdict = InProcess
+		r.Verdict = Duplicate
 	case x.Status == 429:
 		r.Verdict = InProcess
 	case x.Status >= 500:

@@ -24,6 +24,7 @@ const (
 	Replayed  Verdict = "replayed"   // carried out before, under the same key
 	Refused   Verdict = "refused"    // not carried out, and why
 	Declined  Verdict = "declined"   // the processor or a risk check said no
+	Duplicate Verdict = "duplicate"  // not carried out: the same was asked for a moment ago
 	InProcess Verdict = "in process" // being carried out by another request
 	Unknown   Verdict = "unknown"    // not known: ask again
 )

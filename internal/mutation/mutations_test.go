@@ -56,6 +56,11 @@ var mutations = []Mutation{
 		"./engine", "TestNobodyIsAnsweredBeforeTheCommit",
 	},
 	{
+		"it is answered whatever the commit says", "engine/commit.go",
+		[]Change{{"	return b.Commit(ctx, changes)\n", "	_ = b.Commit(ctx, changes)\n	return nil\n"}},
+		"./engine", "TestStoreThatCannotWrite",
+	},
+	{
 		"a key is not kept", "engine/batch.go",
 		[]Change{{"	if d.Refusal == nil || kept {\n", "	if kept {\n"}},
 		"./engine", "TestRepeatGetsTheFirstOutcome",

@@ -25,6 +25,7 @@ type settings struct {
 	rounds   int
 	seconds  float64
 	holds    int
+	wait     time.Duration
 	million  bool
 	short    bool
 	profile  string
@@ -39,6 +40,7 @@ func main() {
 	flag.IntVar(&s.rounds, "rounds", 3, "rounds; the median of each measurement counts")
 	flag.Float64Var(&s.seconds, "seconds", 4, "time for the captures of one measurement")
 	flag.IntVar(&s.holds, "holds", 120_000, "payments of one measurement of the server")
+	flag.DurationVar(&s.wait, "wait", 20*time.Second, "how long to wait, before each measurement, for other processes to pause; 0 also takes every measurement as it comes")
 	flag.BoolVar(&s.million, "million", false, "capture a million payments more and see what memory does")
 	flag.BoolVar(&s.short, "short", false, "a few seconds of everything; fails on any error, never on a time")
 	flag.StringVar(&s.profile, "cpuprofile", "", "write a CPU profile of the server under 64 connections to this file")
@@ -61,7 +63,7 @@ func main() {
 
 func run(ctx context.Context, s settings) error {
 	if s.short {
-		s.rounds, s.seconds, s.holds = 1, 0.4, 2_000
+		s.rounds, s.seconds, s.holds, s.wait = 1, 0.4, 2_000, 0
 	}
 	folder, err := os.MkdirTemp(s.folder, "capstan-perf-")
 	if err != nil {
@@ -87,8 +89,8 @@ func run(ctx context.Context, s settings) error {
 			return err
 		}
 	}
-	if n := m.errors(); n > 0 {
-		return fmt.Errorf("%d of the answers were not a first, successful capture", n)
+	if m.errors > 0 {
+		return fmt.Errorf("%d of the answers were not a first, successful capture", m.errors)
 	}
 	return nil
 }

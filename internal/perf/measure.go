@@ -34,6 +34,7 @@ type measurements struct {
 	signing  []float64           // RSA-2048 signatures a second on all cores, before each round
 	syncing  []float64           // milliseconds for 4 KiB and fdatasync, before each round
 	captures int                 // made by the server in all
+	errors   int                 // answers that were not a first, successful capture
 	memory   memory
 	disk     disk
 }
@@ -73,25 +74,27 @@ func (m *measurements) load(ctx context.Context, noop, server *child) error {
 	m.memory.fresh = resident(server.Process.Pid)
 	for round := range m.rounds {
 		fmt.Fprintf(os.Stderr, "round %d of %d\n", round+1, m.rounds)
+		quiet(ctx, m.wait)
 		m.signing = append(m.signing, signatures(m.duration()/4))
 		syncing, err := syncTime(filepath.Dir(m.capstan))
 		if err != nil {
 			return err
 		}
 		m.syncing = append(m.syncing, syncing)
-		for _, l := range loads {
+		order := slices.Clone(loads)
+		if round%2 == 1 {
+			slices.Reverse(order)
+		}
+		for _, l := range order {
 			target := server
 			if l.noop {
 				target = noop
 			}
-			taken, err := l.take(ctx, m.settings, target)
+			taken, err := m.take(ctx, l, target)
 			if err != nil {
 				return err
 			}
 			m.samples[l.name] = append(m.samples[l.name], taken)
-			if !l.noop {
-				m.captures += taken.Captures
-			}
 		}
 	}
 	m.memory.end = resident(server.Process.Pid)
@@ -114,10 +117,11 @@ func (m *measurements) captureMillion(ctx context.Context, server *child) error 
 	long.holds, long.seconds = 100_000, 600
 	for m.memory.millionCaptures < 1_000_000 {
 		l := load{"towards a million", false, "intents", 64, 1, 1}
-		taken, err := l.take(ctx, long, server)
+		taken, err := l.once(ctx, long, server)
 		if err != nil {
 			return err
 		}
+		m.errors += taken.Errors
 		m.memory.millionCaptures += taken.Captures
 		fmt.Fprintf(os.Stderr, "  resident %d MB\n", resident(server.Process.Pid)>>20)
 	}
@@ -131,8 +135,8 @@ func (m *measurements) profileServer(ctx context.Context, server *child) error {
 	seconds := max(int(m.seconds), 1)
 	done := make(chan error, 1)
 	long := m.settings
-	long.holds = 40_000 * (seconds + 2)
-	long.seconds = float64(seconds + 2)
+	long.seconds = float64(seconds + 1) // the profile ends before the captures do
+	long.holds = int(float64(m.holds) * long.seconds / m.seconds)
 	prepared, err := bench.Prepare(ctx, bench.Options{
 		Target: server.credentials.BaseURL, Credentials: server.credentials, Dialect: "intents",
 		Connections: 64, Merchants: 1, Payments: long.holds, Log: os.Stderr,
@@ -294,16 +298,4 @@ func median(of []float64) float64 {
 		return (sorted[n/2-1] + sorted[n/2]) / 2
 	}
 	return sorted[len(sorted)/2]
-}
-
-// errors is how many answers of all rounds were not a first, successful
-// capture.
-func (m *measurements) errors() int {
-	n := 0
-	for _, samples := range m.samples {
-		for _, s := range samples {
-			n += s.Errors
-		}
-	}
-	return n
 }

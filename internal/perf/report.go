@@ -12,7 +12,7 @@ func (m *measurements) report() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Measured %s on: %s.\n", m.began.UTC().Format("2006-01-02"), machine())
 	fmt.Fprintf(&b, "Medians of %d rounds; %d captures in all, %d errors. The load generator shared the cores; other processes used %.0f %% of them (median).\n\n",
-		m.rounds, m.captures, m.errors(), 100*m.others())
+		m.rounds, m.captures, m.errors, 100*m.others())
 	b.WriteString("| ratio | measured | each round | goal | stretch |\n|---|---|---|---|---|\n")
 	for _, r := range m.ratios() {
 		fmt.Fprintf(&b, "| %s | **%s** | %s | %s | %s |\n", r.name, r.format(median(r.rounds)), r.each(), r.goal, r.stretch)

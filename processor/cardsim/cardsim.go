@@ -43,7 +43,7 @@ func (Processor) Decide(i payment.Instruction, _ *payment.Payer) payment.Answer 
 
 // asksPayer tells whether an authorization has to wait for the payer.
 func (b behaviour) asksPayer(i payment.Instruction) bool {
-	if i.PayerDone || b.plain || b.frictionless {
+	if i.PayerDone || i.Unchallenged || b.plain || b.frictionless {
 		return false
 	}
 	return i.Challenge || b.challenge && !(b.onSession && i.PayerAbsent)

@@ -57,6 +57,7 @@ func (a *audit) Events(fn func(payment.ID, int, payment.Event) error) error {
 		return err
 	}
 	defer event.Finalize()
+	h := history{event: event}
 	return a.each(`SELECT id FROM events ORDER BY payment, sequence, id`, func(order *sqlite.Stmt) error {
 		var id payment.ID
 		var sequence int
@@ -64,7 +65,7 @@ func (a *audit) Events(fn func(payment.ID, int, payment.Event) error) error {
 		event.BindInt64(1, order.ColumnInt64(0))
 		err := each(event, func(row *sqlite.Stmt) error {
 			id, sequence = payment.ID(row.ColumnInt64(1)), row.ColumnInt(2)
-			if err := readEvent(row, &e); err != nil {
+			if err := h.read(row, &e); err != nil {
 				return fmt.Errorf("event %d of payment %s: %w", sequence, id, err)
 			}
 			return nil
@@ -86,22 +87,23 @@ func (a *audit) Postings(fn func(payment.ID, int, ledger.Posting) error) error {
 	if err != nil {
 		return err
 	}
-	postings, _, err := a.conn.PrepareTransient(`SELECT id, account, minor FROM postings WHERE id BETWEEN ? AND ?`)
+	entries, _, err := a.conn.PrepareTransient(selectEntries + ` WHERE id BETWEEN ? AND ?`)
 	if err != nil {
 		return err
 	}
-	defer postings.Finalize()
+	defer entries.Finalize()
 	seen := 0
 	of := func(number int64, id payment.ID, sequence int) error {
-		postings.BindInt64(1, number*linesPerEntry)
-		postings.BindInt64(2, number*linesPerEntry+linesPerEntry-1)
-		return each(postings, func(row *sqlite.Stmt) error {
+		entries.BindInt64(1, number*rowsPer)
+		entries.BindInt64(2, number*rowsPer+rowsPer-1)
+		return each(entries, func(row *sqlite.Stmt) error {
 			seen++
-			account, ok := accounts[row.ColumnInt64(1)]
-			if !ok {
-				return fmt.Errorf("posting %d is to account %d, which does not exist", row.ColumnInt64(0), row.ColumnInt64(1))
-			}
-			return fn(id, sequence, ledger.Posting{Account: account, Minor: row.ColumnInt64(2)})
+			return eachLine(row, func(account, minor int64) error {
+				if _, ok := accounts[account]; !ok {
+					return fmt.Errorf("a posting of payment %s is to account %d, which does not exist", id, account)
+				}
+				return fn(id, sequence, ledger.Posting{Account: accounts[account], Minor: minor})
+			})
 		})
 	}
 	err = a.each(`SELECT id FROM deposits ORDER BY id`, func(row *sqlite.Stmt) error { return of(row.ColumnInt64(0), 0, 0) })
@@ -114,9 +116,9 @@ func (a *audit) Postings(fn func(payment.ID, int, ledger.Posting) error) error {
 	if err != nil {
 		return err
 	}
-	all, err := integer(a.conn, `SELECT count(*) FROM postings`)
+	all, err := integer(a.conn, `SELECT count(*) FROM entries`)
 	if err == nil && all != seen {
-		err = fmt.Errorf("%d of %d postings belong to no event and no deposit", all-seen, all)
+		err = fmt.Errorf("%d of %d entries belong to no event and no deposit", all-seen, all)
 	}
 	return err
 }

@@ -9,12 +9,12 @@ import (
 	"github.com/capstan-pay/capstan/money"
 )
 
-// rollUpAfter is how many postings above the mark are added to the rolled-up
+// rollUpAfter is how many entries above the mark are added to the rolled-up
 // balances in one transaction. Fewer are left for the next time.
 const rollUpAfter = 20_000
 
 // Balances implements store.Reader: the balances rolled up to the mark, and
-// the postings above it.
+// the entries above it.
 func (s *Store) Balances(ctx context.Context, merchant int64) (ledger.Balances, error) {
 	balances := ledger.Balances{}
 	err := s.view(ctx, func(r *reader) error {
@@ -48,17 +48,17 @@ func accountOf(row *sqlite.Stmt, column int) ledger.Account {
 	}
 }
 
-// slice sums postings above the mark by account.
+// slice is the sum of some entries above the mark.
 type slice struct {
 	from, to int64 // the mark, and where it is to be moved
 	count    int
-	sums     map[int64]int64
+	sums     map[int64]int64 // by account
 }
 
-// fresh sums the first postings above the mark, limit of them; -1 is all.
+// fresh sums the first entries above the mark, limit of them; -1 is all.
 func (r *reader) fresh(limit int64) (slice, error) {
 	f := slice{sums: map[int64]int64{}}
-	err := each(r.conn.Prep(`SELECT posting FROM balances_mark`), func(row *sqlite.Stmt) error {
+	err := each(r.conn.Prep(`SELECT entry FROM balances_mark`), func(row *sqlite.Stmt) error {
 		f.from = row.ColumnInt64(0)
 		return nil
 	})
@@ -66,20 +66,21 @@ func (r *reader) fresh(limit int64) (slice, error) {
 		return f, err
 	}
 	f.to = f.from
-	stmt := r.conn.Prep(`SELECT account, sum(minor), max(id), count(*) FROM
-		(SELECT id, account, minor FROM postings WHERE id > ? ORDER BY id LIMIT ?) GROUP BY account`)
+	stmt := r.conn.Prep(selectEntries + ` WHERE id > ? ORDER BY id LIMIT ?`)
 	stmt.BindInt64(1, f.from)
 	stmt.BindInt64(2, limit)
 	err = each(stmt, func(row *sqlite.Stmt) error {
-		f.sums[row.ColumnInt64(0)] = row.ColumnInt64(1)
-		f.to = max(f.to, row.ColumnInt64(2))
-		f.count += row.ColumnInt(3)
-		return nil
+		f.to = row.ColumnInt64(0)
+		f.count++
+		return eachLine(row, func(account, minor int64) (err error) {
+			f.sums[account], err = money.Sum(f.sums[account], minor)
+			return err
+		})
 	})
 	return f, err
 }
 
-// rollUp adds the postings above the mark to the rolled-up balances, a slice
+// rollUp adds the entries above the mark to the rolled-up balances, a slice
 // at a time, so that it never keeps the writer waiting for long.
 func (s *Store) rollUp(ctx context.Context) error {
 	for {
@@ -100,7 +101,7 @@ func (s *Store) rollUp(ctx context.Context) error {
 // addBalances moves the mark and the balances on. If the mark has moved
 // meanwhile there is nothing to do.
 func addBalances(conn *sqlite.Conn, f slice) error {
-	mark := conn.Prep(`UPDATE balances_mark SET posting = ? WHERE posting = ?`)
+	mark := conn.Prep(`UPDATE balances_mark SET entry = ? WHERE entry = ?`)
 	mark.BindInt64(1, f.to)
 	mark.BindInt64(2, f.from)
 	if err := run(mark); err != nil || conn.Changes() == 0 {

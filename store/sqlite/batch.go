@@ -61,7 +61,7 @@ func (b *batch) load(touched store.Touched) error {
 		if _, done := b.payments[id.Name]; done {
 			continue
 		}
-		p, lastEvent, err := loadPayment(b.w.stmt.state, b.w.stmt.event, id.Tenant, id.Name, 0)
+		p, lastEvent, err := b.w.history.payment(id.Tenant, id.Name, 0)
 		if err != nil {
 			return fmt.Errorf("load payment %s: %w", id.Name, err)
 		}

@@ -6,7 +6,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,12 +35,14 @@ func BenchmarkCapture(b *testing.B) {
 			rand.Shuffle(len(w.payments), func(i, j int) { w.payments[i], w.payments[j] = w.payments[j], w.payments[i] })
 			b.ReportAllocs()
 			spent := processorTime(b)
+			wrote := written()
 			b.ResetTimer()
 			for from := 0; from < b.N; from += size {
 				w.capture(b, w.payments[from:min(from+size, b.N)])
 			}
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "captures/s")
 			b.ReportMetric(float64((processorTime(b)-spent).Nanoseconds())/float64(b.N), "cpu-ns/op")
+			b.ReportMetric(float64(written()-wrote)/float64(b.N), "written-B/op")
 			b.ReportMetric(float64(w.deciding.Nanoseconds())/float64(b.N), "ns-deciding/op")
 		})
 	}
@@ -52,6 +56,19 @@ func processorTime(b *testing.B) time.Duration {
 		b.Fatal(err)
 	}
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
+
+// written is how many bytes the process has written so far, to the log and to
+// the file; 0 where the system does not say.
+func written() (bytes int64) {
+	counters, err := os.ReadFile("/proc/self/io")
+	if err == nil {
+		_, err = fmt.Sscanf(strings.SplitAfter(string(counters), "wchar: ")[1], "%d", &bytes)
+	}
+	if err != nil {
+		return 0
+	}
+	return bytes
 }
 
 // workload is a merchant's traffic.

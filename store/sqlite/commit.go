@@ -127,16 +127,11 @@ func (b *batch) writePayment(c *store.Change) error {
 func (b *batch) position(id payment.ID) (*loaded, error) {
 	at := b.payments[id]
 	if at == nil {
-		at = &loaded{}
-		state := b.w.stmt.state
-		state.BindInt64(1, int64(id))
-		err := each(state, func(row *sqlite.Stmt) error {
-			at.tenant, at.version, at.lastEvent = row.ColumnInt64(0), row.ColumnInt(2), row.ColumnInt64(3)
-			return nil
-		})
+		f, err := b.w.history.find(id)
 		if err != nil {
 			return nil, err
 		}
+		at = &loaded{tenant: f.tenant, version: f.version, lastEvent: f.lastEvent}
 		b.payments[id] = at
 	}
 	return at, nil
@@ -160,29 +155,57 @@ func (b *batch) writeEvent(id payment.ID, sequence int, previous int64, e *payme
 	return run(stmt)
 }
 
-// linesPerEntry is how many postings an entry may have.
-const linesPerEntry = 16
+// A row of entries has perRow postings, and a number has rowsPer rows.
+const (
+	perRow  = 4
+	rowsPer = 4
+)
 
-// post appends the postings of the entry that came with the last event.
+// post appends the entry that came with the last event or deposit.
 func (w *writer) post(entry ledger.Entry) error {
-	if len(entry) > linesPerEntry {
+	if len(entry) > perRow*rowsPer {
 		return fmt.Errorf("sqlite: an entry of %d postings", len(entry))
 	}
-	for i, p := range entry {
-		account, err := w.account(p.Account)
-		if err != nil {
-			return err
+	for row := 0; row*perRow < len(entry); row++ {
+		stmt := w.stmt.addEntry
+		stmt.BindInt64(1, w.lastEvent*rowsPer+int64(row))
+		for i := range perRow {
+			at := row*perRow + i
+			if at >= len(entry) {
+				stmt.BindNull(2 + 2*i)
+				stmt.BindNull(3 + 2*i)
+				continue
+			}
+			account, err := w.account(entry[at].Account)
+			if err != nil {
+				return err
+			}
+			stmt.BindInt64(2+2*i, account)
+			stmt.BindInt64(3+2*i, entry[at].Minor)
 		}
-		stmt := w.stmt.addPosting
-		stmt.BindInt64(1, w.lastEvent*linesPerEntry+int64(i))
-		stmt.BindInt64(2, account)
-		stmt.BindInt64(3, p.Minor)
 		if err := run(stmt); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// eachLine calls fn with the postings of a row of entries, whose columns are
+// all selected.
+func eachLine(row *sqlite.Stmt, fn func(account, minor int64) error) error {
+	for i := range perRow {
+		account := row.ColumnInt64(1 + 2*i)
+		if account == 0 {
+			break
+		}
+		if err := fn(account, row.ColumnInt64(2+2*i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const selectEntries = `SELECT id, account1, minor1, account2, minor2, account3, minor3, account4, minor4 FROM entries`
 
 // account returns the number of an account, giving it one if need be.
 func (w *writer) account(a ledger.Account) (int64, error) {

@@ -14,7 +14,7 @@ import (
 // leads to is of one moment without a transaction.
 func (s *Store) Payment(ctx context.Context, tenant int64, id payment.ID, version int) (p *payment.Payment, err error) {
 	err = s.read(ctx, func(r *reader) error {
-		p, _, err = loadPayment(r.conn.Prep(selectState), r.conn.Prep(selectEvent), tenant, id, version)
+		p, _, err = r.history().payment(tenant, id, version)
 		return err
 	})
 	return p, err
@@ -23,7 +23,7 @@ func (s *Store) Payment(ctx context.Context, tenant int64, id payment.ID, versio
 // Events implements store.Reader.
 func (s *Store) Events(ctx context.Context, tenant int64, id payment.ID) (events []payment.Event, err error) {
 	err = s.read(ctx, func(r *reader) error {
-		_, events, err = loadEvents(r.conn.Prep(selectState), r.conn.Prep(selectEvent), tenant, id)
+		_, events, err = r.history().load(tenant, id)
 		return err
 	})
 	return events, err

@@ -1,83 +1,11 @@
 package sqlite
 
 import (
-	"fmt"
-	"time"
-
 	"zombiezen.com/go/sqlite"
 
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/store"
 )
-
-// loadPayment folds a payment from its events, up to a version; 0 is the
-// latest. It returns nil when there is none, and the number of its last event.
-func loadPayment(state, event *sqlite.Stmt, tenant int64, id payment.ID, version int) (*payment.Payment, int64, error) {
-	found, events, err := loadEvents(state, event, tenant, id)
-	if err != nil || found.version == 0 || version < 0 || version > found.version {
-		return nil, 0, err
-	}
-	if version == 0 {
-		version = found.version
-	}
-	p, err := payment.Fold(id, tenant, found.merchant, events[:version])
-	return p, found.lastEvent, err
-}
-
-// found is what the state row of a payment says about its events.
-type found struct {
-	tenant, merchant int64
-	version          int
-	lastEvent        int64
-}
-
-// loadEvents walks a payment's history backward and returns it oldest first.
-// The version is 0 when there is no such payment.
-func loadEvents(state, event *sqlite.Stmt, tenant int64, id payment.ID) (found, []payment.Event, error) {
-	var f found
-	state.BindInt64(1, int64(id))
-	err := each(state, func(row *sqlite.Stmt) error {
-		f = found{row.ColumnInt64(0), row.ColumnInt64(1), row.ColumnInt(2), row.ColumnInt64(3)}
-		return nil
-	})
-	if err != nil || f.version == 0 || f.tenant != tenant {
-		return found{}, nil, err
-	}
-	events := make([]payment.Event, f.version)
-	at := f.lastEvent
-	for sequence := f.version; sequence > 0; {
-		number := at
-		event.BindInt64(1, number)
-		// Events of one commit stand side by side, so one look finds them all.
-		err := some(event, func(row *sqlite.Stmt) (bool, error) {
-			if row.ColumnInt64(0) != at {
-				return false, nil
-			}
-			if payment.ID(row.ColumnInt64(1)) != id || row.ColumnInt(2) != sequence {
-				return false, nil
-			}
-			at = row.ColumnInt64(3)
-			sequence--
-			return sequence > 0, readEvent(row, &events[sequence])
-		})
-		if err == nil && (at == number || (at == 0) != (sequence == 0)) {
-			err = fmt.Errorf("sqlite: the history of payment %s is broken at event %d", id, number)
-		}
-		if err != nil {
-			return found{}, nil, err
-		}
-	}
-	return f, events, nil
-}
-
-// readEvent reads the columns from kind on of a row of selectEvent.
-func readEvent(row *sqlite.Stmt, e *payment.Event) error {
-	e.Kind = payment.EventKind(row.ColumnInt64(4))
-	e.At = time.UnixMilli(row.ColumnInt64(5)).UTC()
-	e.Operation = row.ColumnInt(6)
-	e.Amount = row.ColumnInt64(7)
-	return e.DecodeBody(columnBytes(row, 8))
-}
 
 // runState writes the state row of a payment: a new one, or what has changed.
 func runState(stmt *sqlite.Stmt, p *payment.Payment, isNew bool, lastEvent int64) error {

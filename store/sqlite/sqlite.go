@@ -31,7 +31,7 @@ type Store struct {
 	lock    io.Closer
 	writer  *writer // nil when opened read-only
 	readers *readers
-	copier  *copier // nil when the log is copied by somebody else
+	keeper  *housekeeper
 
 	closing sync.Once
 	closed  error
@@ -45,7 +45,7 @@ type Options struct {
 	// elsewhere and runs the checkpoints itself.
 	ExternalCheckpoints bool
 
-	copyAfter int // instead of copyAfter, in tests
+	copyAfter int // in tests
 }
 
 // ErrReadOnly is returned for a change to a store that was opened read-only.
@@ -75,9 +75,7 @@ func Open(ctx context.Context, path string, options Options) (_ *Store, err erro
 		return nil, errors.Join(err, conn.Close())
 	}
 	s.readers = newReaders(path, sqlite.OpenReadWrite)
-	if !options.ExternalCheckpoints {
-		s.copier, err = newCopier(s, cmp.Or(options.copyAfter, copyAfter))
-	}
+	s.keeper, err = newHousekeeper(s, cmp.Or(options.copyAfter, copyAfter), !options.ExternalCheckpoints)
 	return s, err
 }
 
@@ -100,14 +98,16 @@ func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
 func (s *Store) Close() error {
 	s.closing.Do(func() {
 		var errs []error
-		if s.copier != nil {
-			errs = append(errs, s.copier.close())
+		copies := false
+		if s.keeper != nil {
+			copies = s.keeper.conn != nil
+			errs = append(errs, s.keeper.close())
 		}
 		if s.readers != nil {
 			errs = append(errs, s.readers.close())
 		}
 		if s.writer != nil {
-			errs = append(errs, s.writer.close(s.copier != nil))
+			errs = append(errs, s.writer.close(copies))
 		}
 		if s.lock != nil {
 			errs = append(errs, s.lock.Close())

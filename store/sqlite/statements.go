@@ -13,7 +13,7 @@ type statements struct {
 	record, state, event              *sqlite.Stmt // load
 	addRecord, resolve, dropRecord    *sqlite.Stmt
 	addEvent, addState, moveState     *sqlite.Stmt
-	account, addAccount, addPosting   *sqlite.Stmt
+	account, addAccount, addEntry     *sqlite.Stmt
 	dropTimer, setTimer               *sqlite.Stmt
 	payer, grant, movePurse, addPurse *sqlite.Stmt
 	counter, setCounter               *sqlite.Stmt
@@ -55,7 +55,8 @@ func (s *statements) prepare(conn *sqlite.Conn) error {
 
 		{&s.account, `SELECT id FROM accounts WHERE merchant = ? AND kind = ? AND holder = ? AND currency = ?`},
 		{&s.addAccount, `INSERT INTO accounts (merchant, kind, holder, currency) VALUES (?, ?, ?, ?)`},
-		{&s.addPosting, `INSERT INTO postings (id, account, minor) VALUES (?, ?, ?)`},
+		{&s.addEntry, `INSERT INTO entries (id, account1, minor1, account2, minor2, account3, minor3, account4, minor4)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 
 		{&s.dropTimer, `DELETE FROM timers WHERE due = ? AND payment = ? AND kind = ? AND operation = ? AND ifnull(attempt, 0) = ?`},
 		{&s.setTimer, `INSERT OR REPLACE INTO timers (due, payment, kind, operation, tenant, merchant, attempt) VALUES (?, ?, ?, ?, ?, ?, ?)`},

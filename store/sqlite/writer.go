@@ -28,9 +28,10 @@ type writer struct {
 	lastEvent int64 // the highest number that an event or a deposit has
 	accounts  map[ledger.Account]int64
 
-	before int64            // lastEvent when the transaction began
-	fresh  []ledger.Account // that are new in this transaction
-	body   []byte           // scratch
+	history history
+	before  int64            // lastEvent when the transaction began
+	fresh   []ledger.Account // that are new in this transaction
+	body    []byte           // scratch
 }
 
 // accountsKept bounds the cache of account numbers; beyond it is emptied.
@@ -41,6 +42,7 @@ func newWriter(conn *sqlite.Conn) (*writer, error) {
 	if err := w.stmt.prepare(conn); err != nil {
 		return nil, err
 	}
+	w.history = history{state: w.stmt.state, event: w.stmt.event}
 	if err := w.recount(); err != nil {
 		return nil, err
 	}

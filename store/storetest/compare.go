@@ -106,8 +106,8 @@ func (n *snapshot) audit(a store.Audit) error {
 	return nil
 }
 
-// same fails the test when two stores differ in anything that can be read.
-func same(t fataler, got, want store.Store) {
+// Same fails the test when two stores differ in anything that can be read.
+func Same(t fataler, got, want store.Store) {
 	t.Helper()
 	a, b := take(t, got), take(t, want)
 	equal(t, "everything", a, b)

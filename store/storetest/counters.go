@@ -156,13 +156,13 @@ func testCounting(t *testing.T, s store.Store) {
 	}, counterOf("n", ""))
 	check(t, <-second)
 	switch {
-	case waits && first != nil:
-		t.Fatalf("nobody came between, and yet: %v", first)
-	case waits:
-		counted(writers*each + 2)
-	case !errors.Is(first, store.ErrConflict):
-		t.Fatalf("counted from a value that was not there any more: %v", first)
-	default:
+	case errors.Is(first, store.ErrConflict):
 		counted(writers*each + 1)
+	case first != nil:
+		t.Fatal(first)
+	case !waits:
+		t.Fatal("counted from a value that was not there any more")
+	default:
+		counted(writers*each + 2)
 	}
 }

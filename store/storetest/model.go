@@ -228,4 +228,4 @@ func (m *model) deposit(t *rapid.T) {
 }
 
 // compare runs after every step.
-func (m *model) compare(t *rapid.T) { same(t, m.store, m.model) }
+func (m *model) compare(t *rapid.T) { Same(t, m.store, m.model) }

@@ -63,13 +63,24 @@ CREATE TABLE accounts (
   UNIQUE (merchant, kind, holder, currency)
 ) STRICT;
 
--- The ledger. The id is 16 times the number of the event or deposit that a
--- posting came with, plus its place in the entry.
-CREATE TABLE postings (
-  id      INTEGER PRIMARY KEY,
-  account INTEGER NOT NULL,
-  minor   INTEGER NOT NULL
+-- The ledger: a row holds up to four postings of an entry, since a row is
+-- dearer than its columns. The id is four times the number of the event or
+-- deposit that the entry came with; entries of more postings go on in the next
+-- ids.
+CREATE TABLE entries (
+  id       INTEGER PRIMARY KEY,
+  account1 INTEGER NOT NULL, minor1 INTEGER NOT NULL,
+  account2 INTEGER, minor2 INTEGER,
+  account3 INTEGER, minor3 INTEGER,
+  account4 INTEGER, minor4 INTEGER
 ) STRICT;
+
+-- The postings one by one, for whoever reads the books by hand.
+CREATE VIEW postings (number, account, minor) AS
+  SELECT id / 4, account1, minor1 FROM entries UNION ALL
+  SELECT id / 4, account2, minor2 FROM entries WHERE account2 IS NOT NULL UNION ALL
+  SELECT id / 4, account3, minor3 FROM entries WHERE account3 IS NOT NULL UNION ALL
+  SELECT id / 4, account4, minor4 FROM entries WHERE account4 IS NOT NULL;
 
 -- Money put into wallets, or taken out of them. Its number is one that no
 -- event has.
@@ -80,14 +91,14 @@ CREATE TABLE deposits (
   at       INTEGER NOT NULL
 ) STRICT;
 
--- The sum of the postings up to the mark, by account.
+-- The sums of the postings of all entries up to the mark, by account.
 CREATE TABLE balances (
   account INTEGER PRIMARY KEY,
   minor   INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE balances_mark (
-  one     INTEGER PRIMARY KEY CHECK (one = 1),
-  posting INTEGER NOT NULL
+  one   INTEGER PRIMARY KEY CHECK (one = 1),
+  entry INTEGER NOT NULL
 ) STRICT;
 INSERT INTO balances_mark VALUES (1, 0);
 

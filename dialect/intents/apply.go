@@ -1,0 +1,185 @@
+package intents
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/capstan-pay/capstan/payment"
+)
+
+// apply makes the intake that an intent has after the changes. What stands in
+// the way is left in c.late, or is a refusal.
+func (c *changes) apply(v *view, a *account) (payment.Intake, *payment.Refusal) {
+	in, now := v.p.Intake, v.details
+	if v.asked() && (c.amount != nil || c.currency != "" || c.fee != nil || c.card != nil || c.detach) {
+		return in, payment.Refuse(payment.NotCreated)
+	}
+	if c.currency != "" {
+		in.Currency = c.currency
+	}
+	ok := true
+	units := scaleOf(in.Currency)
+	if c.amount != nil {
+		in.Amount, ok = units.minor(*c.amount)
+	}
+	if c.fee != nil && ok {
+		in.Fee, ok = units.minor(*c.fee)
+	}
+	if !ok {
+		return in, payment.Refuse(payment.CurrencyMismatch)
+	}
+	for _, it := range []struct {
+		from *string
+		to   *string
+	}{{c.description, &in.Description}, {c.email, &in.Email}, {c.order, &in.Reference}} {
+		if it.from != nil {
+			*it.to = *it.from
+		}
+	}
+	v.captures(func(asked *details) { // what captures set becomes part of the intent's own document
+		now[fieldMetadata] = mergeMetadata(now[fieldMetadata], asked[fieldMetadata])
+		for _, f := range []field{fieldStatement, fieldStatementSuffix} {
+			if asked[f] != nil {
+				now[f] = asked[f]
+			}
+		}
+	})
+	for f := range c.set {
+		if c.set[f] {
+			now[f] = c.fields[f]
+		}
+	}
+	now[fieldMetadata] = mergeMetadata(now[fieldMetadata], c.metadata)
+	if c.metadata != nil && countMetadata(now[fieldMetadata]) > metadataKeys {
+		c.late = invalid("metadata", "Metadata can have up to 50 keys.")
+	}
+	if refusal := c.applyMethod(v, &in, &now); refusal != nil {
+		return in, refusal
+	}
+	options := append(readOptions(now[fieldOptions]), c.options...)
+	if c.options != nil || c.typed {
+		now[fieldOptions] = renderOptions(options, typesOf(now[fieldTypes]))
+	}
+	c.applyCapture(v, a, &in, &now, options)
+	if n := settledOperations(v.p, termsDiffer(&v.p.Intake, &in)); n > 0 {
+		now.setNumber(fieldSeen, n)
+	}
+	if types := typesOf(now[fieldTypes]); in.Method.Kind == payment.CardMethod && len(types) > 0 && !slices.Contains(types, "card") {
+		c.late = invalid("payment_method", "The PaymentMethod provided (card) is not allowed for this PaymentIntent. Please attach a PaymentMethod of one of the following types: "+strings.Join(types, ", ")+".")
+	}
+	if c.late != nil {
+		return in, payment.Refuse(payment.NotFound)
+	}
+	in.Details = now.document()
+	return in, nil
+}
+
+// applyMethod sets the payment method. One that was declined is not attached
+// any more when the intent is changed in any way.
+func (c *changes) applyMethod(v *view, in *payment.Intake, now *details) *payment.Refusal {
+	if c.named != "" && (!v.hasMethod() || c.names.Payment != v.p.ID || c.names.Operation != v.method().number) {
+		return payment.Refuse(payment.NotFound)
+	}
+	if v.failed != nil || c.detach {
+		v.retire(now)
+		now.setNumber(fieldMethod, v.method().number)
+		now[fieldBilling], in.Method = nil, payment.Method{}
+	}
+	if c.card == nil {
+		return nil
+	}
+	if now[fieldMethod] != nil || in.Method.Kind != payment.NoMethod {
+		now.setNumber(fieldMethod, now.number(fieldMethod, 1)+1)
+	}
+	in.Method, now[fieldBilling] = c.card.method, c.card.billing
+	now[fieldAuthenticated] = nil
+	return nil
+}
+
+// termsDiffer tells whether a change touches what the payer was asked for: then
+// he is not waited for any more.
+func termsDiffer(was, now *payment.Intake) bool {
+	return was.Amount != now.Amount || was.Currency != now.Currency || was.Fee != now.Fee || was.Method != now.Method || was.Policy != now.Policy
+}
+
+// settledOperations is how many of the first operations are over, or will be
+// when an update ends the wait for the payer.
+func settledOperations(p *payment.Payment, ends bool) int {
+	for i := range p.Operations {
+		switch p.Operations[i].Status {
+		case payment.OpPending:
+			return i
+		case payment.OpAwaiting:
+			if !ends {
+				return i
+			}
+		}
+	}
+	return len(p.Operations)
+}
+
+// applyCapture sets what follows from the capture method and the card's
+// options. Once there is a hold its terms do not change any more.
+func (c *changes) applyCapture(v *view, a *account, in *payment.Intake, now *details, options []param) {
+	if v.p.Status != payment.None && c.capture == "" && c.options == nil {
+		return
+	}
+	if v.asked() {
+		return
+	}
+	if c.confirmation == "manual" {
+		now.setText(fieldConfirmation, "manual")
+	}
+	word := c.capture
+	if word == "" {
+		word = v.word(fieldCaptureMethod, "")
+	}
+	if word == "" {
+		word = "automatic"
+		if v.p.Status != payment.None && !in.Policy.AutoCapture {
+			word = "manual"
+		}
+	}
+	effective := word
+	if over := option(options, "card[capture_method]"); over != "" {
+		effective = over
+	}
+	in.Policy = a.policy(effective != "manual", options)
+	now[fieldCaptureMethod] = nil
+	if word != effective || word == "automatic_async" {
+		now.setText(fieldCaptureMethod, word)
+	}
+}
+
+// policy is what a hold of this account permits (sections 7 and 12).
+func (a *account) policy(automatic bool, options []param) payment.Policy {
+	p := payment.Policy{HoldFor: a.window, FromCreation: true, AutoCapture: automatic, MaxCaptures: 1, RetryDeclined: true}
+	if automatic {
+		return p
+	}
+	if option(options, "card[request_multicapture]") == "if_available" {
+		p.MaxCaptures = multicaptures
+	}
+	if option(options, "card[request_overcapture]") == "if_available" && a.over > 100 {
+		p.OverCapture = a.over
+	}
+	return p
+}
+
+// multicaptures is how many captures a hold may have that was asked for with
+// request_multicapture.
+const multicaptures = 50
+
+func typesOf(document []byte) []string {
+	if document == nil {
+		return nil
+	}
+	var all params
+	s := scanner{text: string(document), params: &all}
+	s.value("", 1)
+	types := make([]string, 0, len(all.list))
+	for _, it := range all.list {
+		types = append(types, it.value)
+	}
+	return types
+}
