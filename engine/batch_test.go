@@ -9,6 +9,7 @@ import (
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor"
 	"github.com/capstan-pay/capstan/processor/book"
+	"github.com/capstan-pay/capstan/store/faulty"
 	"github.com/capstan-pay/capstan/wallet"
 )
 
@@ -77,6 +78,7 @@ func TestOneWalletInOneBatch(t *testing.T) {
 	}
 	a, b := first.Payment.ID, second.Payment.ID
 	refund := payment.Request{Tenant: 1, Merchant: 1, Payment: a, Command: payment.Refund{Amount: 150}}
+	commits := script.count(faulty.Commit)
 	got := together(t, r, script, []payment.Request{
 		r.capture(a, 500, ""), // 100 more than the hold: 100 are left
 		r.capture(b, 501, ""), // 101 more: declined
@@ -95,6 +97,9 @@ func TestOneWalletInOneBatch(t *testing.T) {
 	}
 	if left := r.available(t, 1, u); left != 0 {
 		t.Errorf("%d are left", left)
+	}
+	if n := script.count(faulty.Commit) - commits; n != 1 { // the store would not let more be taken than there is
+		t.Errorf("it took %d commits", n)
 	}
 }
 

@@ -1,0 +1,200 @@
+package mutation
+
+// mutations are what no change may do unnoticed.
+var mutations = []Mutation{
+	{
+		"a capture does not look at the status", "payment/capture.go",
+		[]Change{{"	r.when(p.Status != Authorized, NotCapturable)\n", ""}},
+		"./payment", "TestCaptureAmount TestCaptureAtTheDeadline TestPendingCapture TestDeclinedCapture",
+	},
+	{
+		"a hold ends a moment late", "payment/expire.go",
+		[]Change{{"!at.Before(p.ExpiresAt)", "at.After(p.ExpiresAt)"}},
+		"./payment", "TestExpire TestOver TestCaptureAtTheDeadline",
+	},
+	{
+		"a hold ends before its timer", "payment/timer.go",
+		[]Change{{"timers := []Timer{p.timer(DeadlineTimer, p.ExpiresAt, ", "timers := []Timer{p.timer(DeadlineTimer, p.ExpiresAt.Add(-time.Millisecond), "}},
+		"./engine", "TestHoldExpiresAtItsDeadlineAndNeverBefore",
+	},
+	{
+		"the whole rest cannot be captured", "payment/capture.go",
+		[]Change{{"r.when(amount > r.Limit, AmountTooLarge)", "r.when(amount >= r.Limit, AmountTooLarge)"}},
+		"./payment", "TestCaptureAmount",
+	},
+	{
+		"more than the rest can be captured", "payment/capture.go",
+		[]Change{{"r.when(amount > r.Limit, AmountTooLarge)", "r.when(amount > r.Limit+1, AmountTooLarge)"}},
+		"./payment", "TestCaptureAmount",
+	},
+	{
+		"more than was captured can be refunded", "payment/refund.go",
+		[]Change{{"r.when(amount > limit, AmountTooLarge)", "r.when(amount > limit+1, AmountTooLarge)"}},
+		"./payment", "TestRefund",
+	},
+	{
+		"a refund does not look at others under way", "payment/payment.go",
+		[]Change{{"return p.Captured - p.Refunded - p.InFlight(OpRefund)", "return p.Captured - p.Refunded"}},
+		"./payment", "TestPendingRefund",
+	},
+	{
+		"a store does not look at the version", "store/sqlite/commit.go",
+		[]Change{{"if at.version != first || (at.version > 0", "if (at.version > 0"}},
+		"./store/sqlite", "TestStore/a_payment_that_moved_on_is_a_conflict",
+	},
+	{
+		"the plainest store does not look at the version", "store/memory/batch.go",
+		[]Change{{" || len(now.events) != p.Version-len(c.Events) {", " {"}},
+		"./store/memory", "TestStore/a_payment_that_moved_on_is_a_conflict",
+	},
+	{
+		"answers come before the commit", "engine/commit.go",
+		[]Change{
+			{"	return b.Commit(ctx, changes)\n", "	e.leave(items)\n	return b.Commit(ctx, changes)\n"},
+			{"	e.leave(items)\n	return true\n", "	return true\n"},
+		},
+		"./engine", "TestNobodyIsAnsweredBeforeTheCommit",
+	},
+	{
+		"it is answered whatever the commit says", "engine/commit.go",
+		[]Change{{"	return b.Commit(ctx, changes)\n", "	_ = b.Commit(ctx, changes)\n	return nil\n"}},
+		"./engine", "TestStoreThatCannotWrite",
+	},
+	{
+		"a key is not kept", "engine/batch.go",
+		[]Change{{"	if d.Refusal == nil || kept {\n", "	if kept {\n"}},
+		"./engine", "TestRepeatGetsTheFirstOutcome",
+	},
+	{
+		"a store does not keep keys", "store/sqlite/commit.go",
+		[]Change{{"		err := runRecord(stmt.addRecord, r)\n", "		var err error\n"}},
+		"./store/sqlite", "TestStore/a_key_is_taken_once",
+	},
+	{
+		"a keyless command is tried again as another", "engine/commit.go",
+		[]Change{
+			{"		if it.left.Key == (payment.Key{}) {\n", "		if true {\n"},
+			{"		if err = e.try(ctx, []*item{it}); err == nil {\n", "		it.Key = e.newKey()\n		if err = e.try(ctx, []*item{it}); err == nil {\n"},
+		},
+		"./engine", "TestFaultsThatNobodyNotices/unknown,_written",
+	},
+	{
+		"nobody looks before a command is tried again", "engine/commit.go",
+		[]Change{{"		if it.left.Key == (payment.Key{}) {\n", "		if true {\n"}},
+		"./engine", "TestFaultsThatNobodyNotices/unknown,_written",
+	},
+	{
+		"any record under the key will do", "engine/commit.go",
+		[]Change{{"if ok && sameRecord(r, it.left) {", "if _ = r; ok {"}},
+		"./engine", "TestEarlierRecordIsNotTakenForTheLostOne",
+	},
+	{
+		"an entry has no counter-entry", "ledger/ledger.go",
+		[]Change{{"return Entry{{from, -minor}, {to, minor}}", "return Entry{{to, minor}}"}},
+		"./ledger", "TestMove",
+	},
+	{
+		"captured money reaches nobody", "payment/capture.go",
+		[]Change{{"	return append(entry, p.credit(0, e.Amount, e.Fee)...)\n", "	return entry\n"}},
+		"./payment", "TestCaptureAmount TestProperty",
+	},
+	{
+		"what a capture adds to the hold is not posted", "payment/capture.go",
+		[]Change{
+			{"{Account: held, Minor: e.Extended - e.Amount - e.Released}", "{Account: held, Minor: -e.Amount - e.Released}"},
+			{"{Account: source, Minor: e.Released - e.Extended}", "{Account: source, Minor: e.Released}"},
+		},
+		"./payment", "TestOverCapture",
+	},
+	{
+		"a final capture keeps the rest", "payment/capture.go",
+		[]Change{{"e.Released, e.Ending = rest, EndedByCapture", "e.Ending = EndedByCapture"}},
+		"./payment", "TestCaptureAmount",
+	},
+	{
+		"a final capture leaves the hold open", "payment/capture.go",
+		[]Change{{"e.Final || rest == 0 {", "rest == 0 {"}},
+		"./payment", "TestCaptureAmount",
+	},
+	{
+		"operations of a payment share a name", "payment/command.go",
+		[]Change{{`fmt.Sprintf("op_%d_%d", id, operation)`, `fmt.Sprintf("op_%d_%d", id, min(operation, 2))`}},
+		"./engine", "TestEachOperationHasItsOwnName",
+	},
+	{
+		"an operation gets a number that is taken", "payment/command.go",
+		[]Change{{"return len(d.p.Operations) + 1 }", "return max(1, len(d.p.Operations)) }"}},
+		"./payment", "TestCaptureAmount",
+	},
+	{
+		"another request under a key passes for a repeat", "engine/batch.go",
+		[]Change{{"if prior.Fingerprint != it.Fingerprint {", "if false {"}},
+		"./engine", "TestRepeatGetsTheFirstOutcome TestOneKeyInOneBatch",
+	},
+	{
+		"a pending key passes for final", "engine/engine.go",
+		[]Change{{"Pending: r.Pending, Replayed", "Replayed"}},
+		"./engine", "TestUnknownOutcomeStaysUnknownUntilTheProcessorTells TestSaleIsPendingUntilItsCaptureIsAnswered",
+	},
+	{
+		"a pending key is free when its time is over", "store/store.go",
+		[]Change{{"return !r.Pending && !r.Expires.IsZero()", "return !r.Expires.IsZero()"}},
+		"./engine", "TestPendingKeyOutlivesItsTime",
+	},
+	{
+		"any answer completes a key", "engine/batch.go",
+		[]Change{{"answered := len(d.Events) > 0 && !it.outcome.Pending", "answered := d.Payment != nil && !it.outcome.Pending"}},
+		"./engine", "TestSaleIsPendingUntilItsCaptureIsAnswered TestAnswerThatIsNone",
+	},
+	{
+		"a refusal is kept whatever the dialect says", "engine/batch.go",
+		[]Change{{"kept := d.Refusal != nil && it.Keeps != nil && it.Keeps(d.Refusal)", "kept := d.Refusal != nil"}},
+		"./engine", "TestRefusalsAreKeptWhereTheDialectSaysSo",
+	},
+	{
+		"a refusal is not kept whatever the dialect says", "engine/batch.go",
+		[]Change{{"kept := d.Refusal != nil && it.Keeps != nil && it.Keeps(d.Refusal)", "kept := false"}},
+		"./engine", "TestRefusalsAreKeptWhereTheDialectSaysSo",
+	},
+	{
+		"timers stay when they are done", "engine/batch.go",
+		[]Change{{"c := &store.Change{Done: it.timers}", "c := &store.Change{}"}},
+		"./engine", "TestManyTimersAtOnce",
+	},
+	{
+		"a timer that is gone is done again", "store/sqlite/commit.go",
+		[]Change{{"		if b.w.conn.Changes() == 0 {\n			return store.ErrConflict\n		}\n	}\n	for i := range c.Timers {", "	}\n	for i := range c.Timers {"}},
+		"./store/sqlite", "TestStore/a_timer_is_done_once",
+	},
+	{
+		"a lost request is sent again unasked", "engine/task.go",
+		[]Change{{"if attempt > 1 {", "if false {"}},
+		"./engine", "TestUnknownOutcomeStaysUnknownUntilTheProcessorTells",
+	},
+	{
+		"a late answer leaves the hold open", "payment/resolve.go",
+		[]Change{{"	d.expireIfDue()\n", ""}},
+		"./engine", "TestAnswerAfterTheDeadline",
+	},
+	{
+		"a batch does not see what it has taken from a wallet", "engine/batch.go",
+		[]Change{{"		b.spend(d.Entries)\n", ""}},
+		"./engine", "TestOneWalletInOneBatch",
+	},
+	{
+		"a bad command fails its neighbours", "engine/commit.go",
+		[]Change{{"			if broken := e.alone(ctx, it, err); broken != nil {", "			if it.err = err; errors.Is(err, store.ErrBroken) {"},
+			{"				e.broken(broken)\n", "				e.broken(err)\n"}},
+		"./engine", "TestBadCommandFailsAlone",
+	},
+	{
+		"a key stays in use", "engine/engine.go",
+		[]Change{{"		delete(e.inFlight, it.Key)\n", "		_ = it.Key\n"}},
+		"./engine", "TestRepeatGetsTheFirstOutcome",
+	},
+	{
+		"a broken store is written to again", "engine/commit.go",
+		[]Change{{"		if errors.Is(err, store.ErrBroken) {\n			return err\n		}\n", ""}, {"	case errors.Is(err, store.ErrBroken):\n		return err\n", ""}},
+		"./engine", "TestBrokenStorage",
+	},
+}
