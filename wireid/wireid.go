@@ -11,6 +11,7 @@ import (
 	"crypto/cipher"
 	"encoding/binary"
 	"encoding/hex"
+	"io"
 	"math/bits"
 	"strings"
 	"time"
@@ -79,8 +80,19 @@ func (c *Codec) UUID(n Name) string {
 }
 
 // AppendUUID appends what UUID renders.
-func (c *Codec) AppendUUID(to []byte, n Name) []byte {
-	b := c.encrypt(n)
+func (c *Codec) AppendUUID(to []byte, n Name) []byte { return appendUUID(to, c.encrypt(n)) }
+
+// RandomUUID returns a UUID of version 4 that stands for nothing.
+func RandomUUID(random io.Reader) (string, error) {
+	var b [16]byte
+	if _, err := io.ReadFull(random, b[:]); err != nil {
+		return "", err
+	}
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return string(appendUUID(nil, b)), nil
+}
+
+func appendUUID(to []byte, b [16]byte) []byte {
 	var s [36]byte
 	hex.Encode(s[:8], b[:4])
 	hex.Encode(s[9:13], b[4:6])

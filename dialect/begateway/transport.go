@@ -1,14 +1,13 @@
 package begateway
 
 import (
-	"encoding/hex"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
 
 	"github.com/capstan-pay/capstan/dialect"
+	"github.com/capstan-pay/capstan/wireid"
 )
 
 // call is one request of a shop.
@@ -127,17 +126,9 @@ func correlation(r *http.Request) string {
 
 // requestID is a random UUID of version 4.
 func (d *Dialect) requestID() string {
-	var b [16]byte
-	if _, err := io.ReadFull(d.Random, b[:]); err != nil {
+	id, err := wireid.RandomUUID(d.Random)
+	if err != nil {
 		d.Logger.Error("no randomness for a request id", "dialect", Name, "error", err)
 	}
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	var s [36]byte
-	hex.Encode(s[:8], b[:4])
-	hex.Encode(s[9:13], b[4:6])
-	hex.Encode(s[14:18], b[6:8])
-	hex.Encode(s[19:23], b[8:10])
-	hex.Encode(s[24:], b[10:])
-	s[8], s[13], s[18], s[23] = '-', '-', '-', '-'
-	return string(s[:])
+	return id
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -76,17 +75,9 @@ func (d *Dialect) newToken() (string, error) {
 
 // uuid returns a random UUID.
 func (d *Dialect) uuid() string {
-	var b [16]byte
-	if _, err := io.ReadFull(d.Random, b[:]); err != nil {
+	id, err := wireid.RandomUUID(d.Random)
+	if err != nil {
 		panic(err) // the system's source of randomness does not fail
 	}
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	var s [36]byte
-	hex.Encode(s[:8], b[:4])
-	hex.Encode(s[9:13], b[4:6])
-	hex.Encode(s[14:18], b[6:8])
-	hex.Encode(s[19:23], b[8:10])
-	hex.Encode(s[24:], b[10:])
-	s[8], s[13], s[18], s[23] = '-', '-', '-', '-'
-	return string(s[:])
+	return id
 }
