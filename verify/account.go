@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"slices"
 	"time"
 
 	"github.com/capstan-pay/capstan/ledger"
@@ -15,7 +16,9 @@ type account struct {
 	booked           int64 // the merchant in the postings
 	version          int
 	status           payment.Status
-	updated          time.Time
+	updated, created time.Time
+	over             time.Time // the hold's deadline
+	policy           payment.Policy
 	currency         money.Currency
 	settles, retries bool
 	automatic        bool // captured as soon as it is authorized
@@ -32,6 +35,7 @@ type account struct {
 // operation is what is known of one operation.
 type operation struct {
 	kind     payment.OperationKind
+	begun    int // the sequence of its first event
 	pending  bool
 	done     bool
 	amount   int64
@@ -115,6 +119,10 @@ func (acc *account) fold(a *audit, id payment.ID, sequence int, e payment.Event)
 	case payment.HoldAuthorized:
 		acc.status = payment.Authorized
 		acc.authorized += e.Amount
+		acc.over = e.At.Add(acc.policy.HoldFor)
+		if acc.policy.FromCreation {
+			acc.over = acc.created.Add(acc.policy.HoldFor)
+		}
 		want[ledger.Held] += e.Amount
 		want[acc.source()] -= e.Amount
 	case payment.AuthorizationDeclined:
@@ -211,6 +219,10 @@ func (acc *account) intake(a *audit, id payment.ID, sequence int, e payment.Even
 	}
 	acc.currency = e.Intake.Currency
 	acc.wallet = e.Intake.Method.Kind == payment.WalletMethod
+	if e.Kind == payment.PaymentCreated {
+		acc.created = e.At
+	}
+	acc.policy = e.Intake.Policy
 	acc.settles = e.Intake.Policy.SettleAfter > 0
 	acc.retries = e.Intake.Policy.RetryDeclined
 	acc.automatic = e.Intake.Policy.AutoCapture
@@ -249,7 +261,7 @@ func (acc *account) operation(a *audit, id payment.ID, sequence int, e payment.E
 		if e.Asked == nil {
 			a.report.add(id, "event %d begins operation %d without saying who asked", sequence, e.Operation)
 		}
-		acc.operations = append(acc.operations, operation{kind: outcome.kind, amount: e.Amount, fee: e.Fee})
+		acc.operations = append(acc.operations, operation{kind: outcome.kind, begun: sequence, amount: e.Amount, fee: e.Fee})
 	}
 	if e.Operation < 1 || e.Operation > len(acc.operations) {
 		a.report.add(id, "event %d belongs to operation %d of %d", sequence, e.Operation, len(acc.operations))
@@ -323,7 +335,10 @@ func (acc *account) conclude(r *Report, id payment.ID) {
 			r.add(id, "operation %d is in transit, but nothing will settle it", i+1)
 		}
 	}
-	if acc.status == payment.Authorized && !pending && len(on[payment.DeadlineTimer]) == 0 {
-		r.add(id, "its hold is open, but has no deadline on the agenda")
+	ends := slices.ContainsFunc(acc.timers, func(t payment.Timer) bool {
+		return t.Kind == payment.DeadlineTimer && t.Due.Equal(acc.over)
+	})
+	if acc.status == payment.Authorized && !pending && !ends {
+		r.add(id, "its hold is open, but its deadline of %s is not on the agenda", acc.over.Format(time.RFC3339Nano))
 	}
 }

@@ -184,6 +184,10 @@ func (a *audit) record(r store.Record) error {
 		a.report.add(r.Payment, "the record of key %x speaks of version %d of %d", r.Key, r.Version, acc.version)
 	case r.Operation < 0 || r.Operation > len(acc.operations):
 		a.report.add(r.Payment, "the record of key %x speaks of operation %d of %d", r.Key, r.Operation, len(acc.operations))
+	case r.Operation != 0 && acc.operations[r.Operation-1].begun > r.Version:
+		a.report.add(r.Payment, "the record of key %x speaks of version %d, before operation %d began", r.Key, r.Version, r.Operation)
+	case r.Tenant != acc.tenant:
+		a.report.add(r.Payment, "the record of key %x is of tenant %d, not %d", r.Key, r.Tenant, acc.tenant)
 	case r.Pending && a.pending[r.Key] != r.Payment:
 		a.report.add(r.Payment, "the record of key %x is pending, but no operation waits for it", r.Key)
 	case !r.Pending && a.pending[r.Key] == r.Payment:
@@ -203,6 +207,9 @@ func (a *audit) timer(t payment.Timer) error {
 	if acc == nil {
 		a.report.add(t.Payment, "a %s timer is set for it, but it has no events", t.Kind)
 		return nil
+	}
+	if acc.stated && (t.Tenant != acc.tenant || t.Merchant != acc.merchant) {
+		a.report.add(t.Payment, "a %s timer is of merchant %d of tenant %d, not %d of %d", t.Kind, t.Merchant, t.Tenant, acc.merchant, acc.tenant)
 	}
 	acc.timers = append(acc.timers, t)
 	return nil

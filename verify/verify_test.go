@@ -172,6 +172,10 @@ func TestEveryChangeIsFound(t *testing.T) {
 		"a missing processor timer":      "DELETE FROM timers WHERE kind = 4",
 		"a missing deadline":             "DELETE FROM timers WHERE kind = 1",
 		"a missing settlement":           "DELETE FROM timers WHERE kind = 3",
+		"a record of an earlier version": "UPDATE records SET version = version - 1 WHERE payment = " + first + " AND operation > 1",
+		"a record of another tenant":     "UPDATE records SET tenant = tenant + 1 WHERE payment = " + first,
+		"the tenant of a payment":        "UPDATE states SET tenant = tenant + 1 WHERE payment = " + first,
+		"a deadline put off":             "UPDATE timers SET due = due + 86400000 WHERE kind = 1",
 		"a timer of no payment":          "UPDATE timers SET payment = -payment WHERE kind = 1",
 		"an unbalanced deposit":          "UPDATE entries SET account2 = NULL, minor2 = NULL WHERE id / 4 IN (SELECT id FROM deposits)",
 	} {
