@@ -63,8 +63,10 @@ func (e *Engine) decide(ctx context.Context, loaded store.Batch, items []*item) 
 }
 
 // execute answers one item. What it changes, the batch's later items see. It
-// returns nil when there is nothing to write.
-func (b *batch) execute(it *item) (*store.Change, error) {
+// returns nil when there is nothing to write. A panic of whoever is asked on
+// the way is an error of that item.
+func (b *batch) execute(it *item) (_ *store.Change, err error) {
+	defer recovered(&err)
 	if prior := b.record(it.Key); prior != nil {
 		it.record = prior
 		if prior.Fingerprint != it.Fingerprint {

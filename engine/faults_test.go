@@ -188,6 +188,34 @@ func TestBadCommandFailsAlone(t *testing.T) {
 	}
 }
 
+// TestPanicFailsAlone: so does one on whose way somebody panics.
+func TestPanicFailsAlone(t *testing.T) {
+	s := newScene(t)
+	keeps, edit := s.capture(s.b.ID, 5000, "keeps"), s.capture(s.b.ID, 0, "edit")
+	keeps.Keeps = func(*payment.Refusal) bool { panic("keeps") }
+	edit.Command = payment.Revise{Edit: func(*payment.Payment) (payment.Intake, *payment.Refusal) { panic("edit") }}
+	results := together(t, s.rig, s.script, append([]payment.Request{keeps, edit}, s.requests...), nil)
+	for i, r := range results[:2] {
+		if r.err == nil || !strings.Contains(r.err.Error(), "panic: ") {
+			t.Errorf("request %d got %v", i, r)
+		}
+	}
+	s.expect(t, results[2:], func(i int) string { return s.want[i] })
+
+	s.proc.remote = true
+	s.proc.perform = func(processor.Order) (payment.Answer, error) { panic("processor") }
+	if out, err := s.Do(t.Context(), s.capture(s.b.ID, 100, "called")); err != nil || !out.Pending {
+		t.Fatalf("%v", result{out, err})
+	}
+	s.proc.lookup = func(processor.Order) (payment.Answer, error) { return approved, nil }
+	if err := s.Advance(t.Context(), s.clock, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := s.Do(t.Context(), s.capture(s.b.ID, 100, "called")); err != nil || out.Pending || out.Payment.Captured != 600 {
+		t.Errorf("%v", result{out, err})
+	}
+}
+
 // TestStoreThatCannotWrite: those who need something written hear that it was
 // not, or that nobody knows; the others get their answers. Later all works.
 func TestStoreThatCannotWrite(t *testing.T) {

@@ -21,7 +21,7 @@ import (
 )
 
 // checked gives merchant 1 the checks of a risk configuration.
-func checked(t *testing.T, document string) func(*engine.Config) {
+func checked(t fataler, document string) func(*engine.Config) {
 	t.Helper()
 	config, err := risk.Parse([]byte(document))
 	if err != nil {

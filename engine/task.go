@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/capstan-pay/capstan/payment"
@@ -98,7 +100,8 @@ func (e *Engine) called(op operation) {
 
 // consult asks the processor: the first time to perform the operation, later
 // what became of it, and to perform it only if it never arrived.
-func (e *Engine) consult(ctx context.Context, o processor.Order, attempt int) (payment.Answer, error) {
+func (e *Engine) consult(ctx context.Context, o processor.Order, attempt int) (_ payment.Answer, err error) {
+	defer recovered(&err)
 	p := e.Processor(o.Merchant, o.Method)
 	if p == nil {
 		return payment.Answer{Result: payment.Refused, Reason: payment.UnsupportedMethod}, nil
@@ -110,6 +113,13 @@ func (e *Engine) consult(ctx context.Context, o processor.Order, attempt int) (p
 		}
 	}
 	return p.Perform(ctx, o)
+}
+
+// recovered makes an error of a panic. It is deferred.
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+	}
 }
 
 // resolve brings a processor's answer to its operation. It is not bounded by
