@@ -115,10 +115,11 @@ func (e *Engine) consult(ctx context.Context, o processor.Order, attempt int) (_
 	return p.Perform(ctx, o)
 }
 
-// recovered makes an error of a panic. It is deferred.
+// recovered makes an error of a panic. It is deferred. The error says where,
+// not with what: the value may be a part of somebody's request.
 func recovered(err *error) {
 	if p := recover(); p != nil {
-		*err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		*err = fmt.Errorf("panic: %T\n%s", p, debug.Stack())
 	}
 }
 
