@@ -123,6 +123,7 @@ func TestHoldThatIsOverAndCannotBeClosed(t *testing.T) {
 	script := newScript()
 	r := newRig(t, scripted(script), func(c *engine.Config) { c.QueueLength = 1 })
 	p := r.authorize(t, 500)
+	script.from(faulty.Commit, full) // nor by its timer
 	r.clock.Advance(week)
 	nothing := payment.Request{Tenant: 1, Merchant: 1, Payment: 1, Command: payment.Expire{}}
 	together(t, r, script, []payment.Request{nothing}, func() {
@@ -130,7 +131,6 @@ func TestHoldThatIsOverAndCannotBeClosed(t *testing.T) {
 			t.Errorf("with a full queue: %+v, %v", got, err)
 		}
 	})
-	script.from(faulty.Commit, full)
 	if got, err := r.Payment(t.Context(), 1, 1, p.ID); !errors.Is(err, engine.ErrUnavailable) || got != nil {
 		t.Errorf("with a full store: %+v, %v", got, err)
 	}
