@@ -12,7 +12,6 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -83,7 +82,6 @@ type Server struct {
 	base, admin string // URLs, for credentials
 	ready       atomic.Bool
 	advancing   sync.Mutex
-	offset      time.Duration // of the clock, as it is kept
 	// Sandboxed are the sandbox controls; nil in live mode.
 	Sandboxed *sandbox.Sandbox
 
@@ -98,16 +96,23 @@ type Server struct {
 var ErrMode = errors.New("the store was created for the other mode")
 
 const (
-	metaMode   = "mode"
-	metaRoot   = "root_secret"
-	metaOffset = "clock_offset"
+	metaMode = "mode"
+	metaRoot = "root_secret"
 )
 
 // New assembles a server on a store and starts its engine. The caller closes
 // the server before the store.
 func New(ctx context.Context, c Config) (*Server, error) {
+	shared, _ := c.Store.(store.Shared)
+	number := 0
+	if shared != nil {
+		number = shared.Instance()
+	}
 	if c.Clock == nil {
 		c.Clock = clock.System{}
+		if shared != nil {
+			c.Clock = shared
+		}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -128,7 +133,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		}
 		c.Keys = keys
 	}
-	offset, err := clockOffset(ctx, c.Store)
+	offset, err := c.Store.ClockAhead(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -142,10 +147,16 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		s.cards, s.wallet = s.script.Before(cardsim.Processor{}), s.script.Before(book.Processor{})
 	}
 	s.Engine = engine.New(engine.Config{
-		Store: c.Store, Clock: s.Clock, IDs: payment.NewIDs(0), Logger: c.Logger, Processor: s.processor,
+		Store: c.Store, Clock: s.Clock, IDs: payment.NewIDs(number), Step: s.step, Logger: c.Logger, Processor: s.processor,
 		Checks: (&riskChecks{merchants: s.Merchants, compiled: map[int64]compiledChecks{}}).of,
 		Fatal:  c.Fatal, QueueLength: c.QueueLength,
 	})
+	if shared != nil {
+		shared.Follow(func(ahead time.Duration) {
+			s.Clock.Advance(ahead)
+			s.Engine.Wake()
+		})
+	}
 	if err := s.addDialects(c); err != nil {
 		return nil, errors.Join(err, s.Close(ctx))
 	}
@@ -262,24 +273,27 @@ func openKeys(ctx context.Context, st store.Registry, sealing keyring.Sealing) (
 	return keyring.Open(sealing, sealed)
 }
 
-func clockOffset(ctx context.Context, st store.Registry) (time.Duration, error) {
-	text, err := st.Meta(ctx, metaOffset)
-	if err != nil || text == nil {
-		return 0, err
-	}
-	ms, err := strconv.ParseInt(string(text), 10, 64)
-	return time.Duration(ms) * time.Millisecond, err
-}
-
 // AdvanceClock moves the sandbox clock forward and returns after everything
 // that fell due on the way was done. The offset is kept before anything happens
-// at the new time, so that no restart moves the clock back.
+// at the new time, so that no restart moves the clock back. All instances that
+// share a store go with it step by step; an instance of its own has the whole
+// offset kept at once.
 func (s *Server) AdvanceClock(ctx context.Context, by time.Duration) error {
 	s.advancing.Lock()
 	defer s.advancing.Unlock()
-	s.offset = max(s.offset, s.Clock.Offset()+by)
-	if _, err := s.Store.PutMeta(ctx, metaOffset, strconv.AppendInt(nil, s.offset.Milliseconds(), 10), false); err != nil {
-		return err
+	if _, shared := s.Store.(store.Shared); !shared {
+		if _, err := s.Store.MoveClock(ctx, s.Clock.Offset()+by); err != nil {
+			return err
+		}
 	}
 	return s.Engine.Advance(ctx, s.Clock, by)
+}
+
+// step keeps how far the clock goes ahead next.
+func (s *Server) step(ctx context.Context, ahead time.Duration) error {
+	if _, shared := s.Store.(store.Shared); !shared {
+		return nil
+	}
+	_, err := s.Store.MoveClock(ctx, ahead)
+	return err
 }

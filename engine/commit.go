@@ -9,8 +9,13 @@ import (
 	"github.com/capstan-pay/capstan/store"
 )
 
-// attempts is how often a command is tried when others get in its way.
-const attempts = 10
+// attempts is how often a command is tried when others get in its way, and
+// together how often a whole batch is tried again before each of its commands
+// is tried by itself.
+const (
+	attempts = 10
+	together = 2
+)
 
 // commitLoop takes what waits, and commits it. There is no timer in it: an
 // idle server answers at once, a busy one batches by itself.
@@ -43,6 +48,10 @@ func (e *Engine) commitLoop() {
 func (e *Engine) process(items []*item) bool {
 	ctx := context.Background() // a command that was taken is carried out
 	err := e.try(ctx, items)
+	for n := 0; n < together && len(items) > 1 && errors.Is(err, store.ErrConflict); n++ {
+		renumber(items)
+		err = e.try(ctx, items) // what the winner has left is there by now
+	}
 	if errors.Is(err, store.ErrUnknown) {
 		if written, lookup := e.written(ctx, items...); lookup == nil && written {
 			err = nil
@@ -100,8 +109,8 @@ func (e *Engine) alone(ctx context.Context, it *item, err error) error {
 		if err = e.try(ctx, []*item{it}); err == nil {
 			return nil
 		}
-		if _, creates := it.Command.(payment.Create); creates && errors.Is(err, store.ErrConflict) {
-			it.Payment = 0 // its ID may be another's, made before the clock was set back
+		if errors.Is(err, store.ErrConflict) {
+			renumber([]*item{it})
 		}
 		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrUnknown) {
 			break
@@ -118,6 +127,16 @@ func (e *Engine) alone(ctx context.Context, it *item, err error) error {
 		it.fail(fmt.Errorf("engine: %T: %w", it.Command, err))
 	}
 	return nil
+}
+
+// renumber takes the IDs from payments that items create: one of them may be
+// another's, made before the clock was set back.
+func renumber(items []*item) {
+	for _, it := range items {
+		if _, creates := it.Command.(payment.Create); creates {
+			it.Payment = 0
+		}
+	}
 }
 
 // written tells whether the commit in which items were decided last has taken

@@ -46,6 +46,10 @@ type Config struct {
 	// answers nothing any more; the process has to end.
 	Fatal func(error)
 
+	// Step is told how far ahead Advance is about to put the clock, each time
+	// before it does. A nil func is nobody.
+	Step func(ctx context.Context, ahead time.Duration) error
+
 	QueueLength int // commands that may wait; 0 is 4096
 	BatchLimit  int // commands in one commit; 0 is 256
 	Calls       int // calls to processors at a time; 0 is 64

@@ -11,11 +11,16 @@ import (
 
 	"github.com/capstan-pay/capstan/clock"
 	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/store"
 )
 
 const (
 	dueLimit = 256             // timers taken at a time
 	idle     = 5 * time.Second // the longest sleep of the timer loop
+
+	// elsewhere is how long the timer loop sleeps when all that is due was
+	// claimed by other instances.
+	elsewhere = 200 * time.Millisecond
 )
 
 var errStuck = errors.New("engine: timers are still there after they were fired")
@@ -26,7 +31,8 @@ func (e *Engine) timerLoop() {
 	for {
 		e.waking.Store(math.MaxInt64) // whatever is set from here on wakes us
 		e.advancing.Lock()
-		err := e.fireDue(e.Clock.Now())
+		now := e.Clock.Now()
+		err := e.fireDue(now)
 		e.advancing.Unlock()
 		wait := idle
 		if err != nil {
@@ -35,6 +41,9 @@ func (e *Engine) timerLoop() {
 			}
 		} else if next, err := e.Store.NextDue(context.Background()); err == nil && !next.IsZero() {
 			wait = min(max(next.Sub(e.Clock.Now()), time.Millisecond), idle)
+			if _, shared := e.Store.(store.Shared); shared && !next.After(now) {
+				wait = elsewhere
+			}
 		}
 		e.waking.Store(e.Clock.Now().Add(wait).UnixMilli())
 		sleep := time.NewTimer(wait)
@@ -60,12 +69,16 @@ func (e *Engine) wake() {
 	}
 }
 
-// fireDue fires all timers due at or before now, in order. It returns an error
-// when one of them is still there, though others may have been fired.
+// Wake makes the engine look at its timers: the clock was moved.
+func (e *Engine) Wake() { e.wake() }
+
+// fireDue fires all timers due at or before now, in order, but those that
+// other instances have claimed. It returns an error when one of them is still
+// there, though others may have been fired.
 func (e *Engine) fireDue(now time.Time) error {
 	var failed error
 	for tried := []payment.Timer(nil); ; {
-		due, err := e.Store.Due(context.Background(), now, dueLimit)
+		due, err := e.Store.Claim(context.Background(), now, dueLimit)
 		if err != nil || len(due) == 0 {
 			return err
 		}
@@ -138,7 +151,7 @@ func (e *Engine) Advance(ctx context.Context, c *clock.Shifted, by time.Duration
 	e.advancing.Lock()
 	defer e.advancing.Unlock()
 	target := c.Offset() + by
-	for {
+	for others := false; ; {
 		if err := e.settleCalls(ctx); err != nil { // they were made before the clock moves
 			return err
 		}
@@ -150,15 +163,46 @@ func (e *Engine) Advance(ctx context.Context, c *clock.Shifted, by time.Duration
 		if next.IsZero() || c.Offset()+ahead > target {
 			break
 		}
-		c.Advance(c.Offset() + max(ahead, 0))
+		if ahead <= 0 && others { // another instance is at it
+			if err := sleep(ctx, time.Millisecond); err != nil {
+				return err
+			}
+		}
+		if err := e.step(ctx, c, c.Offset()+max(ahead, 0)); err != nil {
+			return err
+		}
 		if err := e.fireDue(c.Now()); err != nil {
 			return err
 		}
+		others = true
 	}
-	c.Advance(target)
+	if err := e.step(ctx, c, target); err != nil {
+		return err
+	}
 	err := e.fireDue(c.Now())
 	e.wake()
 	return err
+}
+
+// step puts the clock ahead, after whoever has to know was told.
+func (e *Engine) step(ctx context.Context, c *clock.Shifted, ahead time.Duration) error {
+	if e.Step != nil && ahead > c.Offset() {
+		if err := e.Step(ctx, ahead); err != nil {
+			return err
+		}
+	}
+	c.Advance(ahead)
+	return nil
+}
+
+// sleep waits, unless ctx ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // settleCalls waits until no call to a processor is under way. It returns an
@@ -175,11 +219,12 @@ func (e *Engine) settleCalls(ctx context.Context) error {
 			return nil
 		}
 		select {
-		case <-ctx.Done():
-			return ctx.Err()
 		case <-e.failed:
 			return ErrUnknown
-		case <-time.After(time.Millisecond):
+		default:
+		}
+		if err := sleep(ctx, time.Millisecond); err != nil {
+			return err
 		}
 	}
 }

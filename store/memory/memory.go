@@ -31,6 +31,7 @@ type Store struct {
 	counters map[store.Ref[string]]counter
 
 	meta        map[string][]byte
+	ahead       time.Duration
 	merchants   []merchant.Merchant
 	credentials []merchant.Credential
 	users       []wallet.User
@@ -147,6 +148,11 @@ func (s *Store) Due(_ context.Context, now time.Time, limit int) ([]payment.Time
 	}
 	slices.SortFunc(due, byDue)
 	return due[:min(limit, len(due))], nil
+}
+
+// Claim implements store.Store: there is one instance, so all is its own.
+func (s *Store) Claim(ctx context.Context, now time.Time, limit int) ([]payment.Timer, error) {
+	return s.Due(ctx, now, limit)
 }
 
 func byDue(a, b payment.Timer) int {

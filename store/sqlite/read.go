@@ -57,6 +57,11 @@ func (s *Store) Due(ctx context.Context, now time.Time, limit int) (due []paymen
 	return due, err
 }
 
+// Claim implements store.Store: there is one instance, so all is its own.
+func (s *Store) Claim(ctx context.Context, now time.Time, limit int) ([]payment.Timer, error) {
+	return s.Due(ctx, now, limit)
+}
+
 // NextDue implements store.Reader.
 func (s *Store) NextDue(ctx context.Context) (next time.Time, err error) {
 	err = s.read(ctx, func(r *reader) error {
