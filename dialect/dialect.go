@@ -17,6 +17,7 @@ import (
 	"github.com/capstan-pay/capstan/keyring"
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/receipt"
 	"github.com/capstan-pay/capstan/wallet"
 	"github.com/capstan-pay/capstan/wireid"
 )
@@ -80,6 +81,7 @@ type Services struct {
 	Cards     card.Inspector
 	Logger    *slog.Logger
 	Random    io.Reader // for request ids and the like; safe for concurrent use
+	Receipts  *receipt.Desk
 	PublicURL string    // what receipts and redirects begin with, without a slash at the end
 	Sandbox   bool
 }
