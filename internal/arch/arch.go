@@ -39,11 +39,12 @@ var Rules = []Rule{
 	{"processor/*", "money payment processor", "processors do not know each other"},
 	{"engine", "clock money ledger payment risk merchant processor store", "the engine knows no dialect"},
 
-	{"dialect", "card clock keyring money merchant payment throttle wallet wireid", "dialects see outcomes, not rows, and cannot tell who moves the money"},
+	{"dialect", "card clock keyring merchant money payment receipt throttle wallet wireid", "dialects see outcomes, not rows, and cannot tell who moves the money"},
 	{"dialect/dialecttest", "capstantest", "transcripts are played to a whole server"},
-	{"dialect/*", "card clock keyring money merchant payment throttle wallet wireid dialect", "dialects do not know each other, nor store, engine and processors"},
+	{"dialect/*", "card clock dialect keyring merchant money payment receipt throttle wallet wireid", "dialects do not know each other, nor store, engine and processors"},
+	{"receipt", "keyring money merchant payment", "the payer's page shows what a payment says, and stands below the dialects that send people to it"},
+
 	{"webhook", "clock keyring money merchant payment store dialect", "deliveries are made from what is stored"},
-	{"receipt", "clock keyring money merchant payment store dialect wireid", "the payer's page shows what is stored"},
 	{"console", "clock keyring money ledger merchant payment risk store wallet wireid", "the operator's pages show what is stored"},
 	{"verify", "money ledger payment risk store wallet", "the auditor reads what was written without calling the rules that wrote it"},
 	{"sandbox", "clock keyring money ledger merchant payment risk store wallet wireid dialect processor processor/scripted", "sandbox controls work through the engine like any caller"},
