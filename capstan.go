@@ -178,7 +178,7 @@ func (s *Server) Dialect(name string) dialect.Dialect {
 
 func (s *Server) addDialects(c Config) error {
 	services := dialect.Services{
-		Engine: s.Engine, Merchants: s.Merchants, Wallets: s.Store, Meta: s.Store, Clock: s.Clock, IDs: s.IDs, Keys: s.Keys,
+		Engine: s.Engine, Merchants: s.Merchants, Wallets: s.Store, Meta: s.Store, Listings: s.Store, Documents: s.Store, Clock: s.Clock, IDs: s.IDs, Keys: s.Keys,
 		Cards: card.Inspector{MAC: s.Keys.MAC}, Logger: c.Logger, Random: c.Random,
 		PublicURL: s.PublicURL, Sandbox: c.Sandbox,
 	}
