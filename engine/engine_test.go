@@ -69,6 +69,8 @@ type acquirer struct {
 	perform     func(processor.Order) (payment.Answer, error)
 	performWith func(context.Context, processor.Order) (payment.Answer, error)
 	lookup      func(processor.Order) (payment.Answer, error)
+	seal        func(processor.Order) (payment.Answer, error)
+	sealed      map[string]int
 	declined    payment.Reason
 	puzzling    int64 // the amount that gets an answer which is none
 }
@@ -110,6 +112,19 @@ func (a *acquirer) Lookup(_ context.Context, o processor.Order) (payment.Answer,
 		return a.lookup(o)
 	}
 	return payment.Answer{}, processor.ErrNoTrace
+}
+
+func (a *acquirer) Seal(_ context.Context, o processor.Order) (payment.Answer, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.sealed == nil {
+		a.sealed = map[string]int{}
+	}
+	a.sealed[o.ID]++
+	if a.seal != nil {
+		return a.seal(o)
+	}
+	return payment.Answer{}, processor.ErrSealed
 }
 
 func intake(amount int64) payment.Intake {

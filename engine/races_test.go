@@ -360,3 +360,11 @@ func (r *runner) Lookup(_ context.Context, o processor.Order) (payment.Answer, e
 	}
 	return payment.Answer{}, processor.ErrNoTrace
 }
+
+func (r *runner) Seal(ctx context.Context, o processor.Order) (payment.Answer, error) {
+	answer, err := r.Lookup(ctx, o)
+	if err != nil {
+		err = processor.ErrSealed
+	}
+	return answer, err
+}

@@ -470,3 +470,13 @@ func (b *bank) Lookup(_ context.Context, o processor.Order) (payment.Answer, err
 	}
 	return payment.Answer{}, processor.ErrNoTrace
 }
+
+// Seal finds that the request was on its way all the time: what a processor
+// may find is not the subject here.
+func (b *bank) Seal(_ context.Context, o processor.Order) (payment.Answer, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.performed[o.ID]++
+	b.answers[o.ID] = verdict(o.Amount)
+	return b.answers[o.ID], nil
+}
