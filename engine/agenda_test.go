@@ -251,7 +251,7 @@ func TestDeadlineThatPassedWhileAnAnswerWasDue(t *testing.T) {
 func TestPlannedCaptureIsPutOffByTheClockToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		base := &unsteady{now: noon}
-		s := &setsBack{Store: memory.Open(), clock: base}
+		s := &setsBack{Store: memory.Open(), clock: base, by: 30 * time.Second}
 		r := newRig(t, func(c *engine.Config) { c.Clock, c.Store = base, s })
 		p := r.planned(t, 1000, func(p *payment.Policy) { p.CaptureAt = noon.Add(time.Hour) })
 		r.proc.remote = true
@@ -260,7 +260,7 @@ func TestPlannedCaptureIsPutOffByTheClockToo(t *testing.T) {
 		if out, err := r.Do(t.Context(), r.capture(p.ID, 100, "k")); err != nil || !out.Pending {
 			t.Fatalf("%v", result{out, err})
 		}
-		base.set(noon.Add(time.Hour)) // every timer that is found sets it back a second
+		base.set(noon.Add(time.Hour)) // every timer that is found sets it back
 		time.Sleep(6 * time.Second)
 		r.proc.lookup = func(processor.Order) (payment.Answer, error) { return declined, nil }
 		r.proc.perform = nil

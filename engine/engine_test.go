@@ -300,7 +300,7 @@ func TestAnswerOfAPatientCallerIsTheProcessors(t *testing.T) {
 // decision: it would not fire again.
 func TestTimerSurvivesAClockThatIsSetBack(t *testing.T) {
 	c := &unsteady{now: noon}
-	s := &setsBack{Store: memory.Open(), clock: c}
+	s := &setsBack{Store: memory.Open(), clock: c, by: time.Second}
 	e := engine.New(engine.Config{
 		Store: s, Clock: c, IDs: payment.NewIDs(0),
 		Processor: func(int64, payment.Method) processor.Processor { return &acquirer{} },
@@ -351,18 +351,19 @@ func (c *unsteady) set(now time.Time) {
 	c.now = now
 }
 
-// setsBack is a store that sets the clock back a second whenever it has told
-// of a timer that is due.
+// setsBack is a store that sets the clock back whenever it has told of a timer
+// that is due.
 type setsBack struct {
 	store.Store
 	clock *unsteady
+	by    time.Duration
 	fired atomic.Bool
 }
 
 func (s *setsBack) Due(ctx context.Context, now time.Time, limit int) ([]payment.Timer, error) {
 	due, err := s.Store.Due(ctx, now, limit)
 	if len(due) > 0 {
-		s.clock.set(now.Add(-time.Second))
+		s.clock.set(now.Add(-s.by))
 		s.fired.Store(true)
 	}
 	return due, err
