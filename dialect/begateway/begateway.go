@@ -55,6 +55,8 @@ func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.serveNothing(w, r)
 	case r.Method == http.MethodGet && strings.HasPrefix(path, receiptPath):
 		d.receipt(w, r, path[len(receiptPath):])
+	case strings.HasPrefix(path, processPath):
+		d.process(w, r, path[len(processPath):])
 	default:
 		d.serveNothing(w, r)
 	}
