@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/capstan-pay/capstan/dialect"
 	"github.com/capstan-pay/capstan/money"
 	"github.com/capstan-pay/capstan/payment"
 )
@@ -21,6 +22,7 @@ func (d *Dialect) process(w http.ResponseWriter, r *http.Request, rest string) {
 		d.serveNothing(w, r)
 		return
 	}
+	dialect.MemoOf(r.Context()).Operation = "process"
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
 	switch {
 	case action == "" && reads:
@@ -37,7 +39,7 @@ func (d *Dialect) process(w http.ResponseWriter, r *http.Request, rest string) {
 			d.returnPayer(w, r, uid)
 			return
 		}
-		d.serve(w, r, func(c *call) answered { return d.finish(c, uid) })
+		d.serve(w, r, "finish", func(c *call) answered { return d.finish(c, uid) })
 	default:
 		d.serveNothing(w, r)
 	}
