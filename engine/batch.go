@@ -237,7 +237,7 @@ func (b *batch) ask(i payment.Instruction) payment.Answer {
 	if p == nil {
 		return payment.Answer{Result: payment.Refused, Reason: payment.UnsupportedMethod}
 	}
-	i.Unchallenged = b.unchallenged
+	i.Unchallenged = i.Unchallenged || b.unchallenged
 	return p.Decide(i, b.payer)
 }
 
