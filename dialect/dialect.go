@@ -18,6 +18,7 @@ import (
 	"github.com/capstan-pay/capstan/keyring"
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/vault"
 	"github.com/capstan-pay/capstan/wallet"
 	"github.com/capstan-pay/capstan/wireid"
 )
@@ -87,6 +88,7 @@ type Services struct {
 	IDs       *wireid.Codec
 	Keys      *keyring.Keyring
 	Cards     card.Inspector
+	Vault     *vault.Vault // cards that may be charged again
 	Logger    *slog.Logger
 	Random    io.Reader // for request ids and the like; safe for concurrent use
 	PublicURL string    // what receipts and redirects begin with, without a slash at the end
