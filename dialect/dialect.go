@@ -18,6 +18,8 @@ import (
 	"github.com/capstan-pay/capstan/keyring"
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/receipt"
+	"github.com/capstan-pay/capstan/throttle"
 	"github.com/capstan-pay/capstan/vault"
 	"github.com/capstan-pay/capstan/wallet"
 	"github.com/capstan-pay/capstan/wireid"
@@ -88,10 +90,12 @@ type Services struct {
 	IDs       *wireid.Codec
 	Keys      *keyring.Keyring
 	Cards     card.Inspector
-	Vault     *vault.Vault // cards that may be charged again
+	Vault     *vault.Vault      // cards that may be charged again
+	Limits    *throttle.Limiter // of all dialects together
 	Logger    *slog.Logger
 	Random    io.Reader // for request ids and the like; safe for concurrent use
-	PublicURL string    // what receipts and redirects begin with, without a slash at the end
+	Receipts  *receipt.Desk
+	PublicURL string // what receipts and redirects begin with, without a slash at the end
 	Sandbox   bool
 }
 
