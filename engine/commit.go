@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/store"
@@ -49,7 +50,7 @@ func (e *Engine) process(items []*item) bool {
 	ctx := context.Background() // a command that was taken is carried out
 	err := e.try(ctx, items)
 	for n := 0; n < together && len(items) > 1 && errors.Is(err, store.ErrConflict); n++ {
-		renumber(items)
+		e.renumber(n, items...)
 		err = e.try(ctx, items) // what the winner has left is there by now
 	}
 	if errors.Is(err, store.ErrUnknown) {
@@ -91,7 +92,7 @@ func (e *Engine) try(ctx context.Context, items []*item) error {
 // error only when the storage is broken.
 func (e *Engine) alone(ctx context.Context, it *item, err error) error {
 	doubt := false // an attempt may have been written, whatever the later ones say
-	for range attempts {
+	for n := range attempts {
 		if errors.Is(err, store.ErrBroken) {
 			return err
 		}
@@ -110,7 +111,7 @@ func (e *Engine) alone(ctx context.Context, it *item, err error) error {
 			return nil
 		}
 		if errors.Is(err, store.ErrConflict) {
-			renumber([]*item{it})
+			e.renumber(n, it)
 		}
 		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrUnknown) {
 			break
@@ -129,12 +130,13 @@ func (e *Engine) alone(ctx context.Context, it *item, err error) error {
 	return nil
 }
 
-// renumber takes the IDs from payments that items create: one of them may be
-// another's, made before the clock was set back.
-func renumber(items []*item) {
+// renumber takes the IDs from payments that items create, after the n-th
+// conflict: one of them may be another's, made before the clock was set back.
+func (e *Engine) renumber(n int, items ...*item) {
 	for _, it := range items {
 		if _, creates := it.Command.(payment.Create); creates {
 			it.Payment = 0
+			e.IDs.Skip(time.Millisecond << n)
 		}
 	}
 }

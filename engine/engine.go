@@ -76,6 +76,8 @@ type Engine struct {
 	poke    chan struct{} // wakes the timer loop
 	waking  atomic.Int64  // when the timer loop looks again by itself, Unix milliseconds
 
+	shared bool // with other instances
+
 	base context.Context // ends when the engine closes
 	stop context.CancelFunc
 
@@ -91,7 +93,7 @@ type Engine struct {
 	closing sync.Once
 	hurry   sync.Once
 
-	advancing sync.Mutex
+	advancing chan struct{} // holds a token while timers are fired
 }
 
 // operation names an operation within the engine.
@@ -122,8 +124,9 @@ func New(c Config) *Engine {
 		Config: c, queue: make(chan *item, c.QueueLength), stopped: make(chan struct{}),
 		failed: make(chan struct{}), hurried: make(chan struct{}), poke: make(chan struct{}, 1), inFlight: map[payment.Key]struct{}{},
 		waiting: map[operation][]chan payment.Outcome{}, calling: map[operation]struct{}{}, silent: map[operation]struct{}{},
-		calls: make(chan struct{}, c.Calls),
+		calls: make(chan struct{}, c.Calls), advancing: make(chan struct{}, 1),
 	}
+	_, e.shared = c.Store.(store.Shared)
 	e.base, e.stop = context.WithCancel(context.Background())
 	go e.commitLoop()
 	e.work.Add(1)

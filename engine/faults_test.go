@@ -127,6 +127,7 @@ func TestFaultsThatNobodyNotices(t *testing.T) {
 	}{
 		{name: "none"},
 		{name: "conflict", commits: []faulty.Fault{conflict}},
+		{name: "conflicts of all together", commits: []faulty.Fault{conflict, conflict, conflict}},
 		{name: "fault", commits: []faulty.Fault{refused}},
 		{name: "full for a moment", commits: []faulty.Fault{full}},
 		{name: "unknown, lost", commits: []faulty.Fault{unknownLost}},
@@ -271,9 +272,9 @@ func TestBrokenStorage(t *testing.T) {
 		{"lost", []faulty.Fault{brokenLost}, nil, before},
 		{"written", []faulty.Fault{brokenWritten}, nil, after},
 		{"when it begins", nil, []faulty.Fault{brokenLost}, before},
-		{"after the first was written alone", []faulty.Fault{conflict, none, brokenLost}, nil, totals{payments: 2, captured: 900}},
-		{"with the second that is tried alone", []faulty.Fault{conflict, none, brokenWritten}, nil, totals{payments: 2, captured: 900}},
-		{"with the third that is tried alone", []faulty.Fault{conflict, none, none, brokenWritten}, nil, totals{payments: 2, captured: 1000}},
+		{"after the first was written alone", []faulty.Fault{refused, none, brokenLost}, nil, totals{payments: 2, captured: 900}},
+		{"with the second that is tried alone", []faulty.Fault{refused, none, brokenWritten}, nil, totals{payments: 2, captured: 900}},
+		{"with the third that is tried alone", []faulty.Fault{refused, none, none, brokenWritten}, nil, totals{payments: 2, captured: 1000}},
 		{"when it begins anew", []faulty.Fault{unknownLost}, []faulty.Fault{none, brokenLost}, before},
 		{"when it begins anew, but was written", []faulty.Fault{unknownWritten}, []faulty.Fault{none, brokenLost}, after},
 	} {

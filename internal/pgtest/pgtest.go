@@ -11,7 +11,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,9 +22,21 @@ import (
 // one that is started: a connection string of a role that may create schemas.
 const Variable = "CAPSTAN_TEST_POSTGRES"
 
+// Wanted tells whether tests that can do with any store are to be run on
+// PostgreSQL: with CAPSTAN_TEST_STORE=postgres in the environment.
+func Wanted() bool { return os.Getenv("CAPSTAN_TEST_STORE") == "postgres" }
+
+// T is what is common to *testing.T, *testing.B and *rapid.T.
+type T interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+	Cleanup(func())
+}
+
 // URL returns the connection string of an empty database, or of what works
 // like one: a schema of its own. It is removed when the test ends.
-func URL(t testing.TB) string {
+func URL(t T) string {
 	t.Helper()
 	address, err := shared()
 	if err != nil {
@@ -45,13 +56,13 @@ func URL(t testing.TB) string {
 }
 
 // Open opens an empty store, which is closed when the test ends.
-func Open(t testing.TB, options ...func(*postgres.Options)) *postgres.Store {
+func Open(t T, options ...func(*postgres.Options)) *postgres.Store {
 	t.Helper()
 	return OpenAt(t, URL(t), options...)
 }
 
 // OpenAt opens a store, which is closed when the test ends.
-func OpenAt(t testing.TB, address string, options ...func(*postgres.Options)) *postgres.Store {
+func OpenAt(t T, address string, options ...func(*postgres.Options)) *postgres.Store {
 	t.Helper()
 	var o postgres.Options
 	for _, option := range options {
@@ -77,7 +88,7 @@ var shared = sync.OnceValues(func() (string, error) {
 	return s.URL(), nil
 })
 
-func execute(t testing.TB, address, statement string) {
+func execute(t T, address, statement string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

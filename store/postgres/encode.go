@@ -74,9 +74,9 @@ func (a *array) text(v string) {
 	a.buf = append(a.buf, v...)
 }
 
-// bytes writes NULL for a nil slice.
+// bytes writes NULL for no bytes.
 func (a *array) bytes(v []byte) {
-	if v == nil {
+	if len(v) == 0 {
 		a.nothing()
 		return
 	}

@@ -167,7 +167,7 @@ func (s *Store) Credential(ctx context.Context, dialect, kind, lookup string) (f
 
 // Credentials implements store.Registry.
 func (s *Store) Credentials(ctx context.Context, of int64) (all []merchant.Credential, err error) {
-	err = each(ctx, s.readers, selectCredential+` WHERE merchant = $1 ORDER BY dialect COLLATE "C", kind COLLATE "C", lookup COLLATE "C"`,
+	err = each(ctx, s.readers, selectCredential+` WHERE merchant = $1 ORDER BY dialect, kind, lookup`,
 		func(r row) error {
 			all = append(all, credentialOf(r))
 			return nil

@@ -153,6 +153,26 @@ var (
 			WHERE c.tenant = t.tenant AND c.name = t.name AND c.version = t.was RETURNING 1)
 		SELECT expect('counters', count(*), $6) FROM changed`}
 
+	addMarks = &statement{"add_marks", []uint32{typeInt8, typeInt8, typeText, typeText, typeInt8, typeInt8, typeInt4}, false, `
+		INSERT INTO marks (tenant, merchant, kind, value, at, payment, operation)
+		SELECT tenant, merchant, kind, value, at, payment, operation
+		FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::integer[])
+			AS t (tenant, merchant, kind, value, at, payment, operation)
+		ON CONFLICT DO NOTHING`}
+
+	addDocuments = &statement{"add_documents", documentTypes, false, `
+		INSERT INTO documents (tenant, merchant, dialect, kind, id, version, updated_at, expires, body, sealed, owner, created_at)
+		SELECT tenant, merchant, dialect, kind, id, version, updated_at, expires, body, sealed, owner, created_at
+		FROM ` + documentRows + ` ORDER BY tenant, merchant, dialect, kind, id`}
+
+	moveDocuments = &statement{"move_documents", documentTypes, true, `
+		WITH changed AS (
+			UPDATE documents d SET version = t.version, updated_at = t.updated_at, expires = t.expires, body = t.body, sealed = t.sealed
+			FROM ` + documentRows + `
+			WHERE d.tenant = t.tenant AND d.merchant = t.merchant AND d.dialect = t.dialect AND d.kind = t.kind AND d.id = t.id
+				AND d.version = t.was RETURNING 1)
+		SELECT expect('documents', count(*), $14) FROM changed`}
+
 	beginWork    = &statement{name: "begin_work"} // its query depends on the store's isolation
 	commitWork   = &statement{name: "commit_work", query: `COMMIT`}
 	rollbackWork = &statement{name: "rollback_work", query: `ROLLBACK`}
@@ -170,7 +190,14 @@ var (
 	}
 )
 
+var documentTypes = []uint32{
+	typeInt8, typeInt8, typeText, typeText, typeText, typeInt4, typeInt8, typeInt8, typeBytes, typeBytes, typeText, typeInt8, typeInt4,
+}
+
 const (
+	documentRows = `unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::bigint[], $8::bigint[],
+			$9::bytea[], $10::bytea[], $11::text[], $12::bigint[], $13::integer[])
+			AS t (tenant, merchant, dialect, kind, id, version, updated_at, expires, body, sealed, owner, created_at, was)`
 	stateRows = `unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
 			$9::bigint[], $10::bigint[], $11::integer[], $12::smallint[], $13::integer[])
 			AS t (tenant, payment, merchant, updated_at, authorized, extended, captured, voided, released, refunded, version, status, was)`
@@ -183,5 +210,5 @@ const (
 var prepared = []*statement{
 	lockStates, selectEvents, selectRecords, selectTime, selectPayers, lockPurses, selectGrants, lockCounters,
 	addStates, moveStates, addEvents, addRecords, moveRecords, dropTimers, clearTimers, setTimers, addBalances,
-	openPurses, movePurses, addCounters, moveCounters, commitWork, rollbackWork,
+	openPurses, movePurses, addCounters, moveCounters, addMarks, addDocuments, moveDocuments, commitWork, rollbackWork,
 }

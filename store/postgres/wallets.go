@@ -86,7 +86,7 @@ func (s *Store) deposit(ctx context.Context, tx pgx.Tx, m, tenant int64, b walle
 // User implements store.Registry.
 func (s *Store) User(ctx context.Context, tenant, id int64) (found *wallet.User, balances []wallet.Balance, err error) {
 	err = each(ctx, s.readers, `SELECT u.frozen, b.currency, b.available FROM wallet_users u
-		LEFT JOIN wallet_balances b ON b.tenant = u.tenant AND b.holder = u.id WHERE u.tenant = $1 AND u.id = $2 ORDER BY b.currency COLLATE "C"`,
+		LEFT JOIN wallet_balances b ON b.tenant = u.tenant AND b.holder = u.id WHERE u.tenant = $1 AND u.id = $2 ORDER BY b.currency`,
 		func(r row) error {
 			found = &wallet.User{ID: id, Tenant: tenant, Frozen: r.bool(0)}
 			if r[1] != nil {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/capstan-pay/capstan/document"
 	"github.com/capstan-pay/capstan/ledger"
 	"github.com/capstan-pay/capstan/money"
 	"github.com/capstan-pay/capstan/payment"
@@ -25,11 +26,14 @@ type writing struct {
 	timers   map[timerName]*agenda
 	counters map[store.Ref[string]]*store.Counter
 
+	documents map[document.Name]*filed
+
 	body []byte // scratch
 
 	addStates, moveStates, addEvents, addRecords, moveRecords rows
 	dropTimers, clearTimers, setTimers, addBalances           rows
 	openPurses, movePurses, addCounters, moveCounters         rows
+	addMarks, addDocuments, moveDocuments                     rows
 }
 
 // moved is a payment with changes.
@@ -80,15 +84,19 @@ func (b *batch) gather(ctx context.Context, changes []store.Change) (*writing, e
 		{&w.moveRecords, moveRecords}, {&w.dropTimers, dropTimers}, {&w.clearTimers, clearTimers}, {&w.setTimers, setTimers},
 		{&w.addBalances, addBalances}, {&w.openPurses, openPurses}, {&w.movePurses, movePurses},
 		{&w.addCounters, addCounters}, {&w.moveCounters, moveCounters},
+		{&w.addMarks, addMarks}, {&w.addDocuments, addDocuments}, {&w.moveDocuments, moveDocuments},
 	} {
 		r.rows.reset(r.s)
 	}
 	if err := b.lookUp(ctx, changes); err != nil {
 		return nil, err
 	}
+	if err := w.file(ctx, changes); err != nil {
+		return nil, err
+	}
 	for i := range changes {
 		c := &changes[i]
-		for _, note := range []func(*store.Change) error{w.record, w.payment, w.agenda, w.count} {
+		for _, note := range []func(*store.Change) error{w.record, w.payment, w.agenda, w.count, w.putDocuments} {
 			if err := note(c); err != nil {
 				return nil, err
 			}
@@ -103,6 +111,7 @@ func (b *batch) gather(ctx context.Context, changes []store.Change) (*writing, e
 	w.fillTimers()
 	w.fillMoney()
 	w.fillCounters()
+	w.fillDocuments()
 	return w, nil
 }
 
@@ -245,15 +254,8 @@ func (w *writing) fillEvents(changes []store.Change) {
 			at[4].int4(first + j + 1)
 			at[5].int4OrNull(e.Operation)
 			at[6].int2(int(e.Kind))
-			if len(w.body) == 0 {
-				at[7].nothing()
-			} else {
-				at[7].bytes(w.body)
-			}
-			if len(c.Entries[j]) == 0 {
-				at[8].nothing()
-				continue
-			}
+			at[7].bytes(w.body)
+			w.mark(c.Payment, e)
 			postings = postings[:0]
 			for _, p := range c.Entries[j] {
 				postings = entryText(postings, w.accounts[ownAccount{c.Payment.Tenant, p.Account}], p.Minor)
@@ -358,10 +360,6 @@ func (w *writing) fillCounters() {
 		c[1].text(ref.Name)
 		c[2].int8(was)
 		c[3].int8(set.Expires.UnixMilli())
-		if set.Value == nil {
-			c[4].bytes([]byte{})
-		} else {
-			c[4].bytes(set.Value)
-		}
+		c[4].text(string(set.Value))
 	}
 }

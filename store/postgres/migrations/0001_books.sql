@@ -62,7 +62,7 @@ CREATE TABLE accounts (
   merchant bigint NOT NULL,
   holder   bigint NOT NULL,
   kind     smallint NOT NULL,
-  currency text NOT NULL,
+  currency text COLLATE "C" NOT NULL,
   PRIMARY KEY (tenant, id),
   UNIQUE (tenant, merchant, kind, holder, currency)
 );
@@ -122,7 +122,7 @@ CREATE TABLE timers (
 -- have checks configured have rows here.
 CREATE TABLE counters (
   tenant  bigint NOT NULL,
-  name    text NOT NULL,
+  name    text COLLATE "C" NOT NULL,
   version bigint NOT NULL,
   expires bigint NOT NULL,
   value   bytea NOT NULL,

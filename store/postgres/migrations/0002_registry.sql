@@ -3,7 +3,7 @@
 -- reference tables.
 
 CREATE TABLE meta (
-  name  text PRIMARY KEY,
+  name  text COLLATE "C" PRIMARY KEY,
   value bytea NOT NULL
 );
 
@@ -26,16 +26,16 @@ CREATE TABLE instances (
 CREATE TABLE merchants (
   id         bigserial PRIMARY KEY,
   tenant     bigint NOT NULL,
-  name       text NOT NULL,
+  name       text COLLATE "C" NOT NULL,
   disabled   boolean NOT NULL,
   created_at bigint NOT NULL,
   settings   text
 );
 
 CREATE TABLE credentials (
-  dialect  text NOT NULL,
-  kind     text NOT NULL,
-  lookup   text NOT NULL,
+  dialect  text COLLATE "C" NOT NULL,
+  kind     text COLLATE "C" NOT NULL,
+  lookup   text COLLATE "C" NOT NULL,
   merchant bigint NOT NULL,
   disabled boolean NOT NULL,
   data     bytea,
@@ -56,13 +56,13 @@ CREATE TABLE wallet_balances (
   tenant    bigint NOT NULL,
   holder    bigint NOT NULL,
   available bigint NOT NULL CHECK (available >= 0),
-  currency  text NOT NULL,
+  currency  text COLLATE "C" NOT NULL,
   PRIMARY KEY (tenant, holder, currency)
 ) WITH (fillfactor = 60);
 
 CREATE TABLE wallet_grants (
   tenant     bigint NOT NULL,
-  name       text NOT NULL,
+  name       text COLLATE "C" NOT NULL,
   holder     bigint NOT NULL,
   expires_at bigint NOT NULL,
   revoked    boolean NOT NULL,
