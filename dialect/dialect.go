@@ -74,6 +74,7 @@ type Services struct {
 	Merchants *merchant.Directory
 	Wallets   Wallets
 	Meta      Meta
+	Outbox    Outbox
 	Clock     clock.Clock
 	IDs       *wireid.Codec
 	Keys      *keyring.Keyring

@@ -90,7 +90,10 @@ func (e *Engine) fire(due []payment.Timer) error {
 			it.Command = payment.Inquire{Operation: t.Operation, Attempt: t.Attempt + 1, Again: inquiryAfter(t.Attempt + 1)}
 		}
 		checks, err := e.checks(context.Background(), t.Merchant, it.Command)
-		if it.checks = checks; err != nil {
+		if it.checks = checks; err == nil {
+			it.told, err = e.subscriber(context.Background(), t.Merchant)
+		}
+		if err != nil {
 			it.err = err
 			close(it.done)
 		} else if !e.push(it) {
@@ -131,10 +134,19 @@ func (e *Engine) push(it *item) bool {
 	}
 }
 
+// Agenda is something else that has things falling due, such as deliveries.
+type Agenda interface {
+	// NextDue returns when the next thing falls due; zero is never.
+	NextDue(context.Context) (time.Time, error)
+	// DoDue does all that is due, and returns when it is done.
+	DoDue(context.Context) error
+}
+
 // Advance moves a shifted clock forward and does everything that falls due on
-// the way, in order and each at its own time. It returns when all is done; on
-// an error the clock stands where the first thing is that could not be done.
-func (e *Engine) Advance(ctx context.Context, c *clock.Shifted, by time.Duration) error {
+// the way, in order and each at its own time: first the timers of that moment,
+// then what is on the agendas. It returns when all is done; on an error the
+// clock stands where the first thing is that could not be done.
+func (e *Engine) Advance(ctx context.Context, c *clock.Shifted, by time.Duration, also ...Agenda) error {
 	e.advancing.Lock()
 	defer e.advancing.Unlock()
 	target := c.Offset() + by
@@ -142,7 +154,10 @@ func (e *Engine) Advance(ctx context.Context, c *clock.Shifted, by time.Duration
 		if err := e.settleCalls(ctx); err != nil { // they were made before the clock moves
 			return err
 		}
-		next, err := e.Store.NextDue(ctx)
+		if err := doDue(ctx, also); err != nil {
+			return err
+		}
+		next, err := e.nextDue(ctx, also)
 		if err != nil {
 			return err
 		}
@@ -158,7 +173,35 @@ func (e *Engine) Advance(ctx context.Context, c *clock.Shifted, by time.Duration
 	c.Advance(target)
 	err := e.fireDue(c.Now())
 	e.wake()
-	return err
+	if err != nil {
+		return err
+	}
+	return doDue(ctx, also)
+}
+
+// nextDue is when the next timer falls due, or the next thing on an agenda;
+// zero is never.
+func (e *Engine) nextDue(ctx context.Context, also []Agenda) (time.Time, error) {
+	next, err := e.Store.NextDue(ctx)
+	for _, a := range also {
+		if err != nil {
+			break
+		}
+		var due time.Time
+		if due, err = a.NextDue(ctx); next.IsZero() || !due.IsZero() && due.Before(next) {
+			next = due
+		}
+	}
+	return next, err
+}
+
+func doDue(ctx context.Context, agendas []Agenda) error {
+	for _, a := range agendas {
+		if err := a.DoDue(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // settleCalls waits until no call to a processor is under way. It returns an

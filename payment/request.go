@@ -48,6 +48,11 @@ type Request struct {
 	// that is not in the payment's history. It is kept with the key.
 	Context []byte
 
+	// Aside is passed on to whoever says what is to be told of the command's
+	// effect: what a dialect knows of the request and nobody else has to. It is
+	// kept nowhere; after a restart there is none.
+	Aside any
+
 	// Sees tells which payments the caller's dialect can express. One that it
 	// cannot is refused with NotFound, as if it were not there. Nil sees all.
 	Sees func(*Payment) bool

@@ -16,6 +16,7 @@ import (
 	"github.com/capstan-pay/capstan/ledger"
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/money"
+	"github.com/capstan-pay/capstan/outbox"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/wallet"
 )
@@ -51,6 +52,7 @@ type Store interface {
 
 	Reader
 	Registry
+	Outbox
 
 	Close() error
 }
@@ -134,6 +136,12 @@ type Change struct {
 	Done   []payment.Timer
 	Timers []payment.Timer
 
+	// Notices tell of Events, with their deliveries, which are Waiting and
+	// due. An ordered delivery is written without a due time while an earlier
+	// one, of the same payment, dialect and endpoint, is Waiting. A notice that
+	// is there already is ErrConflict.
+	Notices []outbox.Notice
+
 	// Counters are to be set. The batch must have loaded them, and Commit
 	// answers ErrConflict when one was set by another batch since: no two
 	// batches count from the same value. Of several changes of a batch that
@@ -207,6 +215,15 @@ type Audit interface {
 	WalletBalances(func(tenant int64, b wallet.Balance) error) error
 	// Counters: all counters, in no particular order.
 	Counters(func(Counter) error) error
+	// Notices: all notices with their deliveries, by payment, version, dialect
+	// and number. Told is how many deliveries the notice was written with.
+	Notices(func(n outbox.Notice, told int) error) error
+	// Deliveries: all deliveries, by payment, dialect, endpoint, version and
+	// number, also those of which the notice is missing.
+	Deliveries(func(outbox.Delivery) error) error
+	// Attempts: all attempts, in the order of their deliveries, then as they
+	// were made.
+	Attempts(func(outbox.Attempt) error) error
 }
 
 // State is the narrow row that a change updates: a digest of the payment, kept

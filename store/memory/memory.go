@@ -29,6 +29,7 @@ type Store struct {
 	deposits []ledger.Entry
 	purses   map[purse]int64
 	counters map[store.Ref[string]]counter
+	outbox   mail
 
 	meta        map[string][]byte
 	merchants   []merchant.Merchant
@@ -82,6 +83,7 @@ func Open() *Store {
 		timers:   map[timerName]payment.Timer{},
 		purses:   map[purse]int64{},
 		counters: map[store.Ref[string]]counter{},
+		outbox:   newMail(),
 		meta:     map[string][]byte{},
 		grants:   map[grantName]wallet.Grant{},
 	}
@@ -199,6 +201,7 @@ func (s *Store) Audit(_ context.Context, fn func(store.Audit) error) error {
 		purses:   maps.Clone(s.purses),
 		counters: slices.Collect(maps.Values(s.counters)),
 		users:    slices.Clone(s.users),
+		outbox:   s.outbox.clone(),
 	}
 	for _, h := range s.payments {
 		view.payments = append(view.payments, *h)

@@ -6,9 +6,11 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/capstan-pay/capstan/ledger"
 	"github.com/capstan-pay/capstan/money"
+	"github.com/capstan-pay/capstan/outbox"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/store"
 	"github.com/capstan-pay/capstan/wallet"
@@ -61,8 +63,11 @@ func testAudit(t *testing.T, s store.Store) {
 func testAuditStops(t *testing.T, s store.Store) {
 	a := newAuthor(t)
 	u := newUser(t, s, 1000, "USD")
-	must(t, s, a.create(card(1000, "USD")), a.create(purse(u, 300, "USD")))
+	told := a.create(card(1000, "USD"))
+	tell(&told, 0, false, "a")
+	must(t, s, told, a.create(purse(u, 300, "USD")))
 	check(t, count(s, nil, counterOf("a", "1")))
+	check(t, s.Attempted(ctx, []outbox.Attempt{attempt(told.Notices[0].Deliveries[0], outbox.Delivered, time.Time{})}))
 	enough := errors.New("enough")
 	err := s.Audit(ctx, func(a store.Audit) error {
 		for name, walk := range map[string]func() error{
@@ -73,6 +78,10 @@ func testAuditStops(t *testing.T, s store.Store) {
 			"timers":   func() error { return a.Timers(func(payment.Timer) error { return enough }) },
 			"wallets":  func() error { return a.WalletBalances(func(int64, wallet.Balance) error { return enough }) },
 			"counters": func() error { return a.Counters(func(store.Counter) error { return enough }) },
+
+			"notices":    func() error { return a.Notices(func(outbox.Notice, int) error { return enough }) },
+			"deliveries": func() error { return a.Deliveries(func(outbox.Delivery) error { return enough }) },
+			"attempts":   func() error { return a.Attempts(func(outbox.Attempt) error { return enough }) },
 		} {
 			if err := walk(); !errors.Is(err, enough) {
 				t.Errorf("%s: %v", name, err)
@@ -163,7 +172,10 @@ func testReopen(t *testing.T, s store.Store, reopen func() store.Store) {
 	a := newAuthor(t)
 	u := newUser(t, s, 1000, "USD")
 	first, second := a.create(card(1000, "USD")), a.create(purse(u, 300, "USD"))
+	tell(&first, 0, true, "a", "b")
+	tell(&first, 1, true, "a")
 	must(t, s, first, second)
+	check(t, s.Attempted(ctx, []outbox.Attempt{attempt(first.Notices[0].Deliveries[0], outbox.Waiting, noon.Add(time.Hour))}))
 	must(t, s, a.decide(first.Payment, payment.Capture{Amount: 10}, wait))
 	_, err := s.PutMeta(ctx, "mode", []byte("sandbox"), true)
 	check(t, err)
