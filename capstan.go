@@ -35,6 +35,7 @@ import (
 	"github.com/capstan-pay/capstan/processor/scripted"
 	"github.com/capstan-pay/capstan/sandbox"
 	"github.com/capstan-pay/capstan/store"
+	"github.com/capstan-pay/capstan/throttle"
 	"github.com/capstan-pay/capstan/webhook"
 	"github.com/capstan-pay/capstan/wireid"
 )
@@ -214,7 +215,7 @@ func (s *Server) Dialect(name string) dialect.Dialect {
 
 func (s *Server) addDialects(c Config) error {
 	services := dialect.Services{
-		Engine: s.Engine, Merchants: s.Merchants, Wallets: s.Store, Meta: s.Store, Outbox: s.post, Clock: s.Clock, IDs: s.IDs, Keys: s.Keys,
+		Engine: dialect.Watched(s.Engine), Limits: new(throttle.Limiter), Merchants: s.Merchants, Wallets: s.Store, Meta: s.Store, Outbox: s.post, Clock: s.Clock, IDs: s.IDs, Keys: s.Keys,
 		Cards: card.Inspector{MAC: s.Keys.MAC}, Logger: c.Logger, Random: c.Random,
 		PublicURL: s.PublicURL, Sandbox: c.Sandbox,
 	}

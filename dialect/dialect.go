@@ -17,6 +17,7 @@ import (
 	"github.com/capstan-pay/capstan/keyring"
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/throttle"
 	"github.com/capstan-pay/capstan/wallet"
 	"github.com/capstan-pay/capstan/wireid"
 )
@@ -79,6 +80,7 @@ type Services struct {
 	IDs       *wireid.Codec
 	Keys      *keyring.Keyring
 	Cards     card.Inspector
+	Limits    *throttle.Limiter // of all dialects together
 	Logger    *slog.Logger
 	Random    io.Reader // for request ids and the like; safe for concurrent use
 	PublicURL string    // what receipts and redirects begin with, without a slash at the end

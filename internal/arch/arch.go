@@ -26,6 +26,7 @@ var Rules = []Rule{
 	{"wallet", "money", "a wallet user is known by his balance alone"},
 	{"merchant", "money", "merchants are known below everything that serves them"},
 	{"risk", "money", "a verdict depends on amounts and counters, not on who asks"},
+	{"throttle", "", "counting requests needs nothing but the time"},
 	{"clock", "", "time comes from here and depends on nothing"},
 	{"keyring", "", "keys depend on nothing"},
 	{"card", "payment", "what may be kept of a card is said in payment's words"},
@@ -41,9 +42,9 @@ var Rules = []Rule{
 	{"processor/*", "money payment processor", "processors do not know each other"},
 	{"engine", "clock money ledger payment outbox risk merchant processor store", "the engine knows no dialect"},
 
-	{"dialect", "card clock keyring money merchant outbox payment wallet wireid", "dialects see outcomes, not rows, and cannot tell who moves the money"},
+	{"dialect", "card clock keyring money merchant outbox payment throttle wallet wireid", "dialects see outcomes, not rows, and cannot tell who moves the money"},
 	{"dialect/dialecttest", "capstantest", "transcripts are played to a whole server"},
-	{"dialect/*", "card clock keyring money merchant outbox payment signature wallet wireid dialect", "dialects do not know each other, nor store, engine and processors"},
+	{"dialect/*", "card clock keyring money merchant outbox payment signature throttle wallet wireid dialect", "dialects do not know each other, nor store, engine and processors"},
 	{"webhook", "clock keyring money merchant outbox payment store dialect", "deliveries are made from what is stored"},
 	{"receipt", "clock keyring money merchant payment store dialect wireid", "the payer's page shows what is stored"},
 	{"console", "clock keyring money ledger merchant payment risk store wallet wireid", "the operator's pages show what is stored"},
@@ -51,7 +52,7 @@ var Rules = []Rule{
 	{"sandbox", "clock keyring money ledger merchant outbox payment risk store wallet webhook wireid dialect processor processor/scripted", "sandbox controls work through the engine like any caller"},
 
 	{
-		"", "card clock console dialect dialect/* engine keyring ledger merchant money outbox payment processor processor/* receipt risk sandbox store store/* verify wallet webhook wireid",
+		"", "card clock console dialect dialect/* engine keyring ledger merchant money outbox payment processor processor/* receipt risk sandbox store store/* throttle verify wallet webhook wireid",
 		"the assembly knows every part, and neither the program nor its tools",
 	},
 	{"bench", "", "the load generator sees the server from outside"},
