@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/capstan-pay/capstan/clock"
@@ -46,8 +45,8 @@ type Answer struct {
 // deliver makes one attempt and records it. It tells whether the attempt has
 // failed, and whether it was because no answer came in time.
 func (d *Deliverer) deliver(one outbox.Delivery) (failed, silent bool) {
-	if d.base.Err() != nil || d.isClosing() {
-		_ = d.Store.ReleaseDeliveries(context.WithoutCancel(d.base), []outbox.Delivery{one})
+	if d.isClosing() {
+		d.release(one)
 		return false, false
 	}
 	a := outbox.Attempt{DeliveryID: one.DeliveryID, Tenant: one.Tenant, Number: one.Attempts + 1, At: d.Clock.Now()}
@@ -55,7 +54,8 @@ func (d *Deliverer) deliver(one outbox.Delivery) (failed, silent bool) {
 	e, m, err := d.attempt(one, &a)
 	a.Took = clock.System{}.Now().Sub(began)
 	switch {
-	case d.base.Err() != nil: // broken off: it was not made
+	case d.base.Err() != nil && err != nil: // broken off: it was not made
+		d.release(one)
 		return false, false
 	case errors.Is(err, dialect.ErrStopped):
 		a.State, a.Fault = outbox.Stopped, "endpoint gone or disabled"
@@ -73,6 +73,15 @@ func (d *Deliverer) deliver(one outbox.Delivery) (failed, silent bool) {
 	}
 	d.keep(a)
 	return failed, silent
+}
+
+// release leaves a delivery to whoever comes next.
+func (d *Deliverer) release(one outbox.Delivery) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(d.base), time.Second)
+	defer cancel()
+	if err := d.Store.ReleaseDeliveries(ctx, []outbox.Delivery{one}); err != nil {
+		d.Logger.Debug("a claim is left to its lease", "error", err)
+	}
 }
 
 func (d *Deliverer) isClosing() bool {
@@ -231,11 +240,7 @@ func fault(err error) string {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &op):
 		return "connection closed early"
 	}
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
-		return fmt.Sprintf("no answer: %T", wrapped.Err)
-	}
-	return fmt.Sprintf("no answer: %T", err)
+	return "no proper answer"
 }
 
 func (d *Deliverer) seal(e *Exchange) ([]byte, error) {

@@ -38,9 +38,9 @@ func Loopback() []netip.Prefix {
 	return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 }
 
-// reserved are the addresses of no public host (the registries of IANA for
-// IPv4 and IPv6, and what clouds answer on). Of an address that carries
-// another, such as ::ffff:10.0.0.1, the one inside counts too.
+// reserved are the addresses of no public host: those of IANA's registries for
+// special purposes, and what clouds answer on. Of IPv6 only 2000::/3 and NAT64's
+// own prefix are public at all, so the list has only what is in those.
 var reserved = parse(
 	"0.0.0.0/8",        // this network
 	"10.0.0.0/8",       // private
@@ -59,17 +59,9 @@ var reserved = parse(
 	"240.0.0.0/4",      // reserved, broadcast
 	"168.63.129.16/32", // a cloud's own, though it looks public
 
-	"::/96",          // unspecified, loopback, IPv4-compatible
-	"64:ff9b:1::/48", // NAT64 of a network's own
-	"100::/64",       // discarded
-	"2001::/23",      // protocol assignments, Teredo
-	"2001:db8::/32",  // documentation
-	"3fff::/20",      // documentation
-	"5f00::/16",      // segment routing
-	"fc00::/7",       // unique local; clouds' metadata
-	"fe80::/10",      // link-local
-	"fec0::/10",      // site-local
-	"ff00::/8",       // multicast
+	"2001::/23",     // protocol assignments, Teredo
+	"2001:db8::/32", // documentation
+	"3fff::/20",     // documentation
 )
 
 func parse(prefixes ...string) []netip.Prefix {
@@ -86,12 +78,21 @@ var lowPorts = map[uint16]bool{80: true, 443: true}
 // Permits tells whether messages may be sent to an address and port.
 func (g *Guard) Permits(to netip.AddrPort) bool {
 	a := to.Addr().WithZone("").Unmap()
+	if to.Port() == 0 {
+		return false
+	}
 	for _, p := range g.Allow {
 		if p.Contains(a) {
-			return to.Port() != 0
+			return true
 		}
 	}
-	if !a.IsGlobalUnicast() || to.Addr().Zone() != "" || to.Port() == 0 || to.Port() < 1024 && !lowPorts[to.Port()] {
+	return to.Addr().Zone() == "" && (to.Port() >= 1024 || lowPorts[to.Port()]) && public(a)
+}
+
+// public tells whether an address is one of a host on the public Internet, and
+// so is the one that it carries, if it does.
+func public(a netip.Addr) bool {
+	if !a.IsGlobalUnicast() || a.Is6() && !global6.Contains(a) && !nat64.Contains(a) {
 		return false
 	}
 	for _, p := range reserved {
@@ -99,25 +100,14 @@ func (g *Guard) Permits(to netip.AddrPort) bool {
 			return false
 		}
 	}
-	if inner, ok := carried(a); ok {
-		return g.public(inner)
-	}
-	return true
-}
-
-// public tells whether an IPv4 address inside another is of a public host.
-func (g *Guard) public(a netip.Addr) bool {
-	for _, p := range reserved {
-		if p.Contains(a) {
-			return false
-		}
-	}
-	return true
+	inner, carries := carried(a)
+	return !carries || public(inner)
 }
 
 var (
-	nat64   = netip.MustParsePrefix("64:ff9b::/96")
-	sixToIV = netip.MustParsePrefix("2002::/16")
+	global6   = netip.MustParsePrefix("2000::/3")
+	nat64     = netip.MustParsePrefix("64:ff9b::/96")
+	sixToFour = netip.MustParsePrefix("2002::/16")
 )
 
 // carried returns the IPv4 address that an IPv6 address carries.
@@ -126,13 +116,16 @@ func carried(a netip.Addr) (netip.Addr, bool) {
 	switch {
 	case nat64.Contains(a):
 		return netip.AddrFrom4([4]byte(b[12:])), true
-	case sixToIV.Contains(a):
+	case sixToFour.Contains(a):
 		return netip.AddrFrom4([4]byte(b[2:6])), true
 	case a.Is6() && b[8]&^2 == 0 && b[9] == 0 && b[10] == 0x5e && b[11] == 0xfe: // ISATAP
 		return netip.AddrFrom4([4]byte(b[12:])), true
 	}
 	return netip.Addr{}, false
 }
+
+// anyPublic stands for an address that is not known yet.
+var anyPublic = netip.AddrFrom4([4]byte{1, 1, 1, 1})
 
 // Check says what is wrong with a URL as a target, as far as can be said
 // without looking its name up.
@@ -160,10 +153,10 @@ func (g *Guard) Check(target string) error {
 	}
 	a, err := netip.ParseAddr(u.Hostname())
 	if err != nil { // a name: its addresses are looked at when it is dialled
-		a = netip.AddrFrom4([4]byte{1, 1, 1, 1})
 		if len(g.Allow) > 0 {
 			return nil
 		}
+		a = anyPublic
 	}
 	if !g.Permits(netip.AddrPortFrom(a, port)) {
 		return fmt.Errorf("%w: its address or port", ErrTarget)
