@@ -33,6 +33,7 @@ import (
 	"github.com/capstan-pay/capstan/processor/book"
 	"github.com/capstan-pay/capstan/processor/cardsim"
 	"github.com/capstan-pay/capstan/processor/scripted"
+	"github.com/capstan-pay/capstan/receipt"
 	"github.com/capstan-pay/capstan/sandbox"
 	"github.com/capstan-pay/capstan/store"
 	"github.com/capstan-pay/capstan/throttle"
@@ -94,6 +95,8 @@ type Server struct {
 	offset      time.Duration // of the clock, as it is kept
 	// Sandboxed are the sandbox controls; nil in live mode.
 	Sandboxed *sandbox.Sandbox
+
+	Receipts *receipt.Desk
 
 	known  []dialect.Dialect // all there are, also those that are not served
 	cards  processor.Processor
@@ -214,12 +217,17 @@ func (s *Server) Dialect(name string) dialect.Dialect {
 }
 
 func (s *Server) addDialects(c Config) error {
+	s.Receipts = &receipt.Desk{
+		Payments: s.Engine, Merchants: s.Merchants, Keys: s.Keys, Logger: c.Logger, PublicURL: s.PublicURL, Sandbox: c.Sandbox, Name: s.nameOf,
+	}
 	services := dialect.Services{
-		Engine: dialect.Watched(s.Engine), Limits: new(throttle.Limiter), Merchants: s.Merchants, Wallets: s.Store, Meta: s.Store, Outbox: s.post, Clock: s.Clock, IDs: s.IDs, Keys: s.Keys,
+		Engine: dialect.Watched(s.Engine), Limits: new(throttle.Limiter), Clock: s.Clock, IDs: s.IDs, Keys: s.Keys,
+		Merchants: s.Merchants, Wallets: s.Store, Meta: s.Store, Outbox: s.post, Listings: s.Store, Documents: s.Store,
 		Cards: card.Inspector{MAC: s.Keys.MAC}, Logger: c.Logger, Random: c.Random,
-		PublicURL: s.PublicURL, Sandbox: c.Sandbox,
+		Receipts: s.Receipts, PublicURL: s.PublicURL, Sandbox: c.Sandbox,
 	}
 	if c.Sandbox {
+		services.Anywhere = s.anywhere
 		services.Cards.Behaviour = cardsim.Behaviour
 	}
 	s.known = []dialect.Dialect{alipay.New(services), intents.New(services), begateway.New(services), wepay.New(services)}
@@ -231,6 +239,35 @@ func (s *Server) addDialects(c Config) error {
 		s.Dialects = append(s.Dialects, s.known[i])
 	}
 	return nil
+}
+
+// anywhere looks for a payment in every tenant.
+func (s *Server) anywhere(ctx context.Context, id payment.ID) (*payment.Payment, error) {
+	merchants, err := s.Store.Merchants(ctx)
+	if err != nil {
+		return nil, err
+	}
+	seen := map[int64]bool{}
+	for _, m := range merchants {
+		if seen[m.Tenant] {
+			continue
+		}
+		seen[m.Tenant] = true
+		if p, err := s.Store.Payment(ctx, m.Tenant, id, 0); err != nil || p != nil {
+			return p, err
+		}
+	}
+	return nil, nil
+}
+
+// nameOf is what the dialect that made a payment calls it.
+func (s *Server) nameOf(p *payment.Payment) string {
+	for _, d := range s.known {
+		if d.Name() == p.Dialect {
+			return d.PaymentID(p)
+		}
+	}
+	return ""
 }
 
 // processor says who moves the money for a method. Outside the sandbox there
@@ -254,7 +291,7 @@ func (s *Server) controls() *sandbox.Sandbox {
 			_, err := compileRisk(m, document)
 			return err
 		},
-		BaseURL: s.base, AdminURL: s.admin,
+		ReceiptURL: s.Receipts.URL, BaseURL: s.base, AdminURL: s.admin,
 	})
 }
 

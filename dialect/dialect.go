@@ -14,9 +14,11 @@ import (
 
 	"github.com/capstan-pay/capstan/card"
 	"github.com/capstan-pay/capstan/clock"
+	"github.com/capstan-pay/capstan/document"
 	"github.com/capstan-pay/capstan/keyring"
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/receipt"
 	"github.com/capstan-pay/capstan/throttle"
 	"github.com/capstan-pay/capstan/wallet"
 	"github.com/capstan-pay/capstan/wireid"
@@ -69,6 +71,12 @@ type Meta interface {
 	PutMeta(ctx context.Context, name string, value []byte, once bool) ([]byte, error)
 }
 
+// Listings is where payments are found otherwise than by their ids: all of a
+// merchant's, or those that were given a label. See [Services.Page].
+type Listings interface {
+	List(ctx context.Context, l payment.Listing) ([]payment.Place, error)
+}
+
 // Services are what every dialect stands on.
 type Services struct {
 	Engine    Engine
@@ -76,6 +84,8 @@ type Services struct {
 	Wallets   Wallets
 	Meta      Meta
 	Outbox    Outbox
+	Listings  Listings
+	Documents document.Store
 	Clock     clock.Clock
 	IDs       *wireid.Codec
 	Keys      *keyring.Keyring
@@ -83,7 +93,13 @@ type Services struct {
 	Limits    *throttle.Limiter // of all dialects together
 	Logger    *slog.Logger
 	Random    io.Reader // for request ids and the like; safe for concurrent use
-	PublicURL string    // what receipts and redirects begin with, without a slash at the end
+	Receipts  *receipt.Desk
+
+	// Anywhere finds a payment in every tenant, for pages of a sandbox whose
+	// address does not say whose it is; nil outside a sandbox.
+	Anywhere func(context.Context, payment.ID) (*payment.Payment, error)
+
+	PublicURL string // what receipts and redirects begin with, without a slash at the end
 	Sandbox   bool
 }
 

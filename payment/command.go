@@ -9,10 +9,16 @@ import (
 
 // Command is something that is asked of one payment. The commands are Create,
 // Revise, Authorize, PayerAnswer, Capture, Void, Cancel, Refund, Expire,
-// Settle, Resolve and Inquire.
+// Settle, Resolve, Inquire and Nothing.
 type Command interface {
 	decide(*decision)
 }
+
+// Nothing asks nothing of any payment. Its request is carried out for what it
+// brings along.
+type Nothing struct{}
+
+func (Nothing) decide(*decision) {}
 
 // Env is what a decision may look at besides the payment and the command.
 type Env struct {
@@ -71,8 +77,8 @@ type Instruction struct {
 	// PayerAbsent: nobody is there who could authenticate.
 	PayerAbsent bool
 
-	// Unchallenged: the risk checks want the payer not to be asked to
-	// authenticate.
+	// Unchallenged: the caller, or the risk checks, want the payer not to be
+	// asked to authenticate.
 	Unchallenged bool
 }
 
@@ -113,6 +119,9 @@ func (d Decision) Pending() bool {
 // nothing may be written.
 func Decide(p *Payment, c Command, env Env) (Decision, error) {
 	d := &decision{env: env}
+	if _, nothing := c.(Nothing); nothing {
+		return Decision{}, nil
+	}
 	if p == nil {
 		return Decision{Refusal: Refuse(NotFound)}, nil
 	}

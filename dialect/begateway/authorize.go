@@ -44,7 +44,7 @@ func (d *Dialect) create(c *call, sale bool) answered {
 		Tenant: c.shop.merchant.Tenant, Merchant: c.shop.merchant.ID, Patience: c.shop.patience,
 		Command: payment.Create{
 			Intake:  in.intake,
-			Attempt: &payment.Attempt{Secret: in.secret, Asked: payment.Asked{Dialect: Name, Reference: in.intake.Reference}},
+			Attempt: &payment.Attempt{Secret: in.secret, Unchallenged: !in.threeDSecure, Asked: payment.Asked{Dialect: Name, Reference: in.intake.Reference}},
 		},
 		Key:    duplicateKey(c.shop, in.intake, sale),
 		Retain: duplicateWindow + time.Millisecond, // the last instant is in the window, and the clock counts milliseconds
@@ -96,6 +96,7 @@ type intakeRequest struct {
 	secret        payment.Secret
 	duplicates    time.Duration
 	payerDeadline time.Duration
+	threeDSecure  bool // the payer may be asked to authenticate
 }
 
 // readIntake reads the request object of an authorization or payment, with all

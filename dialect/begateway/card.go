@@ -22,6 +22,7 @@ func (d *Dialect) readCard(fields map[string]value, s *shop, in *intakeRequest, 
 		wrong.add(base, textNotProcessable) // encrypted in the payer's browser: not offered here
 		return
 	}
+	in.threeDSecure = s.threeDSecure
 	var number, token, cvc, holder, month, year value
 	fields["credit_card"].members(func(name string, v value) {
 		switch name {
@@ -37,6 +38,8 @@ func (d *Dialect) readCard(fields map[string]value, s *shop, in *intakeRequest, 
 			month = v
 		case "exp_year":
 			year = v
+		case "skip_three_d_secure_verification":
+			in.threeDSecure = in.threeDSecure && !v.is(true)
 		}
 	})
 	in.secret.CVC = readCVC(cvc, s.requireCVC && token.blank(), wrong)

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/capstan-pay/capstan/document"
 	"github.com/capstan-pay/capstan/ledger"
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/money"
@@ -30,6 +31,10 @@ type Store struct {
 	purses   map[purse]int64
 	counters map[store.Ref[string]]counter
 	outbox   mail
+	marks    map[store.Mark]struct{}
+
+	documents map[document.Name]document.Document
+	serial    int64 // the last one given
 
 	meta        map[string][]byte
 	merchants   []merchant.Merchant
@@ -84,8 +89,11 @@ func Open() *Store {
 		purses:   map[purse]int64{},
 		counters: map[store.Ref[string]]counter{},
 		outbox:   newMail(),
-		meta:     map[string][]byte{},
-		grants:   map[grantName]wallet.Grant{},
+		marks:    map[store.Mark]struct{}{},
+
+		documents: map[document.Name]document.Document{},
+		meta:      map[string][]byte{},
+		grants:    map[grantName]wallet.Grant{},
 	}
 }
 
@@ -202,6 +210,10 @@ func (s *Store) Audit(_ context.Context, fn func(store.Audit) error) error {
 		counters: slices.Collect(maps.Values(s.counters)),
 		users:    slices.Clone(s.users),
 		outbox:   s.outbox.clone(),
+		marks:    slices.Collect(maps.Keys(s.marks)),
+		documents: slices.SortedFunc(maps.Values(s.documents), func(a, b document.Document) int {
+			return cmp.Compare(a.Serial, b.Serial)
+		}),
 	}
 	for _, h := range s.payments {
 		view.payments = append(view.payments, *h)

@@ -19,6 +19,7 @@ type statements struct {
 	counter, setCounter               *sqlite.Stmt
 	addNotice, addDelivery            *sqlite.Stmt
 	firstWaiting                      *sqlite.Stmt
+	addMark                           *sqlite.Stmt
 
 	all []*sqlite.Stmt
 }
@@ -78,6 +79,7 @@ func (s *statements) prepare(conn *sqlite.Conn) error {
 		{&s.addDelivery, `INSERT INTO deliveries (payment, dialect, endpoint, version, number, tenant, merchant, lane, ordered, state, attempts, due)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 		{&s.firstWaiting, selectFirstWaiting},
+		{&s.addMark, `INSERT OR IGNORE INTO marks (tenant, merchant, kind, value, at, payment, operation) VALUES (?, ?, ?, ?, ?, ?, ?)`},
 	} {
 		stmt, err := s.add(conn, p.query)
 		if err != nil {
