@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/capstan-pay/capstan/card"
@@ -34,6 +33,7 @@ import (
 	"github.com/capstan-pay/capstan/processor/scripted"
 	"github.com/capstan-pay/capstan/sandbox"
 	"github.com/capstan-pay/capstan/store"
+	"github.com/capstan-pay/capstan/telemetry"
 	"github.com/capstan-pay/capstan/throttle"
 	"github.com/capstan-pay/capstan/wireid"
 )
@@ -66,6 +66,10 @@ type Config struct {
 	Fatal  func(error)      // called when the storage failed; the process has to end
 
 	QueueLength int // commands that may wait; 0 is the engine's default
+
+	Version     string             // of the program, for metrics
+	LogRequests telemetry.Requests // which requests are logged; the default is those that failed
+	Traces      *telemetry.Traces  // nil is none; whoever made it closes it
 }
 
 // Server is an assembled server, without a listener. It is an http.Handler.
@@ -82,7 +86,8 @@ type Server struct {
 	PublicURL string
 
 	base, admin string // URLs, for credentials
-	ready       atomic.Bool
+	health      health
+	watcher     *telemetry.Watcher
 	advancing   sync.Mutex
 	offset      time.Duration // of the clock, as it is kept
 	// Sandboxed are the sandbox controls; nil in live mode.
@@ -142,11 +147,18 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if c.Sandbox {
 		s.cards, s.wallet = s.script.Before(cardsim.Processor{}), s.script.Before(book.Processor{})
 	}
-	s.Engine = engine.New(engine.Config{
+	s.watcher = &telemetry.Watcher{Metrics: telemetry.NewMetrics(c.Version), Logger: c.Logger, Requests: c.LogRequests, Traces: c.Traces}
+	watched := engine.Config{
 		Store: c.Store, Clock: s.Clock, IDs: payment.NewIDs(0), Logger: c.Logger, Processor: s.processor,
 		Checks: (&riskChecks{merchants: s.Merchants, compiled: map[int64]compiledChecks{}}).of,
-		Fatal:  c.Fatal, QueueLength: c.QueueLength,
-	})
+		Fatal:  c.Fatal, QueueLength: c.QueueLength, Observer: s.watcher.Metrics.Engine,
+	}
+	if c.Traces != nil {
+		watched.Tracer = c.Traces
+	}
+	s.Engine = engine.New(watched)
+	s.watcher.Metrics.Engine.Watch(s.Engine)
+	s.watcher.Metrics.Register(telemetry.NewSurvey(c.Store, s.Clock.Now, c.Logger))
 	if err := s.addDialects(c); err != nil {
 		return nil, errors.Join(err, s.Close(ctx))
 	}
@@ -162,7 +174,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.Serve
 
 // Hurry lets nobody wait for a processor any more: a server that is told to
 // stop answers with what it knows.
-func (s *Server) Hurry() { s.Engine.Hurry() }
+func (s *Server) Hurry() {
+	s.health.draining.Store(true)
+	s.Engine.Hurry()
+}
 
 // Close answers what was taken and stops the engine. The store stays open.
 func (s *Server) Close(ctx context.Context) error { return s.Engine.Close(ctx) }

@@ -42,6 +42,9 @@ type Config struct {
 	// checks at all.
 	Checks func(ctx context.Context, merchant int64) (*risk.Checks, error)
 
+	Observer Observer // nil if nobody watches
+	Tracer   Tracer   // nil if nobody traces
+
 	// Fatal is called once when the storage failed under a commit. The engine
 	// answers nothing any more; the process has to end.
 	Fatal func(error)
@@ -88,6 +91,8 @@ type Engine struct {
 	hurry   sync.Once
 
 	advancing sync.Mutex
+
+	commitTook time.Duration // by the batch that is being processed; the committer's own
 }
 
 // operation names an operation within the engine.
@@ -136,6 +141,7 @@ type item struct {
 	err      error
 	checks   *risk.Checks // that the command is held against
 	done     chan struct{}
+	trace    context.Context // of the command's span; nil if there is none
 
 	decided
 }
@@ -162,7 +168,17 @@ func (it *item) fail(err error) { it.err, it.decided = err, decided{} }
 // When ctx ends the command is carried out all the same. Errors wrap
 // ErrUnavailable, ErrUnknown, ErrClosed or ctx.Err(), or are faults of ours.
 func (e *Engine) Do(ctx context.Context, r payment.Request) (payment.Outcome, error) {
-	it := &item{Request: r, done: make(chan struct{})}
+	if e.Tracer == nil {
+		return e.do(ctx, &item{Request: r, done: make(chan struct{})})
+	}
+	ctx, end := e.traced(ctx, "engine.", payment.CommandName(r.Command))
+	out, err := e.do(ctx, &item{Request: r, done: make(chan struct{}), trace: ctx})
+	end(err)
+	return out, err
+}
+
+func (e *Engine) do(ctx context.Context, it *item) (payment.Outcome, error) {
+	r := &it.Request
 	if it.Key == (payment.Key{}) {
 		it.Key = e.newKey()
 	}
@@ -180,6 +196,7 @@ func (e *Engine) Do(ctx context.Context, r payment.Request) (payment.Outcome, er
 	}
 	it.checks = checks
 	if refusal, err := e.enter(it); err != nil || refusal != nil {
+		e.turnedAway(it, refusal, err)
 		return payment.Outcome{Refusal: refusal, At: e.Clock.Now()}, err
 	}
 	select {

@@ -42,6 +42,7 @@ var Rules = []Rule{
 	{"dialect", "card clock keyring money merchant payment throttle wallet wireid", "dialects see outcomes, not rows, and cannot tell who moves the money"},
 	{"dialect/dialecttest", "capstantest", "transcripts are played to a whole server"},
 	{"dialect/*", "card clock keyring money merchant payment throttle wallet wireid dialect", "dialects do not know each other, nor store, engine and processors"},
+	{"telemetry", "card clock money payment store engine dialect", "those who watch decide nothing, and know no dialect by name"},
 	{"webhook", "clock keyring money merchant payment store dialect", "deliveries are made from what is stored"},
 	{"receipt", "clock keyring money merchant payment store dialect wireid", "the payer's page shows what is stored"},
 	{"console", "clock keyring money ledger merchant payment risk store wallet wireid", "the operator's pages show what is stored"},
@@ -49,7 +50,7 @@ var Rules = []Rule{
 	{"sandbox", "clock keyring money ledger merchant payment risk store wallet wireid dialect processor processor/scripted", "sandbox controls work through the engine like any caller"},
 
 	{
-		"", "card clock console dialect dialect/* engine keyring ledger merchant money payment processor processor/* receipt risk sandbox store store/* throttle verify wallet webhook wireid",
+		"", "card clock console dialect dialect/* engine keyring ledger merchant money payment processor processor/* receipt risk sandbox store store/* telemetry throttle verify wallet webhook wireid",
 		"the assembly knows every part, and neither the program nor its tools",
 	},
 	{"bench", "", "the load generator sees the server from outside"},
