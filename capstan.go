@@ -31,6 +31,7 @@ import (
 	"github.com/capstan-pay/capstan/processor/book"
 	"github.com/capstan-pay/capstan/processor/cardsim"
 	"github.com/capstan-pay/capstan/processor/scripted"
+	"github.com/capstan-pay/capstan/receipt"
 	"github.com/capstan-pay/capstan/sandbox"
 	"github.com/capstan-pay/capstan/store"
 	"github.com/capstan-pay/capstan/telemetry"
@@ -92,6 +93,8 @@ type Server struct {
 	offset      time.Duration // of the clock, as it is kept
 	// Sandboxed are the sandbox controls; nil in live mode.
 	Sandboxed *sandbox.Sandbox
+
+	Receipts *receipt.Desk
 
 	known  []dialect.Dialect // all there are, also those that are not served
 	cards  processor.Processor
@@ -193,10 +196,14 @@ func (s *Server) Dialect(name string) dialect.Dialect {
 }
 
 func (s *Server) addDialects(c Config) error {
+	s.Receipts = &receipt.Desk{
+		Payments: s.Engine, Merchants: s.Merchants, Keys: s.Keys, Logger: c.Logger, PublicURL: s.PublicURL, Sandbox: c.Sandbox, Name: s.nameOf,
+	}
 	services := dialect.Services{
-		Engine: dialect.Watched(s.Engine), Limits: new(throttle.Limiter), Merchants: s.Merchants, Wallets: s.Store, Meta: s.Store, Clock: s.Clock, IDs: s.IDs, Keys: s.Keys,
+		Engine: dialect.Watched(s.Engine), Limits: new(throttle.Limiter), Clock: s.Clock, IDs: s.IDs, Keys: s.Keys,
+		Merchants: s.Merchants, Wallets: s.Store, Meta: s.Store, Listings: s.Store, Documents: s.Store,
 		Cards: card.Inspector{MAC: s.Keys.MAC}, Logger: c.Logger, Random: c.Random,
-		PublicURL: s.PublicURL, Sandbox: c.Sandbox,
+		Receipts: s.Receipts, PublicURL: s.PublicURL, Sandbox: c.Sandbox,
 	}
 	if c.Sandbox {
 		services.Cards.Behaviour = cardsim.Behaviour
@@ -210,6 +217,16 @@ func (s *Server) addDialects(c Config) error {
 		s.Dialects = append(s.Dialects, s.known[i])
 	}
 	return nil
+}
+
+// nameOf is what the dialect that made a payment calls it.
+func (s *Server) nameOf(p *payment.Payment) string {
+	for _, d := range s.known {
+		if d.Name() == p.Dialect {
+			return d.PaymentID(p)
+		}
+	}
+	return ""
 }
 
 // processor says who moves the money for a method. Outside the sandbox there
@@ -233,7 +250,7 @@ func (s *Server) controls() *sandbox.Sandbox {
 			_, err := compileRisk(m, document)
 			return err
 		},
-		BaseURL: s.base, AdminURL: s.admin,
+		ReceiptURL: s.Receipts.URL, BaseURL: s.base, AdminURL: s.admin,
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/capstan-pay/capstan/dialect/begateway"
 	"github.com/capstan-pay/capstan/dialect/intents"
 	"github.com/capstan-pay/capstan/dialect/wepay"
+	"github.com/capstan-pay/capstan/receipt"
 	"github.com/capstan-pay/capstan/sandbox"
 )
 
@@ -41,6 +42,7 @@ func (s *Server) route() http.Handler {
 		controls = s.watcher.Handler("sandbox", named("control", s.Sandboxed.ServeHTTP))
 	}
 	nothing := s.watcher.Handler("server", named("nothing", sandbox.NotFound))
+	receipts := s.watcher.Handler("receipt", named("page", s.Receipts.ServeHTTP))
 	home := s.watcher.Handler("server", named("home", func(w http.ResponseWriter, _ *http.Request) { s.home(w) }))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.Path
@@ -53,6 +55,8 @@ func (s *Server) route() http.Handler {
 			toBegateway.ServeHTTP(w, r)
 		case s.Sandbox && under(path, "/_sandbox"):
 			controls.ServeHTTP(w, r)
+		case strings.HasPrefix(path, receipt.Path):
+			receipts.ServeHTTP(w, r)
 		case under(path, "/_sandbox"), under(path, "/openapi"): // ours, and nothing is there
 			nothing.ServeHTTP(w, r)
 		case path == "/" && r.Method == http.MethodGet:

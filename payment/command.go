@@ -9,10 +9,16 @@ import (
 
 // Command is something that is asked of one payment. The commands are Create,
 // Revise, Authorize, PayerAnswer, Capture, Void, Cancel, Refund, Expire,
-// Settle, Resolve and Inquire.
+// Settle, Resolve, Inquire and Nothing.
 type Command interface {
 	decide(*decision)
 }
+
+// Nothing asks nothing of any payment. Its request is carried out for what it
+// brings along.
+type Nothing struct{}
+
+func (Nothing) decide(*decision) {}
 
 // CommandName is the name of a command in metrics and traces, such as
 // "capture".
@@ -42,6 +48,8 @@ func CommandName(c Command) string {
 		return "resolve"
 	case Inquire:
 		return "inquire"
+	case Nothing:
+		return "nothing"
 	}
 	return "unknown"
 }
@@ -145,6 +153,9 @@ func (d Decision) Pending() bool {
 // nothing may be written.
 func Decide(p *Payment, c Command, env Env) (Decision, error) {
 	d := &decision{env: env}
+	if _, nothing := c.(Nothing); nothing {
+		return Decision{}, nil
+	}
 	if p == nil {
 		return Decision{Refusal: Refuse(NotFound)}, nil
 	}
