@@ -24,8 +24,11 @@ type Watcher struct {
 }
 
 // Handler serves what h does, and watches it. The label is the dialect's name,
-// or what else it is.
+// or what else it is. A nil watcher watches nothing.
 func (w *Watcher) Handler(label string, h http.Handler) http.Handler {
+	if w == nil {
+		return h
+	}
 	inFlight := w.Metrics.requests.inFlight.WithLabelValues(label)
 	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		x := &exchange{began: clock.Ticks()}
