@@ -36,6 +36,7 @@ type settings struct {
 	gatewayID        int64         // gateway_id: the terminal's number; the merchant's own where it is not set
 	holdSeconds      int64         // hold_seconds: how long an authorization lives
 	patience         time.Duration // processor_patience_ms: how long a caller waits for a processor that has to be asked
+	threeDSecure     bool          // three_d_secure: payers may have to authenticate
 	requireCVC       bool          // require_verification_value
 	requireHolder    bool          // require_holder
 	requireCustomer  bool          // require_customer: ip and email
@@ -60,6 +61,7 @@ func readSettings(m *merchant.Merchant) settings {
 		gatewayID:        merchant.Setting(m, Name+".gateway_id", m.ID),
 		holdSeconds:      merchant.Setting(m, Name+".hold_seconds", int64(defaultHold)),
 		patience:         dialect.Patience(m, Name, defaultPatience),
+		threeDSecure:     merchant.Setting(m, Name+".three_d_secure", false),
 		requireCVC:       merchant.Setting(m, Name+".require_verification_value", false),
 		requireHolder:    merchant.Setting(m, Name+".require_holder", false),
 		requireCustomer:  merchant.Setting(m, Name+".require_customer", false),
