@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/capstan-pay/capstan/dialect"
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/money"
 	"github.com/capstan-pay/capstan/payment"
@@ -23,6 +24,7 @@ type app struct {
 	presentPercent int64          // the most that may be captured of a card that was present; payment.NoCap is no bound
 	settleAfter    time.Duration
 	rateLimit      int // requests to one endpoint in ten seconds; 0 is no limit
+	patience       time.Duration
 }
 
 // authenticate finds the application by its token. Whatever is wrong, the
@@ -59,26 +61,18 @@ func (d *Dialect) readApp(access *merchant.Access) (any, error) {
 	m := &access.Merchant
 	a := &app{
 		access: access, id: known.AppID, accountID: d.accountOf(access.ID),
-		accountUsable:  merchant.Setting(m, "wepay.account_can_accept_payments", true),
-		currency:       money.Currency(merchant.Setting(m, "wepay.account_currency", "")),
-		feePercent:     max(merchant.Setting(m, "wepay.fee_threshold_percent", int64(20)), 0),
-		presentPercent: max(merchant.Setting(m, "wepay.card_present_over_capture_percent", int64(120)), 0),
-		settleAfter:    time.Duration(max(merchant.Setting(m, "wepay.settlement_delay_seconds", d.settlementDelay()), 0)) * time.Second,
-		rateLimit:      min(merchant.Setting(m, "wepay.rate_limit", 0), maxRateLimit),
+		accountUsable:  accountUsable.Of(m),
+		currency:       money.Currency(accountCurrency.Of(m)),
+		feePercent:     feeThreshold.Of(m),
+		presentPercent: presentOverCapture.Of(m),
+		settleAfter:    time.Duration(settlementDelay.Or(m, d.settlementSeconds())) * time.Second,
+		rateLimit:      int(rateLimit.Of(m)),
+		patience:       dialect.Milliseconds(patience, m),
 	}
 	if a.presentPercent == 0 {
 		a.presentPercent = payment.NoCap
 	}
 	return a, nil
-}
-
-// settlementDelay is how many seconds captured money is in transit, unless a
-// setting says otherwise.
-func (d *Dialect) settlementDelay() int64 {
-	if d.Sandbox {
-		return 1
-	}
-	return 24 * 60 * 60
 }
 
 // tokenName is the name under which a token is kept: its keyed hash.
