@@ -76,7 +76,7 @@ func compileRisk(m *merchant.Merchant, document []byte) (*risk.Checks, error) {
 	if err != nil {
 		return nil, err
 	}
-	return config.Compile(levelNames(m))
+	return config.Compile(risk.Setup{Names: levelNames(m)})
 }
 
 // levelNames are what the levels of rules are called where the configuration

@@ -14,7 +14,7 @@ func compile(t testing.TB, document string) *Checks {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checks, err := config.Compile(Levels{"1_123_My Shop", "1_John Doe", "eComCharge"})
+	checks, err := config.Compile(Setup{Names: Levels{"1_123_My Shop", "1_John Doe", "eComCharge"}})
 	if err != nil {
 		t.Fatal(err)
 	}
