@@ -32,8 +32,10 @@ import (
 	"github.com/capstan-pay/capstan/processor/book"
 	"github.com/capstan-pay/capstan/processor/cardsim"
 	"github.com/capstan-pay/capstan/processor/scripted"
+	"github.com/capstan-pay/capstan/receipt"
 	"github.com/capstan-pay/capstan/sandbox"
 	"github.com/capstan-pay/capstan/store"
+	"github.com/capstan-pay/capstan/throttle"
 	"github.com/capstan-pay/capstan/wireid"
 )
 
@@ -86,6 +88,8 @@ type Server struct {
 	offset      time.Duration // of the clock, as it is kept
 	// Sandboxed are the sandbox controls; nil in live mode.
 	Sandboxed *sandbox.Sandbox
+
+	Receipts *receipt.Desk
 
 	known  []dialect.Dialect // all there are, also those that are not served
 	cards  processor.Processor
@@ -177,10 +181,14 @@ func (s *Server) Dialect(name string) dialect.Dialect {
 }
 
 func (s *Server) addDialects(c Config) error {
+	s.Receipts = &receipt.Desk{
+		Payments: s.Engine, Merchants: s.Merchants, Keys: s.Keys, Logger: c.Logger, PublicURL: s.PublicURL, Sandbox: c.Sandbox, Name: s.nameOf,
+	}
 	services := dialect.Services{
-		Engine: s.Engine, Merchants: s.Merchants, Wallets: s.Store, Meta: s.Store, Clock: s.Clock, IDs: s.IDs, Keys: s.Keys,
+		Engine: dialect.Watched(s.Engine), Limits: new(throttle.Limiter), Clock: s.Clock, IDs: s.IDs, Keys: s.Keys,
+		Merchants: s.Merchants, Wallets: s.Store, Meta: s.Store, Listings: s.Store, Documents: s.Store,
 		Cards: card.Inspector{MAC: s.Keys.MAC}, Logger: c.Logger, Random: c.Random,
-		PublicURL: s.PublicURL, Sandbox: c.Sandbox,
+		Receipts: s.Receipts, PublicURL: s.PublicURL, Sandbox: c.Sandbox,
 	}
 	if c.Sandbox {
 		services.Cards.Behaviour = cardsim.Behaviour
@@ -194,6 +202,16 @@ func (s *Server) addDialects(c Config) error {
 		s.Dialects = append(s.Dialects, s.known[i])
 	}
 	return nil
+}
+
+// nameOf is what the dialect that made a payment calls it.
+func (s *Server) nameOf(p *payment.Payment) string {
+	for _, d := range s.known {
+		if d.Name() == p.Dialect {
+			return d.PaymentID(p)
+		}
+	}
+	return ""
 }
 
 // processor says who moves the money for a method. Outside the sandbox there
@@ -213,8 +231,7 @@ func (s *Server) controls() *sandbox.Sandbox {
 	return sandbox.New(sandbox.Config{
 		Store: s.Store, Engine: s.Engine, Merchants: s.Merchants, Dialects: s.known, Keys: s.Keys, IDs: s.IDs, Clock: s.Clock,
 		Logger: s.Logger, Script: s.script, Advance: s.AdvanceClock, UpdateClientKeys: alipay.UpdateKeys,
-		Settings: Settings(),
-		BaseURL: s.base, AdminURL: s.admin,
+		Settings: Settings(), ReceiptURL: s.Receipts.URL, BaseURL: s.base, AdminURL: s.admin,
 	})
 }
 

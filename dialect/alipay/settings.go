@@ -9,6 +9,7 @@ import (
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/money"
 	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/throttle"
 )
 
 // What an operator may set for a merchant.
@@ -61,7 +62,8 @@ type settings struct {
 	zone             *time.Location
 	cashierURL       string
 	tokenValidity    time.Duration
-	perSecond        int
+	perSecond        throttle.Rule
+	rate             throttle.Rule // of the merchant's requests through all dialects
 	patience         time.Duration
 	apis             []string
 }
@@ -80,7 +82,8 @@ func settingsOf(m *merchant.Merchant) settings {
 		zone:             parseZone(timeZone.Of(m)),
 		cashierURL:       cashierURL.Of(m),
 		tokenValidity:    dialect.Seconds(tokenValidity, m),
-		perSecond:        int(maxRequests.Of(m)),
+		perSecond:        throttle.Steady(int(maxRequests.Of(m)), 0),
+		rate:             dialect.RateOf(m),
 		patience:         dialect.Milliseconds(patience, m),
 		apis:             permitted.Of(m),
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/capstan-pay/capstan/dialect"
 	"github.com/capstan-pay/capstan/merchant"
+	"github.com/capstan-pay/capstan/throttle"
 )
 
 // What an operator may set for a shop.
@@ -52,6 +53,7 @@ type settings struct {
 	requireHolder    bool
 	requireCustomer  bool
 	requireBilling   bool
+	rate             throttle.Rule // of the merchant's requests through all dialects
 }
 
 func readSettings(m *merchant.Merchant) settings {
@@ -67,5 +69,6 @@ func readSettings(m *merchant.Merchant) settings {
 		requireHolder:    requireHolder.Of(m),
 		requireCustomer:  requireCustomer.Of(m),
 		requireBilling:   requireBilling.Of(m),
+		rate:             dialect.RateOf(m),
 	}
 }

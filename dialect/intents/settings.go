@@ -28,6 +28,7 @@ func (a *account) set(m *merchant.Merchant) {
 	a.window = dialect.Seconds(captureWindow, m)
 	a.patience = dialect.Milliseconds(patience, m)
 	a.lockWait = dialect.Milliseconds(lockWait, m)
+	a.rate = dialect.RateOf(m)
 	// A percentage below 100 is what may come on top, else all together.
 	if a.over = overcapture.Of(m); a.over > 0 && a.over < 100 {
 		a.over += 100

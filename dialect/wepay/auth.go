@@ -10,6 +10,7 @@ import (
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/money"
 	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/throttle"
 )
 
 // app is a platform's application as its requests see it: who it is, and the
@@ -23,7 +24,8 @@ type app struct {
 	feePercent     int64          // the most that a fee may be of its payment
 	presentPercent int64          // the most that may be captured of a card that was present; payment.NoCap is no bound
 	settleAfter    time.Duration
-	rateLimit      int // requests to one endpoint in ten seconds; 0 is no limit
+	perEndpoint    throttle.Rule // of requests to one endpoint
+	rate           throttle.Rule // of all requests
 	patience       time.Duration
 }
 
@@ -49,6 +51,7 @@ func (c *call) authenticate() *problem {
 	if c.app.id != id {
 		return notAuthorized
 	}
+	c.memo.Merchant = access.ID
 	return nil
 }
 
@@ -66,7 +69,8 @@ func (d *Dialect) readApp(access *merchant.Access) (any, error) {
 		feePercent:     feeThreshold.Of(m),
 		presentPercent: presentOverCapture.Of(m),
 		settleAfter:    time.Duration(settlementDelay.Or(m, d.settlementSeconds())) * time.Second,
-		rateLimit:      int(rateLimit.Of(m)),
+		perEndpoint:    throttle.Window(int(rateLimit.Of(m)), window),
+		rate:           dialect.RateOf(m),
 		patience:       dialect.Milliseconds(patience, m),
 	}
 	if a.presentPercent == 0 {

@@ -19,7 +19,7 @@ var (
 		"the most that may be captured of a card that was present, in percent of the hold; 0: the acquirer decides")
 	settlementDelay = merchant.Number(Name+".settlement_delay_seconds", 0, 0, dialect.Century,
 		"how long captured money and refunds are in transit, of payments made from then on").Otherwise("1 in a sandbox, else 86400")
-	rateLimit = merchant.Number(Name+".rate_limit", 0, 0, maxRateLimit,
+	rateLimit = merchant.Number(Name+".rate_limit", 0, 0, 100_000,
 		"requests of an application to one endpoint in ten seconds, counted by each instance; 0 is no bound")
 	patience = dialect.Patience(Name, 10*time.Second) // the original let a request run for 30 seconds; clients give up earlier
 )
