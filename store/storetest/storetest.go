@@ -47,6 +47,7 @@ func Run(t *testing.T, open func(*testing.T) store.Store) {
 		{"a document is listed until it is deleted", testDocumentPages},
 		{"of several who change a document one succeeds", testDocumentRace},
 		{"documents of a change are put with it", testDocumentsOfChange},
+		{"a sealed value is swapped for another", testSealed},
 		{"meta values are kept", testMeta},
 		{"merchants are kept", testMerchants},
 		{"credentials are found", testCredentials},
