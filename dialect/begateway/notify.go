@@ -151,7 +151,7 @@ func (d *Dialect) keysOf(s *shop) (*shopKeys, error) {
 }
 
 func (d *Dialect) openKeys(sealed []byte) (*shopKeys, error) {
-	plain, err := d.Keys.Open(sealPurpose, sealed)
+	plain, err := d.Keys.Open(SealPurpose, sealed)
 	if err != nil {
 		return nil, fmt.Errorf("begateway: open a shop's keys: %w", err)
 	}
