@@ -29,6 +29,7 @@ func (d *Dialect) Name() string { return Name }
 
 const (
 	transactionPath = "/transactions/"
+	trackingPath    = transactionPath + "tracking_id/"
 	receiptPath     = "/customer/transactions/"
 )
 
@@ -47,6 +48,12 @@ func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.serve(w, r, "void", d.void)
 	case r.Method == http.MethodPost && path == "/transactions/refunds":
 		d.serve(w, r, "refund", d.refund)
+	case r.Method == http.MethodPost && path == "/services/credit_cards/charges":
+		d.serve(w, r, "charge", d.pay)
+	case r.Method == http.MethodGet && strings.HasPrefix(path, trackingPath):
+		d.serveTracking(w, r, path[len(trackingPath):], d.queryTrackingOne)
+	case r.Method == http.MethodGet && strings.HasPrefix(path, "/v2"+trackingPath):
+		d.serveTracking(w, r, path[len("/v2"+trackingPath):], d.queryTracking)
 	case r.Method == http.MethodGet && strings.HasPrefix(path, transactionPath):
 		if uid, ok := segment(path[len(transactionPath):]); ok {
 			d.serve(w, r, "query", func(c *call) answered { return d.query(c, uid) })
@@ -61,6 +68,17 @@ func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		d.serveNothing(w, r)
 	}
+}
+
+// serveTracking serves a look-up by tracking id. The id is all that is left of
+// the path: it may have any characters, escaped or not.
+func (d *Dialect) serveTracking(w http.ResponseWriter, r *http.Request, escaped string, look func(*call, string) answered) {
+	id, err := url.PathUnescape(escaped)
+	if err != nil || id == "" {
+		d.serveNothing(w, r)
+		return
+	}
+	d.serve(w, r, "query", func(c *call) answered { return look(c, id) })
 }
 
 // segment reads the last part of a path, escaped; ok is false when there is
