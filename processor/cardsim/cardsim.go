@@ -5,6 +5,7 @@ package cardsim
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"hash/fnv"
 
@@ -105,6 +106,16 @@ func (Processor) Lookup(_ context.Context, o processor.Order) (payment.Answer, e
 	default:
 		return payment.Answer{}, lost
 	}
+}
+
+// Seal tells what became of an operation, or that it will not be performed:
+// nothing of it is on its way.
+func (p Processor) Seal(ctx context.Context, o processor.Order) (payment.Answer, error) {
+	answer, err := p.Lookup(ctx, o)
+	if errors.Is(err, processor.ErrNoTrace) {
+		err = processor.ErrSealed
+	}
+	return answer, err
 }
 
 func captureAttempts(p *payment.Payment) int {
