@@ -30,6 +30,7 @@ func (d *Dialect) Name() string { return Name }
 const (
 	transactionPath = "/transactions/"
 	trackingPath    = transactionPath + "tracking_id/"
+	cardPath        = "/credit_cards"
 	receiptPath     = "/customer/transactions/"
 )
 
@@ -48,6 +49,12 @@ func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.serve(w, r, "void", d.void)
 	case r.Method == http.MethodPost && path == "/transactions/refunds":
 		d.serve(w, r, "refund", d.refund)
+	case r.Method == http.MethodPost && (path == cardPath || path == "/v2"+cardPath):
+		d.serve(w, r, "tokenize", func(c *call) answered { return d.tokenize(c, "") })
+	case r.Method == http.MethodPost && strings.HasPrefix(path, cardPath+"/"):
+		d.serveCard(w, r, path[len(cardPath)+1:])
+	case r.Method == http.MethodPut && strings.HasPrefix(path, "/v2"+cardPath+"/"):
+		d.serveCard(w, r, path[len("/v2"+cardPath)+1:])
 	case r.Method == http.MethodPost && path == "/services/credit_cards/charges":
 		d.serve(w, r, "charge", d.pay)
 	case r.Method == http.MethodGet && strings.HasPrefix(path, trackingPath):
@@ -79,6 +86,16 @@ func (d *Dialect) serveTracking(w http.ResponseWriter, r *http.Request, escaped 
 		return
 	}
 	d.serve(w, r, "query", func(c *call) answered { return look(c, id) })
+}
+
+// serveCard serves a change of the card that a token stands for.
+func (d *Dialect) serveCard(w http.ResponseWriter, r *http.Request, escaped string) {
+	token, ok := segment(escaped)
+	if !ok {
+		d.serveNothing(w, r)
+		return
+	}
+	d.serve(w, r, "tokenize", func(c *call) answered { return d.tokenize(c, token) })
 }
 
 // segment reads the last part of a path, escaped; ok is false when there is
