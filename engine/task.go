@@ -31,6 +31,7 @@ type call struct{ operation, attempt int }
 // operations, tells those who wait for one, and wakes the timer loop when it
 // would look too late.
 func (e *Engine) after(items []*item) {
+	noticed := false
 	for _, it := range items {
 		if it.err != nil || it.record != nil {
 			continue
@@ -38,12 +39,16 @@ func (e *Engine) after(items []*item) {
 		if !it.due.IsZero() && it.due.UnixMilli() < e.waking.Load() {
 			e.wake()
 		}
+		noticed = noticed || it.notices > 0
 		if _, ok := it.Command.(payment.Resolve); ok && !it.outcome.Pending && it.outcome.Operation != 0 {
 			e.tell(operation{it.outcome.Payment.ID, it.outcome.Operation}, it.outcome)
 		}
 		for _, c := range it.calls {
 			e.call(it.outcome.Payment, c, it.secret)
 		}
+	}
+	if noticed && e.Noticed != nil {
+		e.Noticed()
 	}
 }
 
@@ -147,6 +152,11 @@ func (e *Engine) resolve(p *payment.Payment, number int, answer payment.Answer) 
 		},
 		resolves: p.Op(number).Key,
 		done:     make(chan struct{}),
+	}
+	var err error
+	if it.told, err = e.subscriber(context.Background(), p.Merchant); err != nil {
+		e.Logger.Error("answer of a processor is left to the next inquiry", "operation", payment.OperationID(p.ID, number), "error", err)
+		return
 	}
 	e.work.Add(1) // the call's own keeps it above zero
 	select {
