@@ -30,6 +30,7 @@ func (d *Dialect) Name() string { return Name }
 const (
 	transactionPath = "/transactions/"
 	trackingPath    = transactionPath + "tracking_id/"
+	renotifyPath    = "/renotify"
 	cardPath        = "/credit_cards"
 	receiptPath     = "/customer/transactions/"
 )
@@ -57,6 +58,13 @@ func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.serveCard(w, r, path[len("/v2"+cardPath)+1:])
 	case r.Method == http.MethodPost && path == "/services/credit_cards/charges":
 		d.serve(w, r, "charge", d.pay)
+	case r.Method == http.MethodPost && strings.HasPrefix(path, transactionPath) && strings.HasSuffix(path, renotifyPath):
+		uid, ok := segment(strings.TrimSuffix(path[len(transactionPath):], renotifyPath))
+		if !ok {
+			d.serveNothing(w, r)
+			return
+		}
+		d.serve(w, r, "renotify", func(c *call) answered { return d.renotify(c, uid) })
 	case r.Method == http.MethodGet && strings.HasPrefix(path, trackingPath):
 		d.serveTracking(w, r, path[len(trackingPath):], d.queryTrackingOne)
 	case r.Method == http.MethodGet && strings.HasPrefix(path, "/v2"+trackingPath):

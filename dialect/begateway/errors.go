@@ -32,6 +32,7 @@ const (
 	textNoCapture      = "transaction can't be captured"
 	textNoVoid         = "transaction can't be voided"
 	textNoRefund       = "transaction can't be refunded"
+	textNoNotice       = "transaction can't be renotified"
 	textNotProcessable = "transaction can't be processed"
 	textAntiFraud      = "Transaction didn't pass anti-fraud checks."
 )
