@@ -175,6 +175,13 @@ func (r Record) Free(at time.Time) bool {
 	return !r.Pending && !r.Expires.IsZero() && !at.Before(r.Expires)
 }
 
+// Sized is a store that lies on a medium.
+type Sized interface {
+	// Size returns how many bytes the store takes: its data, and a log of
+	// changes that are not in the data yet.
+	Size(ctx context.Context) (data, log int64, err error)
+}
+
 // Reader reads. Each call sees one consistent state, not older than anything
 // acknowledged before the call.
 type Reader interface {
@@ -190,6 +197,10 @@ type Reader interface {
 
 	// Due returns up to limit timers due at or before now, earliest first.
 	Due(ctx context.Context, now time.Time, limit int) ([]payment.Timer, error)
+
+	// Agenda returns the timers of one kind that are due at or before until, at
+	// most limit, in the order they fall due.
+	Agenda(ctx context.Context, kind payment.TimerKind, until time.Time, limit int) ([]payment.Timer, error)
 
 	// NextDue returns when the next timer falls due; zero is never.
 	NextDue(ctx context.Context) (time.Time, error)

@@ -31,6 +31,7 @@ func Run(t *testing.T, open func(*testing.T) store.Store) {
 		{"a pending record is resolved once", testResolve},
 		{"records come back as they were", testRecords},
 		{"timers fall due in order", testDue},
+		{"timers of one kind are found ahead of time", testAgenda},
 		{"a timer is done once", testDone},
 		{"balances are the sums of postings", testBalances},
 		{"wallet balances follow postings", testWallet},
