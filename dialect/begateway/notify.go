@@ -125,7 +125,7 @@ func (d *Dialect) Message(ctx context.Context, about dialect.Dispatch) (dialect.
 	if err != nil {
 		return dialect.Message{}, fmt.Errorf("begateway: context of a notice: %w", err)
 	}
-	body, err := d.appendTransaction(nil, s, about.Payment, transaction{about.Payment.ID, operation})
+	body, err := d.appendTransaction(nil, s, about.Payment, transaction{about.Payment.ID, operation}, formOfQuery)
 	if err != nil {
 		return dialect.Message{}, err
 	}
