@@ -1,4 +1,4 @@
-# make test     what every change must pass; needs nothing but Go
+# make test     what every change must pass; needs Go and PostgreSQL's programs
 # make lint     golangci-lint's checks, which must be installed
 # make bench    measure this machine and rewrite the table in docs/performance.md
 # make smoke    a few seconds of load; fails on any error, never on a time

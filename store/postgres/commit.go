@@ -63,6 +63,7 @@ func (b *batch) write(ctx context.Context, w *writing, anew bool) error {
 	for _, r := range []*rows{
 		&w.moveStates, &w.addStates, &w.addEvents, &w.addRecords, &w.moveRecords, &w.dropTimers, &w.clearTimers, &w.setTimers,
 		&w.openPurses, &w.movePurses, &w.addCounters, &w.moveCounters, &w.addBalances, &w.addMarks, &w.addDocuments, &w.moveDocuments,
+		&w.addNotices, &w.addDeliveries,
 	} {
 		t.send(r, nil)
 	}

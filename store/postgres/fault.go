@@ -70,7 +70,7 @@ const patience = 30 * time.Second
 
 // collisions is how often a transaction is tried that others get in the way
 // of.
-const collisions = 10
+const collisions = 20
 
 // again tries something until it does not collide with others any more.
 func again(ctx context.Context, try func() error) error {

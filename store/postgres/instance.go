@@ -97,7 +97,7 @@ func (s *Store) retire() {
 // Claim implements store.Store. A claim holds until the instance that has it
 // is given up; whoever claims the timer then can do it, and the old one cannot.
 func (s *Store) Claim(ctx context.Context, now time.Time, limit int) (due []payment.Timer, err error) {
-	err = s.change(ctx, func(tx pgx.Tx) error {
+	err = s.changeAt(ctx, pgx.ReadCommitted, func(tx pgx.Tx) error {
 		due = due[:0]
 		return each(ctx, tx, `WITH mine AS (
 				SELECT t.due, t.tenant, t.payment, t.kind, t.operation FROM timers t

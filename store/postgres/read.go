@@ -100,6 +100,24 @@ func (s *Store) Due(ctx context.Context, now time.Time, limit int) (due []paymen
 	return due, err
 }
 
+// Agenda implements store.Reader.
+func (s *Store) Agenda(ctx context.Context, kind payment.TimerKind, until time.Time, limit int) (due []payment.Timer, err error) {
+	err = each(ctx, s.readers, `SELECT `+timerColumns+` FROM timers WHERE due <= $1 AND kind = $2 ORDER BY due, payment, kind, operation LIMIT $3`,
+		func(r row) error {
+			due = append(due, timerOf(r))
+			return nil
+		}, until.UnixMilli(), int16(kind), limit)
+	return due, err
+}
+
+// Size implements store.Sized: the store's tables with their indexes. The
+// database's log is not the store's.
+func (s *Store) Size(ctx context.Context) (data, log int64, err error) {
+	err = s.readers.QueryRow(ctx, `SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class
+		WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'`).Scan(&data)
+	return data, 0, err
+}
+
 // NextDue implements store.Reader.
 func (s *Store) NextDue(ctx context.Context) (next time.Time, err error) {
 	err = each(ctx, s.readers, `SELECT min(due) FROM timers`, func(r row) error {

@@ -14,11 +14,17 @@ import (
 // change runs fn in a transaction of its own, again when it collides with
 // another one.
 func (s *Store) change(ctx context.Context, fn func(tx pgx.Tx) error) error {
+	return s.changeAt(ctx, s.options.Isolation, fn)
+}
+
+// changeAt is change at an isolation level. What skips locked rows is right at
+// READ COMMITTED, and would often collide at any other.
+func (s *Store) changeAt(ctx context.Context, level pgx.TxIsoLevel, fn func(tx pgx.Tx) error) error {
 	if s.readOnly {
 		return ErrReadOnly
 	}
 	return again(ctx, func() error {
-		return pgx.BeginTxFunc(ctx, s.writers, pgx.TxOptions{IsoLevel: s.options.Isolation}, fn)
+		return pgx.BeginTxFunc(ctx, s.writers, pgx.TxOptions{IsoLevel: level}, fn)
 	})
 }
 

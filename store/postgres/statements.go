@@ -173,6 +173,22 @@ var (
 				AND d.version = t.was RETURNING 1)
 		SELECT expect('documents', count(*), $14) FROM changed`}
 
+	addNotices = &statement{"add_notices", []uint32{
+		typeInt8, typeInt8, typeInt8, typeInt8, typeInt4, typeInt2, typeInt4, typeBool, typeText, typeText, typeBytes,
+	}, false, `
+		INSERT INTO notices (tenant, payment, merchant, at, version, number, told, ordered, dialect, topic, context)
+		SELECT tenant, payment, merchant, at, version, number, told, ordered, dialect, topic, context
+		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::integer[], $6::smallint[], $7::integer[], $8::boolean[], $9::text[], $10::text[], $11::bytea[])
+			AS t (tenant, payment, merchant, at, version, number, told, ordered, dialect, topic, context)`}
+
+	addDeliveries = &statement{"add_deliveries", []uint32{
+		typeInt8, typeInt8, typeInt8, typeInt8, typeInt8, typeInt4, typeInt4, typeInt2, typeInt2, typeBool, typeText, typeText,
+	}, false, `
+		INSERT INTO deliveries (tenant, payment, merchant, lane, due, version, attempts, number, state, ordered, dialect, endpoint, followers)
+		SELECT tenant, payment, merchant, lane, due, version, attempts, number, state, ordered, dialect, endpoint, 0
+		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::integer[], $7::integer[], $8::smallint[], $9::smallint[], $10::boolean[], $11::text[], $12::text[])
+			AS t (tenant, payment, merchant, lane, due, version, attempts, number, state, ordered, dialect, endpoint)`}
+
 	beginWork    = &statement{name: "begin_work"} // its query depends on the store's isolation
 	commitWork   = &statement{name: "commit_work", query: `COMMIT`}
 	rollbackWork = &statement{name: "rollback_work", query: `ROLLBACK`}
@@ -210,5 +226,5 @@ const (
 var prepared = []*statement{
 	lockStates, selectEvents, selectRecords, selectTime, selectPayers, lockPurses, selectGrants, lockCounters,
 	addStates, moveStates, addEvents, addRecords, moveRecords, dropTimers, clearTimers, setTimers, addBalances,
-	openPurses, movePurses, addCounters, moveCounters, addMarks, addDocuments, moveDocuments, commitWork, rollbackWork,
+	openPurses, movePurses, addCounters, moveCounters, addMarks, addDocuments, moveDocuments, addNotices, addDeliveries, commitWork, rollbackWork,
 }

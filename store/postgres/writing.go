@@ -27,6 +27,7 @@ type writing struct {
 	counters map[store.Ref[string]]*store.Counter
 
 	documents map[document.Name]*filed
+	queues    map[queue]place // the first that waits in each
 
 	body []byte // scratch
 
@@ -34,6 +35,7 @@ type writing struct {
 	dropTimers, clearTimers, setTimers, addBalances           rows
 	openPurses, movePurses, addCounters, moveCounters         rows
 	addMarks, addDocuments, moveDocuments                     rows
+	addNotices, addDeliveries                                 rows
 }
 
 // moved is a payment with changes.
@@ -85,6 +87,7 @@ func (b *batch) gather(ctx context.Context, changes []store.Change) (*writing, e
 		{&w.addBalances, addBalances}, {&w.openPurses, openPurses}, {&w.movePurses, movePurses},
 		{&w.addCounters, addCounters}, {&w.moveCounters, moveCounters},
 		{&w.addMarks, addMarks}, {&w.addDocuments, addDocuments}, {&w.moveDocuments, moveDocuments},
+		{&w.addNotices, addNotices}, {&w.addDeliveries, addDeliveries},
 	} {
 		r.rows.reset(r.s)
 	}
@@ -94,9 +97,12 @@ func (b *batch) gather(ctx context.Context, changes []store.Change) (*writing, e
 	if err := w.file(ctx, changes); err != nil {
 		return nil, err
 	}
+	if err := w.lineUp(ctx, changes); err != nil {
+		return nil, err
+	}
 	for i := range changes {
 		c := &changes[i]
-		for _, note := range []func(*store.Change) error{w.record, w.payment, w.agenda, w.count, w.putDocuments} {
+		for _, note := range []func(*store.Change) error{w.record, w.payment, w.agenda, w.count, w.putDocuments, w.notices} {
 			if err := note(c); err != nil {
 				return nil, err
 			}
