@@ -41,7 +41,19 @@ func openStore(t pgtest.T) store.Store {
 
 func newRig(t *testing.T, change ...func(*engine.Config)) *rig {
 	t.Helper()
-	r := &rig{store: openStore(t), clock: clock.NewShifted(clock.Fixed(noon), 0), proc: &acquirer{}}
+	return newRigOn(t, openStore(t), change...)
+}
+
+// newVirtualRig is newRig for tests whose time is virtual: no database may be
+// waited for in them.
+func newVirtualRig(t *testing.T, change ...func(*engine.Config)) *rig {
+	t.Helper()
+	return newRigOn(t, memory.Open(), change...)
+}
+
+func newRigOn(t *testing.T, st store.Store, change ...func(*engine.Config)) *rig {
+	t.Helper()
+	r := &rig{store: st, clock: clock.NewShifted(clock.Fixed(noon), 0), proc: &acquirer{}}
 	c := engine.Config{
 		Store: r.store, Clock: r.clock, IDs: payment.NewIDs(0),
 		Processor: func(int64, payment.Method) processor.Processor { return r.proc },

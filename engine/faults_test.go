@@ -30,8 +30,13 @@ const nonsense = 13
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
+	return newSceneOn(t, openStore(t))
+}
+
+func newSceneOn(t *testing.T, st store.Store) *scene {
+	t.Helper()
 	s := &scene{script: newScript(), fatal: make(chan error, 2)}
-	s.rig = newRig(t, scripted(s.script), func(c *engine.Config) { c.Fatal = func(err error) { s.fatal <- err } })
+	s.rig = newRigOn(t, st, scripted(s.script), func(c *engine.Config) { c.Fatal = func(err error) { s.fatal <- err } })
 	s.proc.puzzling = nonsense
 	s.a, s.b = s.authorize(t, 1000), s.authorize(t, 1000)
 	for _, earlier := range []payment.Request{s.capture(s.b.ID, 400, "earlier"), s.capture(s.b.ID, 100, "other")} {
