@@ -88,6 +88,7 @@ type Engine struct {
 	hurry   sync.Once
 
 	advancing sync.Mutex
+	settling  sync.Mutex // held while a batch is on its way, and while records are swept
 }
 
 // operation names an operation within the engine.
@@ -122,8 +123,9 @@ func New(c Config) *Engine {
 	}
 	e.base, e.stop = context.WithCancel(context.Background())
 	go e.commitLoop()
-	e.work.Add(1)
+	e.work.Add(2)
 	go e.timerLoop()
+	go e.sweepLoop()
 	return e
 }
 
@@ -164,7 +166,7 @@ func (it *item) fail(err error) { it.err, it.decided = err, decided{} }
 func (e *Engine) Do(ctx context.Context, r payment.Request) (payment.Outcome, error) {
 	it := &item{Request: r, done: make(chan struct{})}
 	if it.Key == (payment.Key{}) {
-		it.Key = e.newKey()
+		it.Key, it.Retain = e.newKey(), keylessKept
 	}
 	switch c := r.Command.(type) {
 	case payment.Create:

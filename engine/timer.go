@@ -83,7 +83,7 @@ func (e *Engine) fire(due []payment.Timer) error {
 	items := make([]*item, 0, len(due))
 	for _, t := range due {
 		it := &item{
-			Request: payment.Request{Tenant: t.Tenant, Merchant: t.Merchant, Payment: t.Payment, Key: e.newKey(), Command: t.Command()},
+			Request: payment.Request{Tenant: t.Tenant, Merchant: t.Merchant, Payment: t.Payment, Key: e.newKey(), Retain: keylessKept, Command: t.Command()},
 			timers:  []payment.Timer{t}, done: make(chan struct{}),
 		}
 		if t.Kind == payment.ProcessorTimer {
@@ -158,7 +158,7 @@ func (e *Engine) Advance(ctx context.Context, c *clock.Shifted, by time.Duration
 	c.Advance(target)
 	err := e.fireDue(c.Now())
 	e.wake()
-	return err
+	return errors.Join(err, e.sweepNow(ctx))
 }
 
 // settleCalls waits until no call to a processor is under way. It returns an
