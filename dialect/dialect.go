@@ -84,6 +84,7 @@ type Services struct {
 	Merchants *merchant.Directory
 	Wallets   Wallets
 	Meta      Meta
+	Outbox    Outbox
 	Listings  Listings
 	Documents document.Store
 	Clock     clock.Clock
@@ -95,6 +96,11 @@ type Services struct {
 	Logger    *slog.Logger
 	Random    io.Reader // for request ids and the like; safe for concurrent use
 	Receipts  *receipt.Desk
+
+	// Anywhere finds a payment in every tenant, for pages of a sandbox whose
+	// address does not say whose it is; nil outside a sandbox.
+	Anywhere func(context.Context, payment.ID) (*payment.Payment, error)
+
 	PublicURL string // what receipts and redirects begin with, without a slash at the end
 	Sandbox   bool
 }

@@ -54,7 +54,7 @@ func (e *Engine) sweepLoop() {
 
 // sweep forgets a little of what is over. Nothing is on its way to the store
 // meanwhile: a commit of which it is not known whether it took place is looked
-// up by its records.
+// up by its records. Another instance sweeps them two hours later at the earliest.
 func (e *Engine) sweep(ctx context.Context) (store.Swept, error) {
 	e.settling.Lock()
 	defer e.settling.Unlock()

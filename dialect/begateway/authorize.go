@@ -48,7 +48,7 @@ func (d *Dialect) create(c *call, sale bool) answered {
 		Tenant: c.shop.merchant.Tenant, Merchant: c.shop.merchant.ID, Patience: c.shop.patience,
 		Command: payment.Create{
 			Intake:  in.intake,
-			Attempt: &payment.Attempt{Secret: in.secret, Asked: payment.Asked{Dialect: Name, Reference: in.intake.Reference}},
+			Attempt: &payment.Attempt{Secret: in.secret, Unchallenged: !in.threeDSecure, Asked: payment.Asked{Dialect: Name, Reference: in.intake.Reference}},
 		},
 		Key:    duplicateKey(c.shop, in.intake, sale),
 		Retain: duplicateWindow + time.Millisecond, // the last instant is in the window, and the clock counts milliseconds
@@ -68,8 +68,7 @@ func (d *Dialect) create(c *call, sale bool) answered {
 		return answered{problem: refused(authorizeOperation, out.Refusal, nil)}
 	}
 	d.keepCard(c.Context(), c.shop, &in, out.Payment)
-	body, err := d.appendAuthorization(make([]byte, 0, replySize), c.shop, out.Payment)
-	return answered{body: body, err: err}
+	return d.show(c, out.Payment, transaction{payment: out.Payment.ID}, c.shop.form())
 }
 
 // duplicateKey names an authorization or payment by what makes another one a
@@ -103,6 +102,7 @@ type intakeRequest struct {
 	fault         error // of ours
 	duplicates    time.Duration
 	payerDeadline time.Duration
+	threeDSecure  bool // the payer may be asked to authenticate
 }
 
 // readIntake reads the request object of an authorization or payment, with all
@@ -124,6 +124,7 @@ func (d *Dialect) readIntake(ctx context.Context, request value, s *shop) (in in
 	in.intake.Description = optional(fields["description"])
 	wrong.required(description, in.intake.Description, textLimit)
 	in.intake.Reference = optional(fields["tracking_id"])
+	in.intake.Labels = tracking(in.intake.Reference)
 	wrong.bounded(trackingID, in.intake.Reference, textLimit)
 	in.duplicates = readDuplicateCheck(fields["duplicate_check"], &wrong)
 	if in.intake.Test = fields["test"].is(true); in.intake.Test && !d.Sandbox {

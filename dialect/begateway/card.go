@@ -23,6 +23,7 @@ func (d *Dialect) readCard(ctx context.Context, fields map[string]value, s *shop
 		wrong.add(base, textNotProcessable) // encrypted in the payer's browser: not offered here
 		return
 	}
+	in.threeDSecure = s.threeDSecure
 	var number, token, cvc, holder, month, year value
 	fields["credit_card"].members(func(name string, v value) {
 		switch name {
@@ -38,6 +39,8 @@ func (d *Dialect) readCard(ctx context.Context, fields map[string]value, s *shop
 			month = v
 		case "exp_year":
 			year = v
+		case "skip_three_d_secure_verification":
+			in.threeDSecure = in.threeDSecure && !v.is(true)
 		}
 	})
 	in.secret.CVC = readCVC(cvc, s.requireCVC && token.blank(), wrong)

@@ -99,13 +99,18 @@ var publishedKey = sync.OnceValues(func() (*rsa.PrivateKey, error) {
 	if block == nil {
 		return nil, errors.New("begateway: the sandbox key is no PEM block")
 	}
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	return parseKey(block.Bytes)
+})
+
+// parseKey reads an RSA key in PKCS #8.
+func parseKey(der []byte) (*rsa.PrivateKey, error) {
+	key, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("begateway: a signing key: %w", err)
 	}
 	private, ok := key.(*rsa.PrivateKey)
 	if !ok {
-		return nil, errors.New("begateway: the sandbox key is no RSA key")
+		return nil, errors.New("begateway: a signing key is no RSA key")
 	}
 	return private, nil
-})
+}

@@ -148,6 +148,11 @@ func newWorld(t testing.TB) *world {
 		Vault:  &vault.Vault{Documents: memory.Open(), Keys: keys, Cards: cards, Clock: w.clock, Random: rand.Reader},
 		Logger: slog.New(slog.DiscardHandler), Random: rand.Reader, Sandbox: true,
 		PublicURL: "https://gateway.ecomcharge.com",
+		Anywhere: func(_ context.Context, id payment.ID) (*payment.Payment, error) {
+			w.engine.mu.Lock()
+			defer w.engine.mu.Unlock()
+			return w.engine.payments[id], nil
+		},
 	})
 	w.merchant, w.shop = w.addShop(t, "My Shop")
 	return w

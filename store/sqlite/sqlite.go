@@ -33,6 +33,7 @@ type Store struct {
 	readers *readers
 	keeper  *housekeeper
 	sweeper sweeper
+	claims  claims
 
 	closing sync.Once
 	closed  error
