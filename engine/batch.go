@@ -154,6 +154,7 @@ func (b *batch) change(it *item, d payment.Decision, at time.Time) *store.Change
 	c.Timers = b.calls(it, d)
 	if len(d.Events) > 0 {
 		c.Payment, c.Events, c.Entries = d.Payment, d.Events, d.Entries
+		c.Notices = b.notices(it, d)
 		b.payments[d.Payment.ID] = d.Payment
 		b.spend(d.Entries)
 	}
@@ -253,7 +254,7 @@ func (b *batch) ask(i payment.Instruction) payment.Answer {
 	if p == nil {
 		return payment.Answer{Result: payment.Refused, Reason: payment.UnsupportedMethod}
 	}
-	i.Unchallenged = b.unchallenged
+	i.Unchallenged = i.Unchallenged || b.unchallenged
 	return p.Decide(i, b.payer)
 }
 
