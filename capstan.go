@@ -132,9 +132,10 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	shifted := clock.NewShifted(c.Clock, offset)
 	s := &Server{
-		Store: c.Store, Keys: c.Keys, IDs: wireid.New(c.Keys.Derive("wire ids", 16)), Clock: clock.NewShifted(c.Clock, offset),
-		Merchants: merchant.NewDirectory(c.Store, clock.System{}.Now), Logger: c.Logger, Sandbox: c.Sandbox,
+		Store: c.Store, Keys: c.Keys, IDs: wireid.New(c.Keys.Derive("wire ids", 16)), Clock: shifted,
+		Merchants: merchant.NewDirectory(c.Store, clock.System{}.Now, shifted.Now), Logger: c.Logger, Sandbox: c.Sandbox,
 		PublicURL: c.PublicURL, base: cmp.Or(c.BaseURL, c.PublicURL), admin: c.AdminURL,
 		wallet: book.Processor{}, script: scripted.NewScript(),
 	}

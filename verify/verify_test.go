@@ -17,6 +17,7 @@ import (
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor"
 	"github.com/capstan-pay/capstan/processor/book"
+	"github.com/capstan-pay/capstan/store"
 	storesqlite "github.com/capstan-pay/capstan/store/sqlite"
 	"github.com/capstan-pay/capstan/verify"
 	"github.com/capstan-pay/capstan/wallet"
@@ -106,6 +107,12 @@ func build(t *testing.T, path string) {
 	if err := e.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	for number := range int64(3) {
+		act := store.Act{Number: number + 1, At: noon, By: "alice", Action: "merchant.set", Merchant: m.ID, Subject: "risk", Details: []byte(`{}`)}
+		if _, err := st.Administer(t.Context(), store.Administration{Act: act}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := st.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +141,13 @@ func TestEveryChangeIsFound(t *testing.T) {
 		t.Fatalf("the sound store: %+v", r)
 	}
 	const first = "(SELECT min(payment) FROM states)"
+	const freely = "DROP TRIGGER acts_stay; DROP TRIGGER acts_last; "
 	for name, change := range map[string]string{
+		"who administered":               freely + "UPDATE acts SET by = 'bob' WHERE number = 2",
+		"what was administered":          freely + "UPDATE acts SET details = NULL WHERE number = 3",
+		"an act that is gone":            freely + "DELETE FROM acts WHERE number = 2",
+		"the first act":                  freely + "DELETE FROM acts WHERE number = 1",
+		"an act at another time":         freely + "UPDATE acts SET at = at + 1 WHERE number = 1",
 		"a captured total":               "UPDATE states SET captured = captured + 1 WHERE payment = " + first,
 		"an authorized total":            "UPDATE states SET authorized = authorized + 1 WHERE payment = " + first,
 		"a released total":               "UPDATE states SET released = released - 1 WHERE payment = " + first,
@@ -211,7 +224,7 @@ func execute(t *testing.T, path, change string) int {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := sqlitex.ExecuteTransient(conn, change, nil); err != nil {
+	if err := sqlitex.ExecuteScript(conn, change, nil); err != nil {
 		t.Fatal(err)
 	}
 	return conn.Changes()

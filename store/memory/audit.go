@@ -18,6 +18,7 @@ type audit struct {
 	purses   map[purse]int64
 	users    []wallet.User
 	counters []counter
+	acts     []store.Act
 }
 
 func (a *audit) States(fn func(store.State) error) error {

@@ -63,8 +63,10 @@ func testAuditStops(t *testing.T, s store.Store) {
 	u := newUser(t, s, 1000, "USD")
 	must(t, s, a.create(card(1000, "USD")), a.create(purse(u, 300, "USD")))
 	check(t, count(s, nil, counterOf("a", "1")))
+	_, err := s.Administer(ctx, store.Administration{Act: act(1, "merchant.list", 0)})
+	check(t, err)
 	enough := errors.New("enough")
-	err := s.Audit(ctx, func(a store.Audit) error {
+	err = s.Audit(ctx, func(a store.Audit) error {
 		for name, walk := range map[string]func() error{
 			"states":   func() error { return a.States(func(store.State) error { return enough }) },
 			"events":   func() error { return a.Events(func(payment.ID, int, payment.Event) error { return enough }) },
@@ -73,6 +75,7 @@ func testAuditStops(t *testing.T, s store.Store) {
 			"timers":   func() error { return a.Timers(func(payment.Timer) error { return enough }) },
 			"wallets":  func() error { return a.WalletBalances(func(int64, wallet.Balance) error { return enough }) },
 			"counters": func() error { return a.Counters(func(store.Counter) error { return enough }) },
+			"acts":     func() error { return a.Acts(func(store.Act) error { return enough }) },
 		} {
 			if err := walk(); !errors.Is(err, enough) {
 				t.Errorf("%s: %v", name, err)
@@ -168,6 +171,8 @@ func testReopen(t *testing.T, s store.Store, reopen func() store.Store) {
 	_, err := s.PutMeta(ctx, "mode", []byte("sandbox"), true)
 	check(t, err)
 	check(t, count(s, nil, counterOf("a", "1")))
+	_, err = s.Administer(ctx, store.Administration{Act: act(1, "key.disable", 0)})
+	check(t, err)
 	before := take(t, s)
 	for range 2 {
 		check(t, s.Close())

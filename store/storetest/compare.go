@@ -21,6 +21,7 @@ type snapshot struct {
 	Agenda   map[payment.Timer]bool
 	Wallets  map[string]int64
 	Counters map[store.Ref[string]]store.Counter
+	Acts     []store.Act
 	Balances ledger.Balances
 	Next     time.Time
 }
@@ -97,6 +98,9 @@ func (n *snapshot) audit(a store.Audit) error {
 				n.Counters[store.Ref[string]{Tenant: c.Tenant, Name: c.Name}] = c
 				return nil
 			})
+		},
+		func() error {
+			return a.Acts(func(act store.Act) error { n.Acts = append(n.Acts, act); return nil })
 		},
 	} {
 		if err := walk(); err != nil {
