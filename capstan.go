@@ -32,8 +32,10 @@ import (
 	"github.com/capstan-pay/capstan/processor/book"
 	"github.com/capstan-pay/capstan/processor/cardsim"
 	"github.com/capstan-pay/capstan/processor/scripted"
+	"github.com/capstan-pay/capstan/receipt"
 	"github.com/capstan-pay/capstan/sandbox"
 	"github.com/capstan-pay/capstan/store"
+	"github.com/capstan-pay/capstan/throttle"
 	"github.com/capstan-pay/capstan/wireid"
 )
 
@@ -87,6 +89,8 @@ type Server struct {
 	// Sandboxed are the sandbox controls; nil in live mode.
 	Sandboxed *sandbox.Sandbox
 
+	Receipts *receipt.Desk
+
 	known  []dialect.Dialect // all there are, also those that are not served
 	cards  processor.Processor
 	wallet processor.Processor
@@ -135,7 +139,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	shifted := clock.NewShifted(c.Clock, offset)
 	s := &Server{
 		Store: c.Store, Keys: c.Keys, IDs: wireid.New(c.Keys.Derive("wire ids", 16)), Clock: shifted,
-		Merchants: merchant.NewDirectory(c.Store, clock.System{}.Now, shifted.Now), Logger: c.Logger, Sandbox: c.Sandbox,
+		Merchants: merchant.NewDirectory(c.Store, clock.System{}.Now).By(shifted.Now), Logger: c.Logger, Sandbox: c.Sandbox,
 		PublicURL: c.PublicURL, base: cmp.Or(c.BaseURL, c.PublicURL), admin: c.AdminURL,
 		wallet: book.Processor{}, script: scripted.NewScript(),
 	}
@@ -178,10 +182,14 @@ func (s *Server) Dialect(name string) dialect.Dialect {
 }
 
 func (s *Server) addDialects(c Config) error {
+	s.Receipts = &receipt.Desk{
+		Payments: s.Engine, Merchants: s.Merchants, Keys: s.Keys, Logger: c.Logger, PublicURL: s.PublicURL, Sandbox: c.Sandbox, Name: s.nameOf,
+	}
 	services := dialect.Services{
-		Engine: s.Engine, Merchants: s.Merchants, Wallets: s.Store, Meta: s.Store, Clock: s.Clock, IDs: s.IDs, Keys: s.Keys,
+		Engine: dialect.Watched(s.Engine), Limits: new(throttle.Limiter), Clock: s.Clock, IDs: s.IDs, Keys: s.Keys,
+		Merchants: s.Merchants, Wallets: s.Store, Meta: s.Store, Listings: s.Store, Documents: s.Store,
 		Cards: card.Inspector{MAC: s.Keys.MAC}, Logger: c.Logger, Random: c.Random,
-		PublicURL: s.PublicURL, Sandbox: c.Sandbox,
+		Receipts: s.Receipts, PublicURL: s.PublicURL, Sandbox: c.Sandbox,
 	}
 	if c.Sandbox {
 		services.Cards.Behaviour = cardsim.Behaviour
@@ -195,6 +203,16 @@ func (s *Server) addDialects(c Config) error {
 		s.Dialects = append(s.Dialects, s.known[i])
 	}
 	return nil
+}
+
+// nameOf is what the dialect that made a payment calls it.
+func (s *Server) nameOf(p *payment.Payment) string {
+	for _, d := range s.known {
+		if d.Name() == p.Dialect {
+			return d.PaymentID(p)
+		}
+	}
+	return ""
 }
 
 // processor says who moves the money for a method. Outside the sandbox there
@@ -218,7 +236,7 @@ func (s *Server) controls() *sandbox.Sandbox {
 			_, err := compileRisk(m, document)
 			return err
 		},
-		BaseURL: s.base, AdminURL: s.admin,
+		ReceiptURL: s.Receipts.URL, BaseURL: s.base, AdminURL: s.admin,
 	})
 }
 

@@ -33,7 +33,7 @@ func TestRiskChecksAreCompiledOnce(t *testing.T) {
 		return map[string]json.RawMessage{"risk": json.RawMessage(`{"limits":[{"currency":"USD","max":` + max + `}]}`)}
 	}
 	repository := &registry{merchant: merchant.Merchant{ID: 2, Tenant: 1, Name: "Shop", Settings: document("5")}}
-	checks := &riskChecks{merchants: merchant.NewDirectory(repository, func() time.Time { return now }, func() time.Time { return now }), compiled: map[int64]compiledChecks{}}
+	checks := &riskChecks{merchants: merchant.NewDirectory(repository, func() time.Time { return now }), compiled: map[int64]compiledChecks{}}
 	of := func() *risk.Checks {
 		t.Helper()
 		c, err := checks.of(t.Context(), 2)

@@ -9,6 +9,7 @@ import (
 	"github.com/capstan-pay/capstan/dialect/begateway"
 	"github.com/capstan-pay/capstan/dialect/intents"
 	"github.com/capstan-pay/capstan/dialect/wepay"
+	"github.com/capstan-pay/capstan/receipt"
 	"github.com/capstan-pay/capstan/sandbox"
 )
 
@@ -42,6 +43,8 @@ func (s *Server) route() http.Handler {
 			toBegateway.ServeHTTP(w, r)
 		case s.Sandbox && under(path, "/_sandbox"):
 			s.Sandboxed.ServeHTTP(w, r)
+		case strings.HasPrefix(path, receipt.Path):
+			s.Receipts.ServeHTTP(w, r)
 		case under(path, "/_sandbox"), under(path, "/openapi"): // ours, and nothing is there
 			sandbox.NotFound(w, r)
 		case path == "/" && r.Method == http.MethodGet:

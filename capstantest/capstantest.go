@@ -40,6 +40,10 @@ type Server struct {
 	http        *http.Server
 }
 
+// Reachable makes receipts and redirects begin with the address the server
+// listens on, so that a browser can follow them.
+func Reachable() Option { return func(c *capstan.Config) { c.PublicURL = "" } }
+
 // Option changes how a server is started.
 type Option func(*capstan.Config)
 
@@ -79,6 +83,9 @@ func Run(t testing.TB, options ...Option) *Server {
 	}
 	s.URL = "http://" + listener.Addr().String()
 	c.BaseURL = s.URL
+	if c.PublicURL == "" {
+		c.PublicURL = s.URL
+	}
 	if s.Server, err = capstan.New(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}

@@ -14,9 +14,12 @@ import (
 
 	"github.com/capstan-pay/capstan/card"
 	"github.com/capstan-pay/capstan/clock"
+	"github.com/capstan-pay/capstan/document"
 	"github.com/capstan-pay/capstan/keyring"
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/receipt"
+	"github.com/capstan-pay/capstan/throttle"
 	"github.com/capstan-pay/capstan/wallet"
 	"github.com/capstan-pay/capstan/wireid"
 )
@@ -70,19 +73,29 @@ type Meta interface {
 	PutMeta(ctx context.Context, name string, value []byte, once bool) ([]byte, error)
 }
 
+// Listings is where payments are found otherwise than by their ids: all of a
+// merchant's, or those that were given a label. See [Services.Page].
+type Listings interface {
+	List(ctx context.Context, l payment.Listing) ([]payment.Place, error)
+}
+
 // Services are what every dialect stands on.
 type Services struct {
 	Engine    Engine
 	Merchants *merchant.Directory
 	Wallets   Wallets
 	Meta      Meta
+	Listings  Listings
+	Documents document.Store
 	Clock     clock.Clock
 	IDs       *wireid.Codec
 	Keys      *keyring.Keyring
 	Cards     card.Inspector
+	Limits    *throttle.Limiter // of all dialects together
 	Logger    *slog.Logger
 	Random    io.Reader // for request ids and the like; safe for concurrent use
-	PublicURL string    // what receipts and redirects begin with, without a slash at the end
+	Receipts  *receipt.Desk
+	PublicURL string // what receipts and redirects begin with, without a slash at the end
 	Sandbox   bool
 }
 

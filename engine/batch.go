@@ -136,6 +136,9 @@ func (b *batch) change(it *item, d payment.Decision) *store.Change {
 	} else if it.timers != nil && len(d.Events) == 0 {
 		c.Record = store.Record{}
 	}
+	if d.Refusal == nil {
+		c.Documents = it.Documents
+	}
 	c.Timers = b.calls(it, d)
 	if len(d.Events) > 0 {
 		c.Payment, c.Events, c.Entries = d.Payment, d.Events, d.Entries
@@ -152,7 +155,7 @@ func (b *batch) change(it *item, d payment.Decision) *store.Change {
 		it.left = c.Record
 		b.records[it.left.Key] = &c.Record
 	}
-	if c.Record.Key == (payment.Key{}) && c.Payment == nil && len(c.Done) == 0 && len(c.Timers) == 0 {
+	if c.Record.Key == (payment.Key{}) && c.Payment == nil && len(c.Done) == 0 && len(c.Timers) == 0 && len(c.Documents) == 0 {
 		return nil
 	}
 	return c

@@ -44,11 +44,17 @@ type Access struct {
 	err   error
 }
 
-// NewDirectory returns a directory over a repository. Elapsed tells how much
-// time has passed; it need not be the business clock, which says when a
-// credential expires.
-func NewDirectory(r Repository, elapsed, clock func() time.Time) *Directory {
-	return &Directory{repository: r, elapsed: elapsed, clock: clock, known: map[name]*Access{}, byID: map[int64]*Access{}}
+// NewDirectory returns a directory over a repository. Now tells how much time
+// has passed and, unless By names another clock, when credentials expire.
+func NewDirectory(r Repository, now func() time.Time) *Directory {
+	return &Directory{repository: r, elapsed: now, clock: now, known: map[name]*Access{}, byID: map[int64]*Access{}}
+}
+
+// By takes another clock, the business's, to tell when credentials expire. It
+// is called before the directory is used.
+func (d *Directory) By(clock func() time.Time) *Directory {
+	d.clock = clock
+	return d
 }
 
 // Find returns who a credential lets in: nil if there is no such credential, it

@@ -43,6 +43,7 @@ type Capture struct {
 
 	Dialect   string
 	Reference string
+	Labels    []Label
 	Details   []byte
 
 	// Revise replaces the payment's details in the same decision; nil leaves
@@ -64,7 +65,7 @@ func (c Capture) decide(d *decision) {
 		intake.Details = c.Revise
 		d.take(PaymentRevised, intake)
 	}
-	d.capture(c, Asked{Dialect: c.Dialect, Reference: c.Reference, Details: c.Details})
+	d.capture(c, Asked{Dialect: c.Dialect, Reference: c.Reference, Labels: c.Labels, Details: c.Details})
 	if lapsed { // and declined: its turn has passed
 		d.expireIfDue()
 	}

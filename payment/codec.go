@@ -22,6 +22,8 @@ const (
 	hasAsked
 	hasAnswer
 	isFinal
+	hasIntakeLabels // behind everything else
+	hasAskedLabels
 	knownParts = 1<<iota - 1
 )
 
@@ -46,6 +48,12 @@ func (e Event) AppendBody(b []byte) []byte {
 	if e.Final {
 		parts |= isFinal
 	}
+	if e.Intake != nil && len(e.Intake.Labels) > 0 {
+		parts |= hasIntakeLabels
+	}
+	if e.Asked != nil && len(e.Asked.Labels) > 0 {
+		parts |= hasAskedLabels
+	}
 	if parts == 0 && e.Ending == Open {
 		return b
 	}
@@ -66,6 +74,12 @@ func (e Event) AppendBody(b []byte) []byte {
 	if e.Answer != nil {
 		w.answer(e.Answer)
 	}
+	if parts&hasIntakeLabels != 0 {
+		w.labels(e.Intake.Labels)
+	}
+	if parts&hasAskedLabels != 0 {
+		w.labels(e.Asked.Labels)
+	}
 	return w.b
 }
 
@@ -80,7 +94,7 @@ func (e *Event) DecodeBody(body []byte) error {
 		return errCorrupt
 	}
 	parts := r.uint()
-	if parts > knownParts {
+	if parts > knownParts || (parts&hasIntakeLabels != 0 && parts&hasIntake == 0) || (parts&hasAskedLabels != 0 && parts&hasAsked == 0) {
 		return errCorrupt
 	}
 	e.Ending = Ending(r.small())
@@ -96,6 +110,12 @@ func (e *Event) DecodeBody(body []byte) error {
 	}
 	if parts&hasAnswer != 0 {
 		e.Answer = r.answer()
+	}
+	if parts&hasIntakeLabels != 0 {
+		e.Intake.Labels = r.labels()
+	}
+	if parts&hasAskedLabels != 0 {
+		e.Asked.Labels = r.labels()
 	}
 	if r.bad || len(r.b) != 0 {
 		return errCorrupt
@@ -194,6 +214,22 @@ func (r *reader) answer() *Answer {
 		Result: Result(r.small()), Reason: Reason(r.text()), Reference: r.text(), AuthCode: r.text(),
 		Message: r.text(), Data: r.bytes(), Screening: r.bytes(),
 	}
+}
+
+func (w *writer) labels(labels []Label) {
+	w.uint(uint64(len(labels)))
+	for _, l := range labels {
+		w.text(l.Kind)
+		w.text(l.Value)
+	}
+}
+
+func (r *reader) labels() []Label {
+	var labels []Label
+	for n := r.uint(); n > 0 && !r.bad; n-- {
+		labels = append(labels, Label{r.text(), r.text()})
+	}
+	return labels
 }
 
 // writer appends varints and length-prefixed strings.

@@ -28,8 +28,9 @@ func full() payment.Event {
 				DeclinedCaptureEnds: true, PayerDeadline: time.Hour, CancelFor: 90 * time.Minute,
 			},
 			Reference: "order", Description: "socks", Email: "j@example.com", IP: "::1", Test: true, Details: []byte(`{"a":1}`),
+			Labels: []payment.Label{{Kind: "customer", Value: "c"}, {Kind: "order"}},
 		},
-		Asked: &payment.Asked{Dialect: "wepay", Reference: "r", Details: []byte{0}, Parent: 3, Key: payment.Key{1, 15: 2}},
+		Asked: &payment.Asked{Dialect: "wepay", Reference: "r", Labels: []payment.Label{{Kind: "tracking", Value: "é"}}, Details: []byte{0}, Parent: 3, Key: payment.Key{1, 15: 2}},
 		Answer: &payment.Answer{
 			Result: payment.Refused, Reason: payment.LostCard, Reference: "ref", AuthCode: "123456", Message: "no", Data: []byte("d"), Screening: []byte("s"),
 		},
@@ -80,7 +81,8 @@ func TestCorruptBodies(t *testing.T) {
 	for name, corrupt := range map[string][]byte{
 		"a byte too many":           append(bytes.Clone(body), 0),
 		"another version":           append([]byte{2}, body[1:]...),
-		"a part nobody knows":       {1, 32, 0},
+		"a part nobody knows":       {1, 0x80, 1, 0},
+		"labels of no intake":       {1, 32, 0, 1, 1, 97, 1, 97},
 		"an ending out of range":    {1, 16, 0x80, 2},
 		"an amount that is missing": {1, 1, 0, 2, 2},
 		"a varint without end":      append([]byte{1}, bytes.Repeat([]byte{0xff}, 11)...),

@@ -9,10 +9,16 @@ import (
 
 // Command is something that is asked of one payment. The commands are Create,
 // Revise, Authorize, PayerAnswer, Capture, Void, Cancel, Refund, Expire,
-// Settle, Resolve and Inquire.
+// Settle, Resolve, Inquire and Nothing.
 type Command interface {
 	decide(*decision)
 }
+
+// Nothing asks nothing of any payment. Its request is carried out for what it
+// brings along.
+type Nothing struct{}
+
+func (Nothing) decide(*decision) {}
 
 // Env is what a decision may look at besides the payment and the command.
 type Env struct {
@@ -113,6 +119,9 @@ func (d Decision) Pending() bool {
 // nothing may be written.
 func Decide(p *Payment, c Command, env Env) (Decision, error) {
 	d := &decision{env: env}
+	if _, nothing := c.(Nothing); nothing {
+		return Decision{}, nil
+	}
 	if p == nil {
 		return Decision{Refusal: Refuse(NotFound)}, nil
 	}

@@ -46,12 +46,13 @@ type Intake struct {
 	Fee         int64 // the platform's share, unless a capture names another
 	Method      Method
 	Policy      Policy
-	Reference   string // the merchant's own name for it
-	Description string // what the payer sees it is for
-	Email       string // the payer's, for lists and receipts
-	IP          string // the payer's, for lists
-	Test        bool   // no real money: made with a test key
-	Details     []byte // the dialect's own document, not read here
+	Reference   string  // the merchant's own name for it
+	Description string  // what the payer sees it is for
+	Email       string  // the payer's, for lists and receipts
+	IP          string  // the payer's, for lists
+	Test        bool    // no real money: made with a test key
+	Labels      []Label // by which the payment is found, besides its ID
+	Details     []byte  // the dialect's own document, not read here
 }
 
 // OperationKind says what an operation does.
@@ -119,11 +120,12 @@ type Operation struct {
 
 // Asked is who asked for an operation, and how.
 type Asked struct {
-	Dialect   string // the dialect that asked
-	Reference string // the merchant's own name for the operation
-	Details   []byte // the dialect's own document, not read here
-	Parent    int    // refunds: the capture it is for; automatic captures: the authorization; 0 is none
-	Key       Key    // set by the decision, of the command whose record a later answer has to reach
+	Dialect   string  // the dialect that asked
+	Reference string  // the merchant's own name for the operation
+	Labels    []Label // by which the operation is found
+	Details   []byte  // the dialect's own document, not read here
+	Parent    int     // refunds: the capture it is for; automatic captures: the authorization; 0 is none
+	Key       Key     // set by the decision, of the command whose record a later answer has to reach
 }
 
 // Op returns the operation with the given number, or nil.

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"time"
+
+	"github.com/capstan-pay/capstan/document"
 )
 
 // Key names a command so that it is carried out once, however often it is
@@ -47,6 +49,12 @@ type Request struct {
 	// Context is what the dialect needs to give the same answer again and
 	// that is not in the payment's history. It is kept with the key.
 	Context []byte
+
+	// Documents of the dialect are put together with what the command does, if
+	// it is not refused: under the same key, and all or nothing. An error that
+	// wraps document.ErrExists or document.ErrMoved says that they could not be,
+	// and that nothing was done.
+	Documents []document.Document
 
 	// Sees tells which payments the caller's dialect can express. One that it
 	// cannot is refused with NotFound, as if it were not there. Nil sees all.

@@ -149,7 +149,7 @@ func (s *Sandbox) getPayment(r *http.Request) (any, error) {
 			ids[d.Name()] = &id
 		}
 	}
-	return map[string]any{"status": p.Status.String(), "ids": ids}, nil
+	return map[string]any{"status": p.Status.String(), "ids": ids, "receipt_url": s.ReceiptURL(p, 0)}, nil
 }
 
 func (s *Sandbox) postWalletUsers(r *http.Request) (any, error) {

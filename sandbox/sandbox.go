@@ -46,6 +46,10 @@ type Config struct {
 	// API client's credential.
 	UpdateClientKeys func(data []byte, add map[string]string, retire []string) ([]byte, error)
 
+	// ReceiptURL is where the payer reads about an operation of a payment; 0
+	// is the payment.
+	ReceiptURL func(p *payment.Payment, operation int) string
+
 	BaseURL  string // where the dialects listen
 	AdminURL string
 }

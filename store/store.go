@@ -13,6 +13,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/capstan-pay/capstan/document"
 	"github.com/capstan-pay/capstan/ledger"
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/money"
@@ -51,6 +52,7 @@ type Store interface {
 
 	Reader
 	Registry
+	document.Store
 
 	Close() error
 }
@@ -134,6 +136,10 @@ type Change struct {
 	Done   []payment.Timer
 	Timers []payment.Timer
 
+	// Documents are to be put, as PutDocument puts them; ErrExists and
+	// ErrMoved of package document are what Commit answers then.
+	Documents []document.Document
+
 	// Counters are to be set. The batch must have loaded them, and Commit
 	// answers ErrConflict when one was set by another batch since: no two
 	// batches count from the same value. Of several changes of a batch that
@@ -180,6 +186,10 @@ type Reader interface {
 	// NextDue returns when the next timer falls due; zero is never.
 	NextDue(ctx context.Context) (time.Time, error)
 
+	// List returns a page of a listing. What a change gives a place in one,
+	// payment.Marks says; it is there with the change.
+	List(ctx context.Context, l payment.Listing) ([]payment.Place, error)
+
 	// Balances returns the balances of a merchant's accounts; 0 is of all.
 	// Every currency that was ever posted appears.
 	Balances(ctx context.Context, merchant int64) (ledger.Balances, error)
@@ -214,6 +224,17 @@ type Audit interface {
 	Counters(func(Counter) error) error
 	// Acts: the log of administration, by number.
 	Acts(func(Act) error) error
+	// Marks: all places in listings, in no particular order.
+	Marks(func(Mark) error) error
+	// Documents: all documents, in the order of their serials.
+	Documents(func(document.Document) error) error
+}
+
+// Mark is a place in a listing of a merchant.
+type Mark struct {
+	Tenant   int64
+	Merchant int64
+	payment.Mark
 }
 
 // State is the narrow row that a change updates: a digest of the payment, kept

@@ -9,10 +9,13 @@ package alipay
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/capstan-pay/capstan/dialect"
+	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/throttle"
 	"github.com/capstan-pay/capstan/wireid"
 )
 
@@ -24,7 +27,6 @@ type Dialect struct {
 	dialect.Services
 	signer signer
 	server serverKeys
-	rates  rates
 }
 
 // New returns the dialect on its services.
@@ -53,41 +55,70 @@ type call struct {
 	client *client
 	now    time.Time
 	fields fields // of the body
+	memo   *dialect.Memo
 }
 
 // ServeHTTP answers a request: always with status 200, always signed.
 func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := &call{target: target(r), now: d.Clock.Now()}
+	c := &call{target: target(r), now: d.Clock.Now(), memo: dialect.MemoOf(r.Context())}
+	c.memo.ClientID = r.Header.Get("Trace-Id")
 	d.write(w, r, c, d.answer(r, c))
 }
 
 // answer makes the body of the answer. The checks are in the order of the
 // documented table; the first one that fails answers.
 func (d *Dialect) answer(r *http.Request, c *call) (answer []byte) {
-	defer d.Rescue(Name, func() { answer = only(unknownException) })
+	defer d.Rescue(Name, func() { answer, c.memo.Class = only(unknownException), dialect.Failed })
 	c.route = routeOf(c.target)
 	serve, known := apis[c.route.api]
+	if !known || !c.route.known {
+		return c.stop(invalidAPI, dialect.Invalid)
+	}
+	_, c.memo.Operation, _ = strings.Cut(c.route.api, "/")
 	switch {
-	case !known || !c.route.known:
-		return only(invalidAPI)
 	case r.Method != http.MethodPost:
-		return only(methodNotSupported)
+		return c.stop(methodNotSupported, dialect.Invalid)
 	case !acceptable(r.Header):
-		return only(mediaTypeNotAcceptable)
+		return c.stop(mediaTypeNotAcceptable, dialect.Invalid)
 	}
 	body, problem := d.authenticate(r, c)
 	switch {
 	case problem != nil:
-		return only(*problem)
-	case d.rates.exceeded(c.client, c.now):
-		return only(trafficExceeded(c.route))
+		return c.stop(*problem, classOf(*problem))
+	case d.exceeded(c):
+		return c.stop(trafficExceeded(c.route), dialect.Throttled)
 	case !c.client.may(c.route.api):
-		return only(accessDenied)
+		return c.stop(accessDenied, dialect.Denied)
 	}
 	if c.fields, known = parseObject(body); !known {
-		return only(paramIllegal)
+		return c.stop(paramIllegal, dialect.Invalid)
 	}
 	return serve(d, r.Context(), c)
+}
+
+// exceeded counts a request and tells whether it comes too early: above the
+// client's own limit, or above the merchant's for everything.
+func (d *Dialect) exceeded(c *call) bool {
+	lane := throttle.Lane{Merchant: c.client.merchant, Name: Name}
+	own, all := c.client.settings.perSecond, c.client.settings.rate
+	return d.Limits.Pass(lane, own, c.now) > 0 || d.Throttle(&merchant.Merchant{ID: c.client.merchant}, all) > 0
+}
+
+// stop answers a request that is not carried out.
+func (c *call) stop(with result, class dialect.Class) []byte {
+	c.memo.Class = class
+	return only(with)
+}
+
+// classOf is what a result that is about the sender comes to.
+func classOf(r result) dialect.Class {
+	switch r {
+	case clientInvalid, signatureInvalid, keyNotFound:
+		return dialect.Denied
+	case unknownException:
+		return dialect.Failed
+	}
+	return dialect.Invalid
 }
 
 // write signs an answer and sends it. The names of the headers are in lower

@@ -31,6 +31,7 @@ func (d *Dialect) authenticate(r *http.Request, c *call) ([]byte, *result) {
 		return nil, &clientInvalid
 	}
 	c.client = found
+	c.memo.Merchant = found.merchant
 
 	signature, ok := parseSignature(r.Header.Get("Signature"))
 	if !ok || !strings.EqualFold(signature.algorithm, "RSA256") {

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/capstan-pay/capstan/merchant"
@@ -98,38 +97,4 @@ func (c *client) zone() *time.Location {
 func (c *client) may(api string) bool {
 	_, name, _ := strings.Cut(api, "/")
 	return len(c.settings.apis) == 0 || slices.Contains(c.settings.apis, name)
-}
-
-// rates counts requests, by client and second.
-type rates struct {
-	mu     sync.Mutex
-	counts map[string]rate
-}
-
-type rate struct {
-	second int64
-	count  int
-}
-
-// clientsCounted is how many clients are counted before counting starts anew.
-const clientsCounted = 10_000
-
-// exceeded counts a request and tells whether the client has had all that it
-// may have in this second.
-func (r *rates) exceeded(c *client, now time.Time) bool {
-	if c.settings.perSecond <= 0 {
-		return false
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.counts == nil || len(r.counts) > clientsCounted {
-		r.counts = map[string]rate{}
-	}
-	had := r.counts[c.id]
-	if had.second != now.Unix() {
-		had = rate{second: now.Unix()}
-	}
-	had.count++
-	r.counts[c.id] = had
-	return had.count > c.settings.perSecond
 }

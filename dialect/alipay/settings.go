@@ -7,6 +7,7 @@ import (
 	"github.com/capstan-pay/capstan/dialect"
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/money"
+	"github.com/capstan-pay/capstan/throttle"
 )
 
 // settings are what an operator may change for a merchant, under "alipay.".
@@ -20,7 +21,8 @@ type settings struct {
 	zone             *time.Location // time_zone, an offset such as "+08:00"
 	cashierURL       string         // cashier_url: where payers confirm; the payment's id is appended
 	tokenValidity    time.Duration  // token_validity_seconds, of access tokens
-	perSecond        int            // max_requests_per_second on one instance; 0 is no bound
+	perSecond        throttle.Rule  // max_requests_per_second on one instance; 0 is no bound
+	rate             throttle.Rule  // of the merchant's requests through all dialects
 	patience         time.Duration  // processor_patience_ms: how long a caller waits for a processor
 	apis             []string       // apis the client may call, such as "capture"; empty is all
 }
@@ -52,7 +54,8 @@ func settingsOf(m *merchant.Merchant) settings {
 		zone:             parseZone(merchant.Setting(m, "alipay.time_zone", "")),
 		cashierURL:       merchant.Setting(m, "alipay.cashier_url", ""),
 		tokenValidity:    seconds("token_validity_seconds", defaultTokenValidity),
-		perSecond:        merchant.Setting(m, "alipay.max_requests_per_second", 0),
+		perSecond:        throttle.Steady(merchant.Setting(m, "alipay.max_requests_per_second", 0), 0),
+		rate:             dialect.RateOf(m),
 		patience:         dialect.Patience(m, Name, defaultPatience),
 		apis:             merchant.Setting(m, "alipay.apis", []string(nil)),
 	}

@@ -38,22 +38,23 @@ func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.EscapedPath()
 	switch {
 	case r.Method == http.MethodPost && path == "/transactions/captures":
-		d.serve(w, r, d.capture)
+		d.serve(w, r, "capture", d.capture)
 	case r.Method == http.MethodPost && path == "/transactions/authorizations":
-		d.serve(w, r, d.authorize)
+		d.serve(w, r, "authorize", d.authorize)
 	case r.Method == http.MethodPost && path == "/transactions/payments":
-		d.serve(w, r, d.pay)
+		d.serve(w, r, "pay", d.pay)
 	case r.Method == http.MethodPost && path == "/transactions/voids":
-		d.serve(w, r, d.void)
+		d.serve(w, r, "void", d.void)
 	case r.Method == http.MethodPost && path == "/transactions/refunds":
-		d.serve(w, r, d.refund)
+		d.serve(w, r, "refund", d.refund)
 	case r.Method == http.MethodGet && strings.HasPrefix(path, transactionPath):
 		if uid, ok := segment(path[len(transactionPath):]); ok {
-			d.serve(w, r, func(c *call) answered { return d.query(c, uid) })
+			d.serve(w, r, "query", func(c *call) answered { return d.query(c, uid) })
 			return
 		}
 		d.serveNothing(w, r)
 	case r.Method == http.MethodGet && strings.HasPrefix(path, receiptPath):
+		dialect.MemoOf(r.Context()).Operation = "receipt"
 		d.receipt(w, r, path[len(receiptPath):])
 	default:
 		d.serveNothing(w, r)

@@ -139,7 +139,7 @@ func newWorld(t testing.TB) *world {
 	}
 	keys := keyring.Fixed("test")
 	w.Dialect = New(dialect.Services{
-		Engine: w.engine, Merchants: merchant.NewDirectory(w.registry, w.clock.Now, w.clock.Now), Clock: w.clock,
+		Engine: w.engine, Merchants: merchant.NewDirectory(w.registry, w.clock.Now), Clock: w.clock,
 		IDs: wireid.New(keys.Derive("ids", 16)), Keys: keys,
 		Cards:  card.Inspector{MAC: keys.MAC, Behaviour: cardsim.Behaviour},
 		Logger: slog.New(slog.DiscardHandler), Random: rand.Reader, Sandbox: true,

@@ -8,6 +8,7 @@ import (
 
 	"github.com/capstan-pay/capstan/dialect"
 	"github.com/capstan-pay/capstan/merchant"
+	"github.com/capstan-pay/capstan/throttle"
 )
 
 // How errors are wrapped (section 3.1).
@@ -39,6 +40,7 @@ type settings struct {
 	requireHolder    bool          // require_holder
 	requireCustomer  bool          // require_customer: ip and email
 	requireBilling   bool          // require_billing_address
+	rate             throttle.Rule // of the merchant's requests through all dialects
 }
 
 const (
@@ -62,6 +64,7 @@ func readSettings(m *merchant.Merchant) settings {
 		requireHolder:    merchant.Setting(m, Name+".require_holder", false),
 		requireCustomer:  merchant.Setting(m, Name+".require_customer", false),
 		requireBilling:   merchant.Setting(m, Name+".require_billing_address", false),
+		rate:             dialect.RateOf(m),
 	}
 	if s.validationStatus != 422 {
 		s.validationStatus = 400

@@ -2,7 +2,6 @@ package begateway
 
 import (
 	"errors"
-	"log/slog"
 	"net/http"
 	"strconv"
 
@@ -26,8 +25,10 @@ type answered struct {
 }
 
 // serve authenticates a request, reads it, and writes what handle makes of it.
-func (d *Dialect) serve(w http.ResponseWriter, r *http.Request, handle func(*call) answered) {
+func (d *Dialect) serve(w http.ResponseWriter, r *http.Request, operation string, handle func(*call) answered) {
 	s, err := d.authenticate(r)
+	memo := dialect.MemoOf(r.Context())
+	memo.Operation = operation
 	switch {
 	case err != nil:
 		d.write(w, r, nil, answered{err: err})
@@ -35,6 +36,12 @@ func (d *Dialect) serve(w http.ResponseWriter, r *http.Request, handle func(*cal
 	case s == nil:
 		w.Header()["WWW-Authenticate"] = []string{`Basic realm="` + Name + `"`}
 		d.write(w, r, nil, answered{problem: unauthorized})
+		return
+	}
+	memo.Merchant = s.merchant.ID
+	if d.Throttle(s.merchant, s.rate) > 0 {
+		memo.Class = dialect.Throttled
+		d.write(w, r, s, answered{problem: tooMany})
 		return
 	}
 	body, err := dialect.ReadBody(r)
@@ -63,17 +70,15 @@ func (d *Dialect) serveNothing(w http.ResponseWriter, r *http.Request) {
 // write writes an answer with the headers of section 2. The shop says how its
 // problems look; nil is the default.
 func (d *Dialect) write(w http.ResponseWriter, r *http.Request, s *shop, a answered) {
-	id := d.requestID()
+	id, memo := d.requestID(), dialect.MemoOf(r.Context())
+	memo.RequestID, memo.ClientID = id, r.Header.Get("RequestID")
 	if a.err != nil {
-		d.Logger.Error("request failed", "dialect", Name, "request_id", id, "correlation_id", correlation(r), "path", r.URL.Path, "error", a.err)
+		d.Logger.Error("request failed", "dialect", Name, "operation", memo.Operation, "request_id", id, "error", a.err)
 		a.problem = failed
 	}
 	status, body := http.StatusOK, a.body
 	if a.problem != nil {
 		status, body = a.problem.render(s)
-	}
-	if d.Logger.Enabled(r.Context(), slog.LevelDebug) {
-		d.Logger.Debug("request", "dialect", Name, "request_id", id, "correlation_id", correlation(r), "path", r.URL.Path, "status", status)
 	}
 	h := w.Header()
 	h["Content-Type"] = contentType

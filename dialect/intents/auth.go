@@ -12,6 +12,7 @@ import (
 	"github.com/capstan-pay/capstan/dialect"
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/throttle"
 )
 
 // The kinds of API key, by what they begin with (section 2).
@@ -32,6 +33,7 @@ type account struct {
 	window   time.Duration // how long a hold lives
 	patience time.Duration // how long a call waits for a remote processor
 	lockWait time.Duration // how long it waits for another operation of the intent
+	rate     throttle.Rule // of the merchant's requests through all dialects
 	over     int64         // percent of a hold that may be captured where it was asked for; 0 is 100
 }
 
@@ -92,6 +94,7 @@ func (d *Dialect) newAccount(a *merchant.Access) (any, error) {
 		acc.over += 100
 	}
 	acc.over = min(acc.over, 1000)
+	acc.rate = dialect.RateOf(&a.Merchant)
 	return acc, nil
 }
 

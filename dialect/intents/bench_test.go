@@ -63,7 +63,7 @@ func BenchmarkCapture(b *testing.B) {
 	d.Random = zeros{}
 	const key = "sk_test_0123456789abcdefghijklmnopqrstuvwxyz"
 	started := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	d.Merchants = merchant.NewDirectory(oneMerchant{[]merchant.Credential{d.credential(1, key)}}, func() time.Time { return started }, func() time.Time { return started })
+	d.Merchants = merchant.NewDirectory(oneMerchant{[]merchant.Credential{d.credential(1, key)}}, func() time.Time { return started })
 	p := capturedPayment(b, []byte(`{"v":1,"metadata":{"order_id":"6735"}}`))
 	d.Engine = &fakeEngine{payment.Outcome{Payment: p, Operation: 2, At: p.UpdatedAt}}
 	const body = "amount_to_capture=8000"

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/capstan-pay/capstan/dialect"
 )
@@ -17,6 +18,7 @@ type exchange struct {
 	d       *Dialect
 	w       http.ResponseWriter
 	r       *http.Request
+	memo    *dialect.Memo
 	account *account
 	route   route
 	id      string // in the path
@@ -40,7 +42,7 @@ const (
 
 func begin(d *Dialect, w http.ResponseWriter, r *http.Request) *exchange {
 	x := exchanges.Get().(*exchange)
-	x.d, x.w, x.r = d, w, r
+	x.d, x.w, x.r, x.memo = d, w, r, dialect.MemoOf(r.Context())
 	if _, err := io.ReadFull(d.Random, x.name[:]); err != nil {
 		d.Logger.Error("no random bytes", "error", err)
 	}
@@ -54,7 +56,8 @@ func begin(d *Dialect, w http.ResponseWriter, r *http.Request) *exchange {
 	h["Access-Control-Allow-Methods"] = headerMethods
 	h["Access-Control-Expose-Headers"] = headerExposed
 	h["Access-Control-Max-Age"] = headerMaxAge
-	h["Request-Id"] = []string{requestPrefix + string(x.name[:])}
+	x.memo.RequestID = requestPrefix + string(x.name[:])
+	h["Request-Id"] = []string{x.memo.RequestID}
 	h["Stripe-Version"] = headerVersion
 	return x
 }
@@ -86,6 +89,7 @@ var (
 // options answers a browser that asks what it may send.
 func (x *exchange) options() {
 	h := x.w.Header()
+	x.memo.Operation = "options"
 	delete(h, "Content-Type")
 	h["Access-Control-Allow-Headers"] = headerAllowed
 	x.w.WriteHeader(http.StatusNoContent)
@@ -210,6 +214,9 @@ func (x *exchange) refuse(p *problem) {
 	if p.status == http.StatusTooManyRequests {
 		h["Retry-After"] = headerOne
 	}
+	if p.wait > time.Second {
+		h["Retry-After"] = []string{strconv.FormatInt(int64((p.wait+time.Second-1)/time.Second), 10)}
+	}
 	if x.key != "" && h["Original-Request"] == nil {
 		h["Original-Request"] = h["Request-Id"]
 	}
@@ -219,7 +226,7 @@ func (x *exchange) refuse(p *problem) {
 // fault is what a client hears of a failure of ours, which is logged whole.
 func (x *exchange) fault(err error) *problem {
 	if x.r.Context().Err() == nil {
-		x.d.Logger.Error("request failed", "dialect", Name, "request", requestPrefix+string(x.name[:]), "error", err)
+		x.d.Logger.Error("request failed", "dialect", Name, "operation", x.memo.Operation, "request_id", x.memo.RequestID, "error", err)
 	}
 	return failure()
 }

@@ -35,6 +35,7 @@ func (d *Dialect) Name() string { return Name }
 // ServeHTTP answers a request, unknown paths included.
 func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if isChallenge(r.URL.Path) {
+		dialect.MemoOf(r.Context()).Operation = "challenge"
 		d.serveChallenge(w, r)
 		return
 	}

@@ -1,6 +1,11 @@
 package intents
 
-import "github.com/capstan-pay/capstan/dialect"
+import (
+	"net/http"
+	"time"
+
+	"github.com/capstan-pay/capstan/dialect"
+)
 
 // The types of error (section 3).
 const (
@@ -19,10 +24,11 @@ type problem struct {
 	decline string // the issuer's reason
 	param   string
 	message string
-	charge  string // id of the failed charge
-	intent  []byte // the full object, rendered; nil for none
-	method  []byte // the payment method, rendered; nil for none
-	again   retry  // what SDKs are told
+	charge  string        // id of the failed charge
+	intent  []byte        // the full object, rendered; nil for none
+	method  []byte        // the payment method, rendered; nil for none
+	again   retry         // what SDKs are told
+	wait    time.Duration // how long, if more than a second
 }
 
 // retry is what Stripe-Should-Retry says.
@@ -45,6 +51,15 @@ func missingParam(name string) *problem {
 
 func unknownParam(name string) *problem {
 	return &problem{status: 400, code: "parameter_unknown", param: name, message: "Received unknown parameter: " + name}
+}
+
+// tooMany is what a client hears that asks too often, or when too many requests
+// wait already. It is kept under no key.
+func tooMany(wait time.Duration) *problem {
+	return &problem{
+		status: http.StatusTooManyRequests, code: "rate_limit", again: retrySoon, wait: wait,
+		message: "Too many requests hit the API too quickly. We recommend an exponential backoff of your requests.",
+	}
 }
 
 // missing is an object that is not there. A path that names it is 404, a

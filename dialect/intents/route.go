@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/capstan-pay/capstan/dialect"
 )
 
 // route is one endpoint. Its number is kept with idempotency keys and is never
@@ -93,6 +95,14 @@ func (r route) path(id string) string {
 	return intentsPath + "/" + id
 }
 
+// operations are the names of the endpoints for whoever watches.
+var operations = [...]string{
+	unknownRoute: "", createRoute: "create", updateRoute: "update", confirmRoute: "confirm", captureRoute: "capture", cancelRoute: "cancel",
+	retrieveRoute: "query", chargeRoute: "query_charge", refundRoute: "query_refund", methodRoute: "query_method", chargeCaptureRoute: "capture_charge",
+}
+
+func (r route) operation() string { return operations[r] }
+
 // public tells whether a publishable key may come here (section 2).
 func (r route) public() bool { return r == retrieveRoute || r == confirmRoute }
 
@@ -100,6 +110,7 @@ func (r route) public() bool { return r == retrieveRoute || r == confirmRoute }
 func (x *exchange) serve(ctx context.Context) (wrong *problem) {
 	defer x.d.Rescue(Name, func() { wrong = failure() })
 	x.route, x.id = routeOf(x.r)
+	x.memo.Operation = x.route.operation()
 	if x.route == unknownRoute {
 		return x.unrecognized()
 	}
@@ -108,6 +119,11 @@ func (x *exchange) serve(ctx context.Context) (wrong *problem) {
 	}
 	if problem := x.authenticate(ctx); problem != nil {
 		return problem
+	}
+	x.memo.Merchant = x.account.ID
+	if wait := x.d.Throttle(&x.account.Merchant, x.account.rate); wait > 0 {
+		x.memo.Class = dialect.Throttled
+		return tooMany(wait)
 	}
 	if x.account.publishable && !x.route.public() {
 		return secretKeyRequired()

@@ -143,7 +143,7 @@ func (d *Dialect) unanswered(x *exchange, out payment.Outcome, n *note) *problem
 			message: "There is currently another in-progress request using this Idempotency Key (that probably means you submitted twice, and the other request is still going through): " + x.key + ". Please try again later.",
 		}
 	case out.Refusal.Has(payment.Busy):
-		return &problem{status: http.StatusTooManyRequests, code: "rate_limit", again: retrySoon, message: "Too many requests hit the API too quickly. We recommend an exponential backoff of your requests."}
+		return tooMany(0)
 	case out.Refusal.Has(payment.KeyReused):
 		return &problem{status: http.StatusBadRequest, kind: idempotencyError, message: reusedText(d, x, out, n)}
 	}

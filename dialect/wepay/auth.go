@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/capstan-pay/capstan/dialect"
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/money"
 	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/throttle"
 )
 
 // app is a platform's application as its requests see it: who it is, and the
@@ -22,7 +24,8 @@ type app struct {
 	feePercent     int64          // the most that a fee may be of its payment
 	presentPercent int64          // the most that may be captured of a card that was present; payment.NoCap is no bound
 	settleAfter    time.Duration
-	rateLimit      int // requests to one endpoint in ten seconds; 0 is no limit
+	perEndpoint    throttle.Rule // of requests to one endpoint
+	rate           throttle.Rule // of all requests
 }
 
 // authenticate finds the application by its token. Whatever is wrong, the
@@ -47,6 +50,7 @@ func (c *call) authenticate() *problem {
 	if c.app.id != id {
 		return notAuthorized
 	}
+	c.memo.Merchant = access.ID
 	return nil
 }
 
@@ -64,7 +68,8 @@ func (d *Dialect) readApp(access *merchant.Access) (any, error) {
 		feePercent:     max(merchant.Setting(m, "wepay.fee_threshold_percent", int64(20)), 0),
 		presentPercent: max(merchant.Setting(m, "wepay.card_present_over_capture_percent", int64(120)), 0),
 		settleAfter:    time.Duration(max(merchant.Setting(m, "wepay.settlement_delay_seconds", d.settlementDelay()), 0)) * time.Second,
-		rateLimit:      min(merchant.Setting(m, "wepay.rate_limit", 0), maxRateLimit),
+		perEndpoint:    throttle.Window(merchant.Setting(m, "wepay.rate_limit", 0), window),
+		rate:           dialect.RateOf(m),
 	}
 	if a.presentPercent == 0 {
 		a.presentPercent = payment.NoCap

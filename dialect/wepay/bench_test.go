@@ -64,7 +64,7 @@ func BenchmarkCaptureRequest(b *testing.B) {
 	p := sample(payment.Captured, false)
 	p.Operations[1].Asked = payment.Asked{Dialect: Name, Details: captureDetails([]byte(`{"foo":"bar"}`))}
 	d := New(dialect.Services{
-		Engine: instant{payment.Outcome{Payment: p, Operation: 2}}, Merchants: merchant.NewDirectory(repository, clock.System{}.Now, clock.System{}.Now),
+		Engine: instant{payment.Outcome{Payment: p, Operation: 2}}, Merchants: merchant.NewDirectory(repository, clock.System{}.Now),
 		Clock: clock.Fixed(time.Unix(1_768_478_400, 0)), IDs: wireid.New([]byte("0123456789abcdef")), Keys: keys,
 		Logger: slog.New(slog.DiscardHandler), Random: zeros{}, Sandbox: true,
 	})

@@ -22,6 +22,7 @@ type call struct {
 	endpoint    *endpoint
 	id          string // in the path; empty where there is none
 	correlation string
+	memo        *dialect.Memo
 	version     string // Api-Version
 	key         string // Unique-Key; empty is none
 	body        value  // an object; empty for a request without a body
@@ -33,7 +34,7 @@ func (c *call) admit() *problem {
 	if p := c.authenticate(); p != nil {
 		return p
 	}
-	if c.rateLimit > 0 && !c.throttle.allow(c.app.id, c.endpoint.name, c.rateLimit, c.Clock.Now()) {
+	if c.throttled() {
 		return throttled
 	}
 	if p := c.readVersion(); p != nil {
@@ -269,6 +270,6 @@ func (c *call) failed(err error) *problem {
 	if errors.Is(err, context.Canceled) {
 		level = slog.LevelDebug // the client has gone
 	}
-	c.Logger.Log(c.r.Context(), level, "request failed", "dialect", Name, "endpoint", c.endpoint.name, "correlation", c.correlation, "error", err)
+	c.Logger.Log(c.r.Context(), level, "request failed", "dialect", Name, "operation", c.endpoint.name, "request_id", c.correlation, "error", err)
 	return unexpected
 }

@@ -24,14 +24,11 @@ const patience = 10 * time.Second
 const retain = 30 * 24 * time.Hour
 
 // Dialect serves the API.
-type Dialect struct {
-	dialect.Services
-	throttle throttle
-}
+type Dialect struct{ dialect.Services }
 
 // New returns the dialect on its services.
 func New(s dialect.Services) *Dialect {
-	return &Dialect{Services: s}
+	return &Dialect{s}
 }
 
 // Name returns "wepay".
@@ -59,7 +56,7 @@ func (d *Dialect) ParsePaymentID(id string) (payment.ID, bool) {
 // endpoint is one method of one address.
 type endpoint struct {
 	method string
-	name   string  // of the endpoint, for the rate limit
+	name   string  // of the endpoint, for the rate limit and whoever watches
 	key    keyRule // what is to become of a Unique-Key
 	serve  func(*Dialect, *call) ([]byte, *problem)
 }
@@ -90,15 +87,18 @@ var (
 // ServeHTTP answers a request, always in JSON. The order of the checks is that
 // of section 4 of the dialect's document.
 func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	correlation := d.correlate(w, r)
+	correlation, memo := d.correlate(w, r), dialect.MemoOf(r.Context())
+	memo.RequestID = correlation
 	if isPreflight(r) {
+		memo.Operation = "preflight"
 		answerPreflight(w)
 		return
 	}
 	endpoint, id, problem := route(r)
 	var body []byte
 	if problem == nil {
-		c := &call{Dialect: d, r: r, endpoint: endpoint, id: id, correlation: correlation}
+		memo.Operation = endpoint.name
+		c := &call{Dialect: d, r: r, endpoint: endpoint, id: id, correlation: correlation, memo: memo}
 		if problem = c.admit(); problem == nil {
 			body, problem = c.answer()
 		}

@@ -45,7 +45,7 @@ func (s *Store) Administer(_ context.Context, c store.Administration) (store.Act
 		s.update(*c.Change)
 	}
 	for _, c := range put {
-		s.put(c)
+		s.keep(c)
 	}
 	act.Chain = act.Follow(before)
 	s.acts = append(s.acts, act)
@@ -69,7 +69,7 @@ func (s *Store) update(m merchant.Merchant) {
 	old.Name, old.Settings, old.Disabled = m.Name, m.Settings, m.Disabled
 }
 
-func (s *Store) put(c merchant.Credential) {
+func (s *Store) keep(c merchant.Credential) {
 	if i := s.credential(c); i >= 0 {
 		s.credentials[i] = c
 		return

@@ -3,6 +3,7 @@ package memory
 import (
 	"slices"
 
+	"github.com/capstan-pay/capstan/document"
 	"github.com/capstan-pay/capstan/ledger"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/store"
@@ -19,6 +20,9 @@ type audit struct {
 	users    []wallet.User
 	counters []counter
 	acts     []store.Act
+	marks    []store.Mark
+
+	documents []document.Document
 }
 
 func (a *audit) States(fn func(store.State) error) error {
@@ -96,6 +100,24 @@ func (a *audit) WalletBalances(fn func(int64, wallet.Balance) error) error {
 func (a *audit) Counters(fn func(store.Counter) error) error {
 	for _, c := range a.counters {
 		if err := fn(c.Counter); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *audit) Marks(fn func(store.Mark) error) error {
+	for _, m := range a.marks {
+		if err := fn(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *audit) Documents(fn func(document.Document) error) error {
+	for _, d := range a.documents {
+		if err := fn(d); err != nil {
 			return err
 		}
 	}

@@ -121,7 +121,7 @@ func (w *writing) undo() {
 func (w *writing) changes(changes []store.Change) error {
 	for i := range changes {
 		c := &changes[i]
-		for _, write := range []func(*store.Change) error{w.record, w.payment, w.timers, w.counters} {
+		for _, write := range []func(*store.Change) error{w.record, w.payment, w.timers, w.counters, w.documents} {
 			if err := write(c); err != nil {
 				return err
 			}
@@ -176,8 +176,9 @@ func (w *writing) payment(c *store.Change) error {
 			delete(w.s.payments, p.ID)
 		}
 	})
-	for _, entry := range c.Entries {
+	for i, entry := range c.Entries {
 		w.move(entry)
+		w.marks(p, &c.Events[i])
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/capstan-pay/capstan/document"
 	"github.com/capstan-pay/capstan/ledger"
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/money"
@@ -29,6 +30,10 @@ type Store struct {
 	deposits []ledger.Entry
 	purses   map[purse]int64
 	counters map[store.Ref[string]]counter
+	marks    map[store.Mark]struct{}
+
+	documents map[document.Name]document.Document
+	serial    int64 // the last one given
 
 	meta        map[string][]byte
 	merchants   []merchant.Merchant
@@ -83,8 +88,11 @@ func Open() *Store {
 		timers:   map[timerName]payment.Timer{},
 		purses:   map[purse]int64{},
 		counters: map[store.Ref[string]]counter{},
-		meta:     map[string][]byte{},
-		grants:   map[grantName]wallet.Grant{},
+		marks:    map[store.Mark]struct{}{},
+
+		documents: map[document.Name]document.Document{},
+		meta:      map[string][]byte{},
+		grants:    map[grantName]wallet.Grant{},
 	}
 }
 
@@ -201,6 +209,10 @@ func (s *Store) Audit(_ context.Context, fn func(store.Audit) error) error {
 		counters: slices.Collect(maps.Values(s.counters)),
 		users:    slices.Clone(s.users),
 		acts:     slices.Clone(s.acts),
+		marks:    slices.Collect(maps.Keys(s.marks)),
+		documents: slices.SortedFunc(maps.Values(s.documents), func(a, b document.Document) int {
+			return cmp.Compare(a.Serial, b.Serial)
+		}),
 	}
 	for _, h := range s.payments {
 		view.payments = append(view.payments, *h)

@@ -109,7 +109,7 @@ func (s *Store) Credentials(_ context.Context, of int64) ([]merchant.Credential,
 func (s *Store) PutCredential(_ context.Context, c merchant.Credential) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.put(c)
+	s.keep(c)
 	return nil
 }
 

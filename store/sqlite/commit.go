@@ -37,6 +37,9 @@ func (b *batch) write(changes []store.Change) error {
 		if err := b.noteCounters(c); err != nil {
 			return err
 		}
+		if err := b.writeDocuments(c); err != nil {
+			return err
+		}
 	}
 	if err := b.writeCounters(); err != nil {
 		return err
@@ -115,6 +118,9 @@ func (b *batch) writePayment(c *store.Change) error {
 			return err
 		}
 		b.move(c.Entries[i])
+		if err := b.writeMarks(p, &c.Events[i]); err != nil {
+			return err
+		}
 	}
 	if err := runState(state, p, at.version == 0, at.lastEvent); err != nil {
 		return err

@@ -17,6 +17,7 @@ type statements struct {
 	dropTimer, setTimer               *sqlite.Stmt
 	payer, grant, movePurse, addPurse *sqlite.Stmt
 	counter, setCounter               *sqlite.Stmt
+	addMark                           *sqlite.Stmt
 
 	all []*sqlite.Stmt
 }
@@ -70,6 +71,8 @@ func (s *statements) prepare(conn *sqlite.Conn) error {
 		{&s.counter, `SELECT value, expires FROM counters WHERE tenant = ? AND name = ?`},
 		{&s.setCounter, `INSERT INTO counters (tenant, name, value, expires) VALUES (?, ?, ?, ?)
 			ON CONFLICT (tenant, name) DO UPDATE SET value = excluded.value, expires = excluded.expires`},
+
+		{&s.addMark, `INSERT OR IGNORE INTO marks (tenant, merchant, kind, value, at, payment, operation) VALUES (?, ?, ?, ?, ?, ?, ?)`},
 	} {
 		stmt, err := s.add(conn, p.query)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/capstan-pay/capstan/document"
 	"github.com/capstan-pay/capstan/ledger"
 	"github.com/capstan-pay/capstan/money"
 	"github.com/capstan-pay/capstan/payment"
@@ -65,17 +66,20 @@ func testAuditStops(t *testing.T, s store.Store) {
 	check(t, count(s, nil, counterOf("a", "1")))
 	_, err := s.Administer(ctx, store.Administration{Act: act(1, "merchant.list", 0)})
 	check(t, err)
+	check(t, s.PutDocument(ctx, paper("a")))
 	enough := errors.New("enough")
 	err = s.Audit(ctx, func(a store.Audit) error {
 		for name, walk := range map[string]func() error{
-			"states":   func() error { return a.States(func(store.State) error { return enough }) },
-			"events":   func() error { return a.Events(func(payment.ID, int, payment.Event) error { return enough }) },
-			"postings": func() error { return a.Postings(func(payment.ID, int, ledger.Posting) error { return enough }) },
-			"records":  func() error { return a.Records(func(store.Record) error { return enough }) },
-			"timers":   func() error { return a.Timers(func(payment.Timer) error { return enough }) },
-			"wallets":  func() error { return a.WalletBalances(func(int64, wallet.Balance) error { return enough }) },
-			"counters": func() error { return a.Counters(func(store.Counter) error { return enough }) },
-			"acts":     func() error { return a.Acts(func(store.Act) error { return enough }) },
+			"states":    func() error { return a.States(func(store.State) error { return enough }) },
+			"events":    func() error { return a.Events(func(payment.ID, int, payment.Event) error { return enough }) },
+			"postings":  func() error { return a.Postings(func(payment.ID, int, ledger.Posting) error { return enough }) },
+			"records":   func() error { return a.Records(func(store.Record) error { return enough }) },
+			"timers":    func() error { return a.Timers(func(payment.Timer) error { return enough }) },
+			"wallets":   func() error { return a.WalletBalances(func(int64, wallet.Balance) error { return enough }) },
+			"counters":  func() error { return a.Counters(func(store.Counter) error { return enough }) },
+			"marks":     func() error { return a.Marks(func(store.Mark) error { return enough }) },
+			"documents": func() error { return a.Documents(func(document.Document) error { return enough }) },
+			"acts":      func() error { return a.Acts(func(store.Act) error { return enough }) },
 		} {
 			if err := walk(); !errors.Is(err, enough) {
 				t.Errorf("%s: %v", name, err)
@@ -173,6 +177,7 @@ func testReopen(t *testing.T, s store.Store, reopen func() store.Store) {
 	check(t, count(s, nil, counterOf("a", "1")))
 	_, err = s.Administer(ctx, store.Administration{Act: act(1, "key.disable", 0)})
 	check(t, err)
+	check(t, s.PutDocument(ctx, paper("a")))
 	before := take(t, s)
 	for range 2 {
 		check(t, s.Close())

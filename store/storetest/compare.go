@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/capstan-pay/capstan/document"
 	"github.com/capstan-pay/capstan/ledger"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/store"
@@ -13,17 +14,19 @@ import (
 
 // snapshot is everything that can be read of a store.
 type snapshot struct {
-	States   []store.State
-	Events   []event
-	Postings []posting
-	Records  map[payment.Key]store.Record
-	Timers   []payment.Timer // as they fall due
-	Agenda   map[payment.Timer]bool
-	Wallets  map[string]int64
-	Counters map[store.Ref[string]]store.Counter
-	Acts     []store.Act
-	Balances ledger.Balances
-	Next     time.Time
+	States    []store.State
+	Events    []event
+	Postings  []posting
+	Records   map[payment.Key]store.Record
+	Timers    []payment.Timer // as they fall due
+	Agenda    map[payment.Timer]bool
+	Wallets   map[string]int64
+	Counters  map[store.Ref[string]]store.Counter
+	Marks     map[store.Mark]bool
+	Documents []document.Document
+	Acts      []store.Act
+	Balances  ledger.Balances
+	Next      time.Time
 }
 
 type event struct {
@@ -41,7 +44,7 @@ type posting struct {
 // take reads everything of a store.
 func take(t fataler, s store.Store) snapshot {
 	t.Helper()
-	n := snapshot{Records: map[payment.Key]store.Record{}, Agenda: map[payment.Timer]bool{}, Wallets: map[string]int64{}, Counters: map[store.Ref[string]]store.Counter{}}
+	n := snapshot{Records: map[payment.Key]store.Record{}, Agenda: map[payment.Timer]bool{}, Wallets: map[string]int64{}, Counters: map[store.Ref[string]]store.Counter{}, Marks: map[store.Mark]bool{}}
 	err := s.Audit(ctx, func(a store.Audit) error { return n.audit(a) })
 	if err == nil {
 		n.Balances, err = s.Balances(ctx, 0)
@@ -101,6 +104,18 @@ func (n *snapshot) audit(a store.Audit) error {
 		},
 		func() error {
 			return a.Acts(func(act store.Act) error { n.Acts = append(n.Acts, act); return nil })
+		},
+		func() error {
+			return a.Marks(func(m store.Mark) error {
+				if n.Marks[m] {
+					return fmt.Errorf("%+v stands twice", m)
+				}
+				n.Marks[m] = true
+				return nil
+			})
+		},
+		func() error {
+			return a.Documents(func(d document.Document) error { n.Documents = append(n.Documents, d); return nil })
 		},
 	} {
 		if err := walk(); err != nil {

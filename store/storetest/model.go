@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/capstan-pay/capstan/document"
 	"github.com/capstan-pay/capstan/money"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/store"
@@ -28,6 +29,8 @@ func RunModel(t *testing.T, open func() (s store.Store, reopen func() store.Stor
 			"stale":   m.stale,
 			"user":    m.user,
 			"deposit": m.deposit,
+			"file":    m.file,
+			"list":    m.list,
 			"time": func(t *rapid.T) {
 				m.now = m.now.Add(time.Duration(rapid.IntRange(1, 3*24*3600).Draw(t, "seconds")) * time.Second)
 			},
@@ -92,6 +95,7 @@ func (m *model) open(t *rapid.T) store.Change {
 	if user := rapid.SampledFrom(m.users).Draw(t, "user"); user != 0 {
 		intake = purse(user, amount, "USD")
 	}
+	intake.Labels = labels(t)
 	intake.Policy.AutoCapture = rapid.Bool().Draw(t, "automatic capture")
 	p := &payment.Payment{ID: m.ids.Next(m.now), Tenant: tenant, Merchant: rapid.Int64Range(merchantID, merchantID+2).Draw(t, "merchant")}
 	return m.decide(p, payment.Create{Intake: intake, Attempt: &payment.Attempt{Asked: m.asked(t)}}, m.answer(t))
@@ -111,7 +115,7 @@ func (m *model) move(t *rapid.T, p *payment.Payment) store.Change {
 }
 
 func (m *model) asked(t *rapid.T) payment.Asked {
-	return payment.Asked{Dialect: "wepay", Reference: rapid.StringN(0, 5, -1).Draw(t, "reference"), Details: some(t, "details")}
+	return payment.Asked{Dialect: "wepay", Reference: rapid.StringN(0, 5, -1).Draw(t, "reference"), Details: some(t, "details"), Labels: labels(t)}
 }
 
 func (m *model) answer(t *rapid.T) func(payment.Instruction) payment.Answer {
@@ -229,3 +233,74 @@ func (m *model) deposit(t *rapid.T) {
 
 // compare runs after every step.
 func (m *model) compare(t *rapid.T) { Same(t, m.store, m.model) }
+
+// file puts or deletes a document.
+func (m *model) file(t *rapid.T) {
+	d := paper(rapid.SampledFrom([]string{"a", "b", "c", "d"}).Draw(t, "id"))
+	d.Version, d.Body, d.Sealed, d.CreatedAt, d.UpdatedAt = rapid.IntRange(0, 2).Draw(t, "version"), some(t, "body"), some(t, "sealed"), m.now, m.now
+	if d.Owner = ""; rapid.Bool().Draw(t, "owned") {
+		d.Owner = "o"
+	}
+	var got, want error
+	if rapid.IntRange(0, 3).Draw(t, "delete") == 0 {
+		got, want = m.store.DeleteDocument(ctx, d.Name, d.Version), m.model.DeleteDocument(ctx, d.Name, d.Version)
+	} else {
+		twin := *d
+		got, want = m.store.PutDocument(ctx, d), m.model.PutDocument(ctx, &twin)
+		equal(t, "document", *d, twin)
+	}
+	for _, err := range []error{document.ErrExists, document.ErrMoved, nil} {
+		if errors.Is(got, err) != errors.Is(want, err) {
+			t.Fatalf("document: %v, in memory: %v", got, want)
+		}
+	}
+}
+
+// list reads a page of each kind of listing.
+func (m *model) list(t *rapid.T) {
+	bound := func(label string) time.Time {
+		if rapid.Bool().Draw(t, label) {
+			return noon.Add(time.Duration(rapid.IntRange(0, int(m.now.Sub(noon)/time.Second)+2).Draw(t, label+" at")) * time.Second)
+		}
+		return time.Time{}
+	}
+	l := payment.Listing{
+		Tenant: tenant, Merchant: rapid.Int64Range(merchantID, merchantID+2).Draw(t, "merchant"), OldestFirst: rapid.Bool().Draw(t, "oldest first"),
+		From: bound("from"), Until: bound("until"), Limit: rapid.IntRange(0, 5).Draw(t, "limit"),
+	}
+	if some := labels(t); some != nil {
+		l.Label = some[0]
+	}
+	for range 3 {
+		got, err := m.store.List(ctx, l)
+		want, err2 := m.model.List(ctx, l)
+		if err != nil || err2 != nil {
+			t.Fatalf("list: %v, %v", err, err2)
+		}
+		equal(t, "page", got, want)
+		if len(want) == 0 {
+			break
+		}
+		l.After = rapid.SampledFrom(want).Draw(t, "after")
+	}
+	d := document.Listing{
+		Tenant: tenant, Merchant: merchantID, Dialect: "intents", Kind: "customer", OldestFirst: l.OldestFirst, Limit: l.Limit,
+		From: l.From, Until: l.Until, After: rapid.Int64Range(0, 5).Draw(t, "after document"),
+	}
+	if rapid.Bool().Draw(t, "of an owner") {
+		d.Owner = "o"
+	}
+	got, err := m.store.Documents(ctx, d)
+	want, err2 := m.model.Documents(ctx, d)
+	if err != nil || err2 != nil {
+		t.Fatalf("documents: %v, %v", err, err2)
+	}
+	equal(t, "documents", got, want)
+}
+
+// labels are none or a few.
+func labels(t *rapid.T) []payment.Label {
+	return rapid.SampledFrom([][]payment.Label{
+		nil, nil, {{Kind: "order", Value: "7"}}, {{Kind: "order", Value: "8"}, {Kind: "customer", Value: "7"}},
+	}).Draw(t, "labels")
+}
