@@ -218,20 +218,8 @@ func (s *Sandbox) set(ctx context.Context, name string, settings map[string]json
 	if err != nil {
 		return nil, err
 	}
-	if m.Settings == nil {
-		m.Settings = map[string]json.RawMessage{}
-	}
-	for key, value := range settings {
-		if key == "risk" && string(value) != "null" {
-			if err := s.CheckRisk(m, value); err != nil {
-				return nil, bad(err.Error())
-			}
-		}
-		if string(value) == "null" {
-			delete(m.Settings, key)
-		} else {
-			m.Settings[key] = value
-		}
+	if m.Settings, err = s.Settings.Apply(m.Settings, settings); err != nil {
+		return nil, bad(err.Error())
 	}
 	if err := s.Store.UpdateMerchant(ctx, *m); err != nil {
 		return nil, err
