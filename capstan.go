@@ -36,6 +36,7 @@ import (
 	"github.com/capstan-pay/capstan/sandbox"
 	"github.com/capstan-pay/capstan/store"
 	"github.com/capstan-pay/capstan/throttle"
+	"github.com/capstan-pay/capstan/vault"
 	"github.com/capstan-pay/capstan/wireid"
 )
 
@@ -192,8 +193,10 @@ func (s *Server) addDialects(c Config) error {
 		Receipts: s.Receipts, PublicURL: s.PublicURL, Sandbox: c.Sandbox,
 	}
 	if c.Sandbox {
+		services.Anywhere = s.anywhere
 		services.Cards.Behaviour = cardsim.Behaviour
 	}
+	services.Vault = &vault.Vault{Documents: s.Store, Keys: s.Keys, Cards: services.Cards, Clock: s.Clock, Random: c.Random}
 	s.known = []dialect.Dialect{alipay.New(services), intents.New(services), begateway.New(services), wepay.New(services)}
 	for _, name := range c.Dialects {
 		i := slices.IndexFunc(s.known, func(d dialect.Dialect) bool { return d.Name() == name })
@@ -203,6 +206,25 @@ func (s *Server) addDialects(c Config) error {
 		s.Dialects = append(s.Dialects, s.known[i])
 	}
 	return nil
+}
+
+// anywhere looks for a payment in every tenant.
+func (s *Server) anywhere(ctx context.Context, id payment.ID) (*payment.Payment, error) {
+	merchants, err := s.Store.Merchants(ctx)
+	if err != nil {
+		return nil, err
+	}
+	seen := map[int64]bool{}
+	for _, m := range merchants {
+		if seen[m.Tenant] {
+			continue
+		}
+		seen[m.Tenant] = true
+		if p, err := s.Store.Payment(ctx, m.Tenant, id, 0); err != nil || p != nil {
+			return p, err
+		}
+	}
+	return nil, nil
 }
 
 // nameOf is what the dialect that made a payment calls it.

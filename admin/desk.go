@@ -34,8 +34,7 @@ type Config struct {
 	Clock    clock.Clock
 	Dialects []dialect.Dialect
 
-	// CheckSetting says what is wrong with a value for a setting, if anything.
-	CheckSetting func(m *merchant.Merchant, name string, value json.RawMessage) error
+	Settings merchant.Settings // that there are
 
 	// Changed is called after a change; nil calls nothing.
 	Changed func()
@@ -167,11 +166,8 @@ func (d *Desk) CreateMerchant(ctx context.Context, in NewMerchant) (Created, err
 		if err := d.checkTenant(ctx, in.Tenant); err != nil {
 			return err
 		}
-		if err := d.set(&m, in.Settings); err != nil {
-			return err
-		}
 		a.Create = &m
-		return nil
+		return d.set(&m, in.Settings)
 	})
 	if err != nil {
 		return Created{}, err
@@ -305,22 +301,9 @@ func (d *Desk) ChangeMerchant(ctx context.Context, id string, c Change) (Merchan
 
 // set changes settings of a merchant after it has checked them.
 func (d *Desk) set(m *merchant.Merchant, settings map[string]json.RawMessage) error {
-	changed := map[string]json.RawMessage{}
-	for name, value := range m.Settings {
-		changed[name] = value
-	}
-	for name, value := range settings {
-		if string(value) == "null" {
-			delete(changed, name)
-			continue
-		}
-		if !json.Valid(value) {
-			return invalid("the value of %s is not JSON", name)
-		}
-		if err := d.CheckSetting(m, name, value); err != nil {
-			return invalid("%s: %v", name, err)
-		}
-		changed[name] = value
+	changed, err := d.Settings.Apply(m.Settings, settings)
+	if err != nil {
+		return invalid("%v", err)
 	}
 	m.Settings = changed
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/store"
@@ -82,7 +83,7 @@ func (e *Engine) try(ctx context.Context, items []*item) error {
 // error only when the storage is broken.
 func (e *Engine) alone(ctx context.Context, it *item, err error) error {
 	doubt := false // an attempt may have been written, whatever the later ones say
-	for range attempts {
+	for n := range attempts {
 		if errors.Is(err, store.ErrBroken) {
 			return err
 		}
@@ -102,6 +103,7 @@ func (e *Engine) alone(ctx context.Context, it *item, err error) error {
 		}
 		if _, creates := it.Command.(payment.Create); creates && errors.Is(err, store.ErrConflict) {
 			it.Payment = 0 // its ID may be another's, made before the clock was set back
+			e.IDs.Skip(time.Millisecond << n)
 		}
 		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrUnknown) {
 			break

@@ -87,7 +87,7 @@ type Engine struct {
 	closing sync.Once
 	hurry   sync.Once
 
-	advancing sync.Mutex
+	advancing chan struct{} // holds a token while timers are fired
 }
 
 // operation names an operation within the engine.
@@ -118,7 +118,7 @@ func New(c Config) *Engine {
 		Config: c, queue: make(chan *item, c.QueueLength), stopped: make(chan struct{}),
 		failed: make(chan struct{}), hurried: make(chan struct{}), poke: make(chan struct{}, 1), inFlight: map[payment.Key]struct{}{},
 		waiting: map[operation][]chan payment.Outcome{}, calling: map[operation]struct{}{}, silent: map[operation]struct{}{},
-		calls: make(chan struct{}, c.Calls),
+		calls: make(chan struct{}, c.Calls), advancing: make(chan struct{}, 1),
 	}
 	e.base, e.stop = context.WithCancel(context.Background())
 	go e.commitLoop()

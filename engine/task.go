@@ -99,7 +99,9 @@ func (e *Engine) called(op operation) {
 }
 
 // consult asks the processor: the first time to perform the operation, later
-// what became of it, and to perform it only if it never arrived.
+// what became of it, and to perform it only if it never arrived. An
+// authorization is never sent again, for the card's secret is not kept: one
+// that never arrived is sealed, and has failed then.
 func (e *Engine) consult(ctx context.Context, o processor.Order, attempt int) (_ payment.Answer, err error) {
 	defer recovered(&err)
 	p := e.Processor(o.Merchant, o.Method)
@@ -111,8 +113,20 @@ func (e *Engine) consult(ctx context.Context, o processor.Order, attempt int) (_
 		if !errors.Is(err, processor.ErrNoTrace) {
 			return answer, err
 		}
+		if o.Kind == payment.OpAuthorize {
+			return seal(ctx, p, o)
+		}
 	}
 	return p.Perform(ctx, o)
+}
+
+// seal makes sure that an authorization is never performed, unless it was.
+func seal(ctx context.Context, p processor.Processor, o processor.Order) (payment.Answer, error) {
+	answer, err := p.Seal(ctx, o)
+	if errors.Is(err, processor.ErrSealed) {
+		return payment.Answer{Result: payment.Refused, Reason: payment.ProcessingError, Message: "The request did not reach the processor"}, nil
+	}
+	return answer, err
 }
 
 // recovered makes an error of a panic. It is deferred. The error says where,

@@ -27,8 +27,10 @@ type Attempt struct {
 	// Challenge asks the payer to authenticate also where nobody insists.
 	// PayerAbsent says that he is not there: an authorization that would have
 	// to wait for him is refused with AuthenticationFailed instead.
-	Challenge   bool
-	PayerAbsent bool
+	// Unchallenged says that he is not to be asked at all.
+	Challenge    bool
+	PayerAbsent  bool
+	Unchallenged bool
 
 	Asked
 }
@@ -200,6 +202,7 @@ func (d *decision) authorize(a Attempt) {
 	number := d.next()
 	answer := d.put(Instruction{
 		Operation: number, Kind: OpAuthorize, Amount: d.p.Amount, Secret: a.Secret, Challenge: a.Challenge, PayerAbsent: a.PayerAbsent,
+		Unchallenged: a.Unchallenged,
 	})
 	if a.PayerAbsent && answer.Result == PayerRequired {
 		answer.Result, answer.Reason = Refused, AuthenticationFailed

@@ -77,8 +77,8 @@ type Instruction struct {
 	// PayerAbsent: nobody is there who could authenticate.
 	PayerAbsent bool
 
-	// Unchallenged: the risk checks want the payer not to be asked to
-	// authenticate.
+	// Unchallenged: the caller, or the risk checks, want the payer not to be
+	// asked to authenticate.
 	Unchallenged bool
 }
 

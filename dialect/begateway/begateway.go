@@ -56,6 +56,8 @@ func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodGet && strings.HasPrefix(path, receiptPath):
 		dialect.MemoOf(r.Context()).Operation = "receipt"
 		d.receipt(w, r, path[len(receiptPath):])
+	case strings.HasPrefix(path, processPath):
+		d.process(w, r, path[len(processPath):])
 	default:
 		d.serveNothing(w, r)
 	}

@@ -105,8 +105,8 @@ func (d *Dialect) appendAuthorization(b []byte, s *shop, p *payment.Payment) ([]
 	}
 	b = dialect.AppendString(append(b, `,"language":`...), language)
 	b = append(b, `,"redirect_url":`...)
-	if p.Status == payment.AwaitingPayer {
-		b = dialect.AppendString(b, d.PublicURL+"/process/"+uid)
+	if d.awaitsPayer(p) {
+		b = dialect.AppendString(b, d.processURL(uid))
 	} else {
 		b = append(b, "null"...)
 	}
@@ -122,6 +122,7 @@ func (d *Dialect) appendAuthorization(b []byte, s *shop, p *payment.Payment) ([]
 	if checked != nil {
 		b = checked.append(append(b, `,"be_protected_verification":`...))
 	}
+	b = d.appendThreeDS(b, p, uid)
 	if (v.status == statusSuccessful || v.status == statusFailed) && v.last != nil && !checked.stopped() {
 		b = v.appendSection(b, s, kept)
 	}

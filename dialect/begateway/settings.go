@@ -9,6 +9,9 @@ import (
 	"github.com/capstan-pay/capstan/throttle"
 )
 
+// Clients of this API give up after 25 to 30 seconds.
+const defaultPatience = 8 * time.Second
+
 // What an operator may set for a shop.
 var (
 	errorEnvelope = merchant.Choice(Name+".error_envelope", envelopeWrapped,
@@ -24,7 +27,8 @@ var (
 		"what is shown as the terminal").Otherwise("the merchant's number")
 	holdSeconds = merchant.Number(Name+".hold_seconds", 7*24*3600, 1, dialect.Century,
 		"how long an authorization lives")
-	patience        = dialect.Patience(Name, 8*time.Second) // clients give up after 25 to 30 seconds
+	patience        = dialect.Patience(Name, defaultPatience)
+	threeDSecure    = merchant.Switch(Name+".three_d_secure", false, "payers may have to authenticate")
 	requireCVC      = merchant.Switch(Name+".require_verification_value", false, "cards need their `verification_value`")
 	requireHolder   = merchant.Switch(Name+".require_holder", false, "cards need their `holder`")
 	requireCustomer = merchant.Switch(Name+".require_customer", false, "customers need `ip` and `email`")
@@ -35,7 +39,7 @@ var (
 func Settings() []merchant.Declaration {
 	return []merchant.Declaration{
 		errorEnvelope.Declaration, validationStatus.Declaration, extendedResponses.Declaration, multiCapture.Declaration,
-		gatewayID.Declaration, holdSeconds.Declaration, patience.Declaration,
+		gatewayID.Declaration, holdSeconds.Declaration, patience.Declaration, threeDSecure.Declaration,
 		requireCVC.Declaration, requireHolder.Declaration, requireCustomer.Declaration, requireBilling.Declaration,
 	}
 }
@@ -49,6 +53,7 @@ type settings struct {
 	gatewayID        int64
 	holdSeconds      int64
 	patience         time.Duration
+	threeDSecure     bool
 	requireCVC       bool
 	requireHolder    bool
 	requireCustomer  bool
@@ -65,6 +70,7 @@ func readSettings(m *merchant.Merchant) settings {
 		gatewayID:        gatewayID.Or(m, m.ID),
 		holdSeconds:      holdSeconds.Of(m),
 		patience:         dialect.Milliseconds(patience, m),
+		threeDSecure:     threeDSecure.Of(m),
 		requireCVC:       requireCVC.Of(m),
 		requireHolder:    requireHolder.Of(m),
 		requireCustomer:  requireCustomer.Of(m),

@@ -31,6 +31,7 @@ var Rules = []Rule{
 	{"clock", "", "time comes from here and depends on nothing"},
 	{"keyring", "", "keys depend on nothing"},
 	{"card", "payment", "what may be kept of a card is said in payment's words"},
+	{"vault", "card clock document keyring payment", "a kept card is a document with a sealed part"},
 	{"wireid", "payment", "ids are renderings of payment's"},
 
 	{"store", "document money ledger payment risk wallet merchant", "the store knows no wire format and decides nothing"},
@@ -40,18 +41,20 @@ var Rules = []Rule{
 	{"processor/*", "money payment processor", "processors do not know each other"},
 	{"engine", "clock document money ledger payment risk merchant processor store", "the engine knows no dialect"},
 
-	{"dialect", "card clock document keyring merchant money payment receipt throttle wallet wireid", "dialects see outcomes, not rows, and cannot tell who moves the money"},
+	{"dialect", "card clock document keyring merchant money payment receipt throttle vault wallet wireid", "dialects see outcomes, not rows, and cannot tell who moves the money"},
 	{"dialect/dialecttest", "capstantest", "transcripts are played to a whole server"},
-	{"dialect/*", "card clock dialect document keyring merchant money payment receipt throttle wallet wireid", "dialects do not know each other, nor store, engine and processors"},
+	{"dialect/*", "card clock dialect document keyring merchant money payment receipt throttle vault wallet wireid", "dialects do not know each other, nor store, engine and processors"},
 	{"receipt", "keyring money merchant payment", "the payer's page shows what a payment says, and stands below the dialects that send people to it"},
 
 	{"webhook", "clock dialect document keyring merchant money payment store", "deliveries are made from what is stored"},
 	{"console", "clock keyring money ledger merchant payment risk store wallet wireid", "the operator's pages show what is stored"},
+	{"explain", "ledger money payment store wireid", "the story of a payment is told from what is stored"},
+	{"admin", "clock dialect explain keyring merchant store wireid", "administration changes the registry, and never a payment"},
 	{"verify", "money ledger payment risk store wallet", "the auditor reads what was written without calling the rules that wrote it"},
 	{"sandbox", "clock document keyring money ledger merchant payment risk store wallet wireid dialect processor processor/scripted", "sandbox controls work through the engine like any caller"},
 
 	{
-		"", "card clock console dialect dialect/* document engine keyring ledger merchant money payment processor processor/* receipt risk sandbox store store/* throttle verify wallet webhook wireid",
+		"", "admin card clock console dialect dialect/* document engine keyring ledger merchant money payment processor processor/* receipt risk sandbox store store/* throttle vault verify wallet webhook wireid",
 		"the assembly knows every part, and neither the program nor its tools",
 	},
 	{"bench", "", "the load generator sees the server from outside"},
