@@ -197,7 +197,7 @@ func (s *Server) addDialects(c Config) error {
 		services.Cards.Behaviour = cardsim.Behaviour
 	}
 	services.Vault = &vault.Vault{Documents: s.Store, Keys: s.Keys, Cards: services.Cards, Clock: s.Clock, Random: c.Random}
-	s.known = []dialect.Dialect{alipay.New(services), intents.New(services), begateway.New(services), wepay.New(services)}
+	s.known = allDialects(services)
 	for _, name := range c.Dialects {
 		i := slices.IndexFunc(s.known, func(d dialect.Dialect) bool { return d.Name() == name })
 		if i < 0 {
@@ -260,9 +260,9 @@ func (s *Server) controls() *sandbox.Sandbox {
 
 // markMode marks a new store, and refuses one of the other mode.
 func markMode(ctx context.Context, st store.Registry, sandbox bool) error {
-	mode := "live"
+	mode := liveMode
 	if sandbox {
-		mode = "sandbox"
+		mode = sandboxMode
 	}
 	marked, err := st.PutMeta(ctx, metaMode, []byte(mode), true)
 	if err != nil {

@@ -90,9 +90,10 @@ type NewKey struct {
 	PublicKey string `json:"public_key,omitempty"` // of a pair that the merchant has made
 
 	// Replace ends the keys of that kind that are usable now, after Overlap
-	// seconds: until then old and new ones are good.
-	Replace bool  `json:"replace,omitempty"`
-	Overlap int64 `json:"overlap_seconds,omitempty"`
+	// seconds: until then old and new ones are good. Nil is a day, or nothing
+	// where there is one key at a time.
+	Replace bool   `json:"replace,omitempty"`
+	Overlap *int64 `json:"overlap_seconds,omitempty"`
 }
 
 // Issued is a key that was made. Credentials is shown this once.

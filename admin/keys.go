@@ -12,8 +12,12 @@ import (
 	"github.com/capstan-pay/capstan/store"
 )
 
-// longest is the longest overlap of an old key with a new one: a year.
-const longest = 365 * 24 * time.Hour
+// How long an old key may be good beside a new one, in seconds: a year, and
+// usually a day.
+const (
+	mostOverlap  = 365 * usualOverlap
+	usualOverlap = 24 * 60 * 60
+)
 
 // Keys implements Administrator.
 func (d *Desk) Keys(ctx context.Context, id string) ([]Key, error) {
@@ -66,13 +70,18 @@ func (d *Desk) AddKey(ctx context.Context, id string, in NewKey) (Issued, error)
 		}
 		kind = kinds[i]
 	}
-	overlap := time.Duration(in.Overlap) * time.Second
+	overlap := int64(0)
+	if in.Overlap != nil {
+		overlap = *in.Overlap
+	} else if in.Replace && !kind.Single {
+		overlap = usualOverlap
+	}
 	switch {
-	case in.Overlap < 0 || in.Overlap > int64(longest/time.Second):
-		return Issued{}, invalid("an overlap is 0 to %d seconds", int64(longest/time.Second))
-	case in.Overlap > 0 && !in.Replace:
+	case overlap < 0 || overlap > mostOverlap:
+		return Issued{}, invalid("an overlap is 0 to %d seconds", mostOverlap)
+	case overlap > 0 && !in.Replace:
 		return Issued{}, invalid("an overlap goes with replacing a key")
-	case in.Overlap > 0 && kind.Single:
+	case overlap > 0 && kind.Single:
 		return Issued{}, invalid("there is one %s at a time: it cannot overlap", kind.Name)
 	case in.PublicKey != "" && !kind.Public:
 		return Issued{}, invalid("a %s is made here: no public key can be given", kind.Name)
@@ -96,7 +105,7 @@ func (d *Desk) AddKey(ctx context.Context, id string, in NewKey) (Issued, error)
 		}
 		ending := []string{}
 		if in.Replace {
-			if err := r.end(overlap); err != nil {
+			if err := r.end(time.Duration(overlap) * time.Second); err != nil {
 				return err
 			}
 		}
@@ -106,7 +115,11 @@ func (d *Desk) AddKey(ctx context.Context, id string, in NewKey) (Issued, error)
 			issued.Ending = append(issued.Ending, d.showKey(k))
 		}
 		a.Put = r.put
-		return detail(&a.Act, map[string]any{"kind": kind.Name, "ending": ending, "overlap_seconds": in.Overlap})
+		made, err := r.made()
+		if err != nil {
+			return err
+		}
+		return detail(&a.Act, map[string]any{"kind": kind.Name, "key": made, "ending": ending, "overlap_seconds": overlap})
 	})
 	return issued, err
 }
@@ -148,6 +161,18 @@ func (r *rotation) add(ctx context.Context, m merchant.Merchant, public string) 
 	}
 	r.show, err = json.Marshal(show)
 	return err
+}
+
+// made returns the id of the key that was added; one that is alone of its kind
+// has the id of the one before it.
+func (r *rotation) made() (id string, err error) {
+	now, err := r.usable()
+	for _, k := range now {
+		if r.kind.Single || !slices.ContainsFunc(r.old, func(o dialect.Key) bool { return o.ID == k.ID }) {
+			id = k.ID
+		}
+	}
+	return id, err
 }
 
 // end ends the keys that were usable before.

@@ -37,7 +37,7 @@ func (d *Desk) AddAdminKey(ctx context.Context, in NewAdminKey) (IssuedAdminKey,
 	if err != nil {
 		return IssuedAdminKey{}, err
 	}
-	if in.Seconds < 0 || in.Seconds > int64(10*longest/time.Second) {
+	if in.Seconds < 0 || in.Seconds > 10*mostOverlap {
 		return IssuedAdminKey{}, invalid("a key is good for up to ten years, or for ever with 0")
 	}
 	var raw [6]byte
