@@ -30,6 +30,9 @@ type commands struct {
 	Explain  explainCommand  `cmd:"" help:"Tell the story of one payment."`
 	Audit    auditCommand    `cmd:"" help:"List who administered what."`
 	Verify   verifyCommand   `cmd:"" help:"Audit a store: recompute everything from its history."`
+	Backup   backupCommand   `cmd:"" help:"Copy a store while it is in use."`
+	Restore  restoreCommand  `cmd:"" help:"Make a store from a backup."`
+	Migrate  migrateCommand  `cmd:"" help:"Bring the schema of a store up to date."`
 	Bench    benchCommand    `cmd:"" help:"Measure a running sandbox server."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
