@@ -51,7 +51,7 @@ func (d *Dialect) AddKey(ctx context.Context, m merchant.Merchant, has []merchan
 	if shop == nil {
 		return d.Issue(ctx, m)
 	}
-	plain, err := d.Keys.Open(sealPurpose, shop.Sealed)
+	plain, err := d.Keys.Open(SealPurpose, shop.Sealed)
 	if err != nil {
 		return nil, nil, fmt.Errorf("begateway: open a shop's keys: %w", err)
 	}

@@ -9,9 +9,6 @@ import (
 	"github.com/capstan-pay/capstan/throttle"
 )
 
-// Clients of this API give up after 25 to 30 seconds.
-const defaultPatience = 8 * time.Second
-
 // What an operator may set for a shop.
 var (
 	errorEnvelope = merchant.Choice(Name+".error_envelope", envelopeWrapped,
@@ -27,19 +24,26 @@ var (
 		"what is shown as the terminal").Otherwise("the merchant's number")
 	holdSeconds = merchant.Number(Name+".hold_seconds", 7*24*3600, 1, dialect.Century,
 		"how long an authorization lives")
+	threeDSecure = merchant.Switch(Name+".three_d_secure", false,
+		"payers may have to authenticate")
+	notifyChildren = merchant.Switch(Name+".notify_children", false,
+		"captures, voids and refunds are told of, to where the notifications of their parent go")
 	patience        = dialect.Patience(Name, defaultPatience)
-	threeDSecure    = merchant.Switch(Name+".three_d_secure", false, "payers may have to authenticate")
 	requireCVC      = merchant.Switch(Name+".require_verification_value", false, "cards need their `verification_value`")
 	requireHolder   = merchant.Switch(Name+".require_holder", false, "cards need their `holder`")
 	requireCustomer = merchant.Switch(Name+".require_customer", false, "customers need `ip` and `email`")
 	requireBilling  = merchant.Switch(Name+".require_billing_address", false, "authorizations and payments need a `billing_address`")
 )
 
+// defaultPatience: clients of this API give up after 25 to 30 seconds.
+const defaultPatience = 8 * time.Second
+
 // Settings are the settings of this dialect.
 func Settings() []merchant.Declaration {
 	return []merchant.Declaration{
 		errorEnvelope.Declaration, validationStatus.Declaration, extendedResponses.Declaration, multiCapture.Declaration,
-		gatewayID.Declaration, holdSeconds.Declaration, patience.Declaration, threeDSecure.Declaration,
+		gatewayID.Declaration, holdSeconds.Declaration, patience.Declaration,
+		threeDSecure.Declaration, notifyChildren.Declaration,
 		requireCVC.Declaration, requireHolder.Declaration, requireCustomer.Declaration, requireBilling.Declaration,
 	}
 }

@@ -20,6 +20,7 @@ type audit struct {
 	users    []wallet.User
 	counters []counter
 	acts     []store.Act
+	outbox   mail
 	marks    []store.Mark
 
 	documents []document.Document
