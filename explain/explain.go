@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/capstan-pay/capstan/ledger"
+	"github.com/capstan-pay/capstan/outbox"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/store"
 	"github.com/capstan-pay/capstan/wireid"
@@ -28,6 +29,8 @@ type Namer interface {
 // Reader is what is needed of a store.
 type Reader interface {
 	Trail(ctx context.Context, id payment.ID) (*store.Trail, error)
+	Notices(context.Context, store.NoticeQuery) ([]outbox.Notice, error)
+	Attempts(ctx context.Context, tenant int64, id outbox.NoticeID) ([]outbox.Attempt, error)
 }
 
 // ErrUnknown is returned for an id that names no payment of the store.
@@ -61,6 +64,7 @@ type Story struct {
 	Events     []Event            `json:"events"`
 	Commands   []Command          `json:"commands"`
 	Timers     []Timer            `json:"timers"`
+	Notices    []Notice           `json:"notices"` // what the merchant was told, and is to be told
 }
 
 // Method is what it is paid with.
@@ -165,7 +169,7 @@ func Tell(ctx context.Context, r Reader, ids *wireid.Codec, dialects []Namer, id
 		return nil, ErrUnknown
 	}
 	p := &payment.Payment{ID: number, Tenant: trail.State.Tenant, Merchant: trail.State.Merchant}
-	s := &Story{Payment: number.String(), Merchant: ids.Merchant(trail.State.Merchant), Events: []Event{}, Commands: []Command{}, Timers: []Timer{}}
+	s := &Story{Payment: number.String(), Merchant: ids.Merchant(trail.State.Merchant), Events: []Event{}, Commands: []Command{}, Timers: []Timer{}, Notices: []Notice{}}
 	for i, e := range trail.Events {
 		if _, err := p.Apply(e); err != nil {
 			return nil, err
@@ -192,7 +196,7 @@ func Tell(ctx context.Context, r Reader, ids *wireid.Codec, dialects []Namer, id
 	for _, t := range trail.Timers {
 		s.Timers = append(s.Timers, Timer{t.Due, t.Kind.String(), t.Operation, t.Attempt})
 	}
-	return s, nil
+	return s, s.notices(ctx, r, p)
 }
 
 func (s *Story) describe(p *payment.Payment) {

@@ -34,14 +34,48 @@ func (s *Story) Write(to io.Writer) error {
 	for _, c := range commands {
 		w.refused(c)
 	}
-	w.line("\nStill to come")
+	if len(s.Notices) > 0 {
+		w.line("\nWhat the merchant was told (UTC)")
+	}
+	for _, n := range s.Notices {
+		w.notice(n)
+	}
+	w.line("\nStill to come (UTC)")
 	for _, t := range s.Timers {
 		w.timer(t)
 	}
-	if len(s.Timers) == 0 {
+	due := w.due(s.Notices)
+	if len(s.Timers) == 0 && !due {
 		w.line("  nothing")
 	}
 	return w.err
+}
+
+func (w *writer) notice(n Notice) {
+	w.line("  %s  %3d. %s, through %s", n.At.UTC().Format(stamp), n.Event, printable(n.Topic), n.Dialect)
+	for _, d := range n.Deliveries {
+		w.detail(d.State, "%s", printable(d.Endpoint))
+		for _, a := range d.Attempts {
+			text := fmt.Sprintf("answered %d", a.Status)
+			if a.Status == 0 {
+				text = "no answer: " + printable(a.Fault)
+			}
+			w.detail("", "attempt %d at %s, %s, %d ms", a.Number, a.At.UTC().Format(stamp), text, a.TookMS)
+		}
+	}
+}
+
+// due tells of deliveries that are to be attempted.
+func (w *writer) due(notices []Notice) (some bool) {
+	for _, n := range notices {
+		for _, d := range n.Deliveries {
+			if d.Due != nil {
+				some = true
+				w.line("  %s       %s is delivered to %s, attempt %d", d.Due.UTC().Format(stamp), printable(n.Topic), printable(d.Endpoint), len(d.Attempts)+1)
+			}
+		}
+	}
+	return some
 }
 
 // refusedBefore tells whether c was refused when e had not happened yet.

@@ -184,22 +184,31 @@ type keyRotate struct {
 	place
 	ofMerchant
 	Overlap *span `placeholder:"DURATION" help:"How long the old keys are good beside the new one, such as 2h or 7d; 0s ends them at once. Default: 1d."`
+	Sealing bool  `help:"Instead of a merchant's key, replace the sealing key: seal everything in --store anew. No server may have the store open."`
+	Forget  bool  `help:"With --sealing: take the old keys out of the key file afterwards. Backups made before need them: keep a copy of the old file."`
 	JSON    bool  `help:"Print JSON." name:"json"`
 }
 
 func (c keyRotate) Help() string {
 	return `Makes a new key and lets the others of its kind end after the overlap, by the server's clock. To end one sooner,
-disable it. begateway's signing_key signs webhooks, and there is one at a time: the new one counts at once.
+disable it. --sealing is about the key file; it may be stopped at any moment and called again. begateway's signing_key signs webhooks, and there is one at a time: the new one counts at once.
 
 Examples:
   capstan key rotate --merchant mer_3CfBQ2mWNPAC0dKtGiCVmfDj --dialect intents --overlap 7d
-  capstan key rotate --merchant mer_3CfBQ2mWNPAC0dKtGiCVmfDj --dialect begateway --kind signing_key`
+  capstan key rotate --merchant mer_3CfBQ2mWNPAC0dKtGiCVmfDj --dialect begateway --kind signing_key
+  capstan key rotate --sealing --store capstan.db`
 }
 
 // Run replaces keys.
 func (c keyRotate) Run(o *output) error {
 	if err := c.own(); err != nil {
 		return err
+	}
+	if c.Forget && !c.Sealing {
+		return usageError("--forget goes with --sealing")
+	}
+	if c.Sealing {
+		return c.sealing(o)
 	}
 	key, err := c.newKey()
 	if err != nil {
