@@ -42,7 +42,7 @@ func (s *Story) Write(to io.Writer) error {
 	}
 	w.line("\nStill to come (UTC)")
 	for _, t := range s.Timers {
-		w.timer(t)
+		w.timer(t, s.Ended != "")
 	}
 	due := w.due(s.Notices)
 	if len(s.Timers) == 0 && !due {
@@ -246,7 +246,9 @@ var agenda = map[string]string{
 	"processor": "the processor is asked",
 }
 
-func (w *writer) timer(t Timer) {
+// timer tells of a timer. One that is about the hold stays when that has ended
+// otherwise: timers are never cancelled.
+func (w *writer) timer(t Timer, ended bool) {
 	text := agenda[t.Kind]
 	if text == "" {
 		text = t.Kind
@@ -256,6 +258,9 @@ func (w *writer) timer(t Timer) {
 	}
 	if t.Attempt != 0 {
 		text += fmt.Sprintf(", attempt %d", t.Attempt+1)
+	}
+	if ended && (t.Kind == "deadline" || t.Kind == "capture") {
+		text += ": nothing will be left to do"
 	}
 	w.line("  %s       %s", t.Due.UTC().Format(stamp), text)
 }

@@ -26,7 +26,7 @@ import (
 type place struct {
 	Store          string    `default:"capstan.db" help:"The store: a SQLite file that no server has open, if anything is to be changed."`
 	Keys           string    `placeholder:"FILE" help:"File with the sealing keys. Default: the store's name with .keys after it."`
-	Admin          adminFlag `placeholder:"URL" help:"The admin listener of a running server, instead of --store."`
+	Admin          adminFlag `env:"-" placeholder:"URL" help:"The admin listener of a running server, instead of --store. CAPSTAN_ADMIN may hold it, too."`
 	AdminTokenFile string    `placeholder:"FILE" help:"File with the administrator's token for --admin. CAPSTAN_ADMIN_TOKEN may hold it instead."`
 }
 
@@ -60,8 +60,8 @@ const (
 
 // open returns the administrator and a function that ends his work.
 func (p place) open(o *output, want access) (admin.Administrator, func() error, error) {
-	if p.Admin.url != "" {
-		client, err := p.client()
+	if address := p.server(); address != "" {
+		client, err := p.client(address)
 		return client, func() error { return nil }, err
 	}
 	desk, closing, err := p.desk(o, want)
@@ -69,6 +69,15 @@ func (p place) open(o *output, want access) (admin.Administrator, func() error, 
 		return nil, nil, err
 	}
 	return desk, closing, nil
+}
+
+// server is the URL of the running server's admin listener, empty for a store
+// in its file.
+func (p place) server() string {
+	if p.Admin.url != "" {
+		return p.Admin.url
+	}
+	return os.Getenv("CAPSTAN_ADMIN")
 }
 
 // own refuses --admin alone, where it says nothing.
@@ -157,9 +166,8 @@ func caller() string {
 
 // client administers through a running server. The token comes from a file or
 // the environment: a command line can be read by everybody on the machine.
-func (p place) client() (*admin.Client, error) {
-	address, err := url.Parse(p.Admin.url)
-	if err != nil || address.Host == "" {
+func (p place) client(address string) (*admin.Client, error) {
+	if u, err := url.Parse(address); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, usageError("--admin wants the URL of a server's admin listener, http://... or https://...")
 	}
 	token := os.Getenv("CAPSTAN_ADMIN_TOKEN")
@@ -170,7 +178,7 @@ func (p place) client() (*admin.Client, error) {
 		}
 		token = string(text)
 	}
-	return &admin.Client{URL: p.Admin.url, Token: strings.TrimSpace(token), HTTP: &http.Client{Timeout: 30 * time.Second}}, nil
+	return &admin.Client{URL: address, Token: strings.TrimSpace(token), HTTP: &http.Client{Timeout: 30 * time.Second}}, nil
 }
 
 // print writes a value as indented JSON.

@@ -10,7 +10,7 @@ import (
 
 // sealing puts a fresh key in front of the key file and seals everything anew.
 func (c keyRotate) sealing(o *output) (err error) {
-	if c.Merchant != "" || c.Dialect != "" || c.Overlap != nil || c.Admin.url != "" {
+	if c.Merchant != "" || c.Dialect != "" || c.Overlap != nil || c.server() != "" {
 		return usageError("--sealing is about --store and --keys, and goes with no merchant, overlap or --admin")
 	}
 	if err := file(c.Store); err != nil {

@@ -262,7 +262,7 @@ func (c serveCommand) ready(o *output, s *running) error {
 	}
 	s.Server.Ready()
 	if keys, err := s.Desk().AdminKeys(o); err == nil && len(keys) == 0 && !c.Sandbox {
-		fmt.Fprintln(o.err, "capstan: there is no administrator's key yet: stop the server, and make one with capstan key create --admin --name NAME")
+		c.logger(o).Warn("there is no administrator's key yet: stop the server, and make one with capstan key create --admin --name NAME")
 	}
 	mode := "live"
 	if c.Sandbox {

@@ -160,5 +160,8 @@ func Schema(path string) (has, knows int, err error) {
 	if err = checkFile(conn); err == nil {
 		has, err = integer(conn, "PRAGMA user_version")
 	}
-	return has, knows, errors.Join(err, conn.Close())
+	if err = errors.Join(err, conn.Close()); err != nil {
+		err = fmt.Errorf("open store %s: %w", path, err)
+	}
+	return has, knows, err
 }
