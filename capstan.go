@@ -150,9 +150,10 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	shifted := clock.NewShifted(c.Clock, offset)
 	s := &Server{
-		Store: c.Store, Keys: c.Keys, IDs: wireid.New(c.Keys.Derive("wire ids", 16)), Clock: clock.NewShifted(c.Clock, offset),
-		Merchants: merchant.NewDirectory(c.Store, clock.System{}.Now), Logger: c.Logger, Sandbox: c.Sandbox,
+		Store: c.Store, Keys: c.Keys, IDs: wireid.New(c.Keys.Derive("wire ids", 16)), Clock: shifted,
+		Merchants: merchant.NewDirectory(c.Store, clock.System{}.Now).By(shifted.Now), Logger: c.Logger, Sandbox: c.Sandbox,
 		PublicURL: c.PublicURL, base: cmp.Or(c.BaseURL, c.PublicURL), admin: c.AdminURL,
 		wallet: book.Processor{}, script: scripted.NewScript(),
 	}
@@ -247,7 +248,7 @@ func (s *Server) addDialects(c Config) error {
 		services.Cards.Behaviour = cardsim.Behaviour
 	}
 	services.Vault = &vault.Vault{Documents: s.Store, Keys: s.Keys, Cards: services.Cards, Clock: s.Clock, Random: c.Random}
-	s.known = []dialect.Dialect{alipay.New(services), intents.New(services), begateway.New(services), wepay.New(services)}
+	s.known = allDialects(services)
 	for _, name := range c.Dialects {
 		i := slices.IndexFunc(s.known, func(d dialect.Dialect) bool { return d.Name() == name })
 		if i < 0 {
@@ -310,9 +311,9 @@ func (s *Server) controls() *sandbox.Sandbox {
 
 // markMode marks a new store, and refuses one of the other mode.
 func markMode(ctx context.Context, st store.Registry, sandbox bool) error {
-	mode := "live"
+	mode := liveMode
 	if sandbox {
-		mode = "sandbox"
+		mode = sandboxMode
 	}
 	marked, err := st.PutMeta(ctx, metaMode, []byte(mode), true)
 	if err != nil {
