@@ -89,7 +89,7 @@ func (e *Engine) fire(due []payment.Timer) error {
 		if t.Kind == payment.ProcessorTimer {
 			it.Command = payment.Inquire{Operation: t.Operation, Attempt: t.Attempt + 1, Again: inquiryAfter(t.Attempt + 1)}
 		}
-		checks, err := e.checks(context.Background(), t.Merchant, it.Command)
+		checks, err := e.checks(context.Background(), it.Request)
 		if it.checks = checks; err != nil {
 			it.err = err
 			close(it.done)

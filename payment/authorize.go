@@ -24,11 +24,13 @@ type Create struct {
 type Attempt struct {
 	Secret Secret // a fresh card; zero for a wallet or a stored method
 
-	// Challenge asks the payer to authenticate also where nobody insists.
+	// Challenge asks the payer to authenticate also where nobody insists,
+	// Unchallenged not even where the issuer would.
 	// PayerAbsent says that he is not there: an authorization that would have
 	// to wait for him is refused with AuthenticationFailed instead.
-	Challenge   bool
-	PayerAbsent bool
+	Challenge    bool
+	Unchallenged bool
+	PayerAbsent  bool
 
 	Asked
 }
@@ -199,7 +201,7 @@ func (d *decision) take(kind EventKind, i Intake) {
 func (d *decision) authorize(a Attempt) {
 	number := d.next()
 	answer := d.put(Instruction{
-		Operation: number, Kind: OpAuthorize, Amount: d.p.Amount, Secret: a.Secret, Challenge: a.Challenge, PayerAbsent: a.PayerAbsent,
+		Operation: number, Kind: OpAuthorize, Amount: d.p.Amount, Secret: a.Secret, Challenge: a.Challenge, PayerAbsent: a.PayerAbsent, Unchallenged: a.Unchallenged,
 	})
 	if a.PayerAbsent && answer.Result == PayerRequired {
 		answer.Result, answer.Reason = Refused, AuthenticationFailed

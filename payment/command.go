@@ -25,9 +25,6 @@ type Env struct {
 	Now time.Time // the moment of the decision; counts to the millisecond
 	Key Key       // of the command; kept with what waits for a processor
 
-	// Payer is the wallet user the payment is paid by, nil for other methods.
-	Payer *Payer
-
 	// Ask puts an operation to its processor. A processor that decides on
 	// the spot answers Approved, Refused or PayerRequired; one that has to be
 	// called afterwards answers Pending, and Resolve brings its answer.
@@ -77,8 +74,8 @@ type Instruction struct {
 	// PayerAbsent: nobody is there who could authenticate.
 	PayerAbsent bool
 
-	// Unchallenged: the risk checks want the payer not to be asked to
-	// authenticate.
+	// Unchallenged: the payer is not to be asked to authenticate, because the
+	// caller or the risk checks want it so.
 	Unchallenged bool
 }
 

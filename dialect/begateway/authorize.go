@@ -41,10 +41,12 @@ func (d *Dialect) create(c *call, sale bool) answered {
 	in.intake.Policy = c.shop.policy(sale)
 	in.intake.Policy.PayerDeadline = in.payerDeadline
 	request := payment.Request{
-		Tenant: c.shop.merchant.Tenant, Merchant: c.shop.merchant.ID, Patience: c.shop.patience,
+		Tenant: c.shop.merchant.Tenant, Merchant: c.shop.merchant.ID, Patience: c.shop.patience, Screening: c.shop.screening,
 		Command: payment.Create{
-			Intake:  in.intake,
-			Attempt: &payment.Attempt{Secret: in.secret, Asked: payment.Asked{Dialect: Name, Reference: in.intake.Reference}},
+			Intake: in.intake,
+			Attempt: &payment.Attempt{
+				Secret: in.secret, Unchallenged: c.shop.unchallenged, Asked: payment.Asked{Dialect: Name, Reference: in.intake.Reference},
+			},
 		},
 		Key:    duplicateKey(c.shop, in.intake, sale),
 		Retain: duplicateWindow + time.Millisecond, // the last instant is in the window, and the clock counts milliseconds

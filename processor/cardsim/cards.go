@@ -79,6 +79,7 @@ var cards = map[string]string{
 	"pm_card_amex_threeDSecureNotSupported": "three_d_secure_unsupported",
 
 	"4005550000000019": "decline",
+	"4012000000003010": "challenge",
 	"4012000000001097": "challenge",
 	"5204240000015029": "challenge",
 	"4012000000001022": "authentication_failed",

@@ -25,7 +25,7 @@ func (Processor) Decide(i payment.Instruction, _ *payment.Payer) payment.Answer 
 			return payment.Answer{Result: payment.PayerRequired}
 		}
 		a := approve(i.ID())
-		if b.decline != "" {
+		if b.decline != "" && !(b.decline == payment.AuthenticationFailed && i.Unchallenged) {
 			a = decline(b.decline)
 		}
 		a.Data = b.authentication(i)
@@ -53,6 +53,7 @@ func (b behaviour) asksPayer(i payment.Instruction) bool {
 // none: the processor's document that goes with its answer.
 func (b behaviour) authentication(i payment.Instruction) []byte {
 	switch {
+	case i.Unchallenged:
 	case b.frictionless:
 		return payment.Authentication{Flow: "frictionless", Result: "Y", ECI: eci(i.Payment.Method.Brand), CAVV: cavv(i.ID())}.Document()
 	case i.PayerDone:
