@@ -11,10 +11,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/capstan-pay/capstan/card"
@@ -35,7 +35,10 @@ import (
 	"github.com/capstan-pay/capstan/receipt"
 	"github.com/capstan-pay/capstan/sandbox"
 	"github.com/capstan-pay/capstan/store"
+	"github.com/capstan-pay/capstan/telemetry"
 	"github.com/capstan-pay/capstan/throttle"
+	"github.com/capstan-pay/capstan/vault"
+	"github.com/capstan-pay/capstan/webhook"
 	"github.com/capstan-pay/capstan/wireid"
 )
 
@@ -62,11 +65,19 @@ type Config struct {
 	BaseURL   string   // where the dialects listen; shown with sandbox credentials. Empty is PublicURL
 	AdminURL  string   // shown with sandbox credentials
 
+	// WebhookAllow are addresses to which deliveries may go besides public ones.
+	// A sandbox adds those of the machine itself.
+	WebhookAllow []netip.Prefix
+
 	Random io.Reader        // nil is crypto/rand
 	Keys   *keyring.Keyring // nil opens the store's own
 	Fatal  func(error)      // called when the storage failed; the process has to end
 
 	QueueLength int // commands that may wait; 0 is the engine's default
+
+	Version     string             // of the program, for metrics
+	LogRequests telemetry.Requests // which requests are logged; the default is those that failed
+	Traces      *telemetry.Traces  // nil is none; whoever made it closes it
 }
 
 // Server is an assembled server, without a listener. It is an http.Handler.
@@ -78,12 +89,14 @@ type Server struct {
 	Clock     *clock.Shifted
 	Merchants *merchant.Directory
 	Dialects  []dialect.Dialect
+	Deliverer *webhook.Deliverer
 	Logger    *slog.Logger
 	Sandbox   bool
 	PublicURL string
 
 	base, admin string // URLs, for credentials
-	ready       atomic.Bool
+	health      health
+	watcher     *telemetry.Watcher
 	advancing   sync.Mutex
 	offset      time.Duration // of the clock, as it is kept
 	// Sandboxed are the sandbox controls; nil in live mode.
@@ -96,6 +109,7 @@ type Server struct {
 	wallet processor.Processor
 	risk   *riskChecks
 	script *scripted.Script
+	post   *postOffice
 	mux    http.Handler
 }
 
@@ -149,14 +163,37 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if s.risk, err = newRiskChecks(ctx, s.Merchants, c.Store); err != nil {
 		return nil, err
 	}
-	s.Engine = engine.New(engine.Config{
+	guard := &webhook.Guard{Allow: c.WebhookAllow}
+	if c.Sandbox {
+		guard.Allow = append(slices.Clip(guard.Allow), webhook.Loopback()...)
+	}
+	s.post = &postOffice{
+		store: c.Store, clock: s.Clock, merchants: s.Merchants, guard: guard, assembled: make(chan struct{}), known: map[int64]subscription{},
+	}
+	s.watcher = &telemetry.Watcher{Metrics: telemetry.NewMetrics(c.Version), Logger: c.Logger, Requests: c.LogRequests, Traces: c.Traces}
+	watched := engine.Config{
 		Store: c.Store, Clock: s.Clock, IDs: payment.NewIDs(0), Logger: c.Logger, Processor: s.processor,
-		Checks: s.risk.of,
-		Fatal:  c.Fatal, QueueLength: c.QueueLength,
-	})
-	if err := s.addDialects(c); err != nil {
+		Checks:     s.risk.of,
+		Subscriber: s.post.subscriber, Noticed: s.post.wake,
+		Fatal: c.Fatal, QueueLength: c.QueueLength, Observer: s.watcher.Metrics.Engine,
+	}
+	if c.Traces != nil {
+		watched.Tracer = c.Traces
+	}
+	s.Engine = engine.New(watched)
+	s.watcher.Metrics.Engine.Watch(s.Engine)
+	s.watcher.Metrics.Register(telemetry.NewSurvey(c.Store, s.Clock.Now, c.Logger))
+	err = s.addDialects(c)
+	s.post.dialects = s.known
+	close(s.post.assembled)
+	if err != nil {
 		return nil, errors.Join(err, s.Close(ctx))
 	}
+	s.Deliverer = webhook.New(webhook.Config{
+		Store: c.Store, Clock: s.Clock, Merchants: s.Merchants, Keys: s.Keys, Guard: guard, Logger: c.Logger,
+		Notifier: s.post.notifier, KeepBodies: c.Sandbox,
+	})
+	s.post.deliverer.Store(s.Deliverer)
 	if c.Sandbox {
 		s.Sandboxed = s.controls()
 	}
@@ -169,10 +206,25 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.Serve
 
 // Hurry lets nobody wait for a processor any more: a server that is told to
 // stop answers with what it knows.
-func (s *Server) Hurry() { s.Engine.Hurry() }
+func (s *Server) Hurry() {
+	s.health.draining.Store(true)
+	s.Engine.Hurry()
+}
 
-// Close answers what was taken and stops the engine. The store stays open.
-func (s *Server) Close(ctx context.Context) error { return s.Engine.Close(ctx) }
+// Close answers what was taken and stops the engine, and gives deliveries that
+// are under way a moment. The store stays open.
+func (s *Server) Close(ctx context.Context) error {
+	err := s.Engine.Close(ctx)
+	if s.Deliverer != nil {
+		moment, cancel := context.WithTimeout(ctx, lastDeliveries)
+		defer cancel()
+		s.Deliverer.Close(moment)
+	}
+	return err
+}
+
+// lastDeliveries is how long a server that stops waits for endpoints to answer.
+const lastDeliveries = 2 * time.Second
 
 // Dialect returns a dialect by its name, nil if it is not served.
 func (s *Server) Dialect(name string) dialect.Dialect {
@@ -190,13 +242,15 @@ func (s *Server) addDialects(c Config) error {
 	}
 	services := dialect.Services{
 		Engine: dialect.Watched(s.Engine), Limits: new(throttle.Limiter), Clock: s.Clock, IDs: s.IDs, Keys: s.Keys,
-		Merchants: s.Merchants, Wallets: s.Store, Meta: s.Store, Listings: s.Store, Documents: s.Store,
+		Merchants: s.Merchants, Wallets: s.Store, Meta: s.Store, Outbox: s.post, Listings: s.Store, Documents: s.Store,
 		Cards: card.Inspector{MAC: s.Keys.MAC}, Logger: c.Logger, Random: c.Random,
 		Receipts: s.Receipts, PublicURL: s.PublicURL, Sandbox: c.Sandbox,
 	}
 	if c.Sandbox {
+		services.Anywhere = s.anywhere
 		services.Cards.Behaviour = cardsim.Behaviour
 	}
+	services.Vault = &vault.Vault{Documents: s.Store, Keys: s.Keys, Cards: services.Cards, Clock: s.Clock, Random: c.Random}
 	s.known = []dialect.Dialect{alipay.New(services), intents.New(services), begateway.New(services), wepay.New(services)}
 	for _, name := range c.Dialects {
 		i := slices.IndexFunc(s.known, func(d dialect.Dialect) bool { return d.Name() == name })
@@ -206,6 +260,25 @@ func (s *Server) addDialects(c Config) error {
 		s.Dialects = append(s.Dialects, s.known[i])
 	}
 	return nil
+}
+
+// anywhere looks for a payment in every tenant.
+func (s *Server) anywhere(ctx context.Context, id payment.ID) (*payment.Payment, error) {
+	merchants, err := s.Store.Merchants(ctx)
+	if err != nil {
+		return nil, err
+	}
+	seen := map[int64]bool{}
+	for _, m := range merchants {
+		if seen[m.Tenant] {
+			continue
+		}
+		seen[m.Tenant] = true
+		if p, err := s.Store.Payment(ctx, m.Tenant, id, 0); err != nil || p != nil {
+			return p, err
+		}
+	}
+	return nil, nil
 }
 
 // nameOf is what the dialect that made a payment calls it.
@@ -243,7 +316,7 @@ func (s *Server) SetRisk(ctx context.Context, document []byte) error {
 func (s *Server) controls() *sandbox.Sandbox {
 	return sandbox.New(sandbox.Config{
 		Store: s.Store, Engine: s.Engine, Merchants: s.Merchants, Dialects: s.known, Keys: s.Keys, IDs: s.IDs, Clock: s.Clock,
-		Logger: s.Logger, Script: s.script, Advance: s.AdvanceClock, UpdateClientKeys: alipay.UpdateKeys,
+		Logger: s.Logger, Script: s.script, Deliverer: s.Deliverer, Advance: s.AdvanceClock, UpdateClientKeys: alipay.UpdateKeys,
 		Settings: Settings(), CheckServerRisk: CheckServerRisk, SetServerRisk: s.SetRisk, ReceiptURL: s.Receipts.URL, BaseURL: s.base, AdminURL: s.admin,
 	})
 }
@@ -308,5 +381,5 @@ func (s *Server) AdvanceClock(ctx context.Context, by time.Duration) error {
 	if _, err := s.Store.PutMeta(ctx, metaOffset, strconv.AppendInt(nil, s.offset.Milliseconds(), 10), false); err != nil {
 		return err
 	}
-	return s.Engine.Advance(ctx, s.Clock, by)
+	return s.Engine.Advance(ctx, s.Clock, by, s.Deliverer)
 }

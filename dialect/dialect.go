@@ -20,6 +20,7 @@ import (
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/receipt"
 	"github.com/capstan-pay/capstan/throttle"
+	"github.com/capstan-pay/capstan/vault"
 	"github.com/capstan-pay/capstan/wallet"
 	"github.com/capstan-pay/capstan/wireid"
 )
@@ -83,16 +84,23 @@ type Services struct {
 	Merchants *merchant.Directory
 	Wallets   Wallets
 	Meta      Meta
+	Outbox    Outbox
 	Listings  Listings
 	Documents document.Store
 	Clock     clock.Clock
 	IDs       *wireid.Codec
 	Keys      *keyring.Keyring
 	Cards     card.Inspector
+	Vault     *vault.Vault      // cards that may be charged again
 	Limits    *throttle.Limiter // of all dialects together
 	Logger    *slog.Logger
 	Random    io.Reader // for request ids and the like; safe for concurrent use
 	Receipts  *receipt.Desk
+
+	// Anywhere finds a payment in every tenant, for pages of a sandbox whose
+	// address does not say whose it is; nil outside a sandbox.
+	Anywhere func(context.Context, payment.ID) (*payment.Payment, error)
+
 	PublicURL string // what receipts and redirects begin with, without a slash at the end
 	Sandbox   bool
 }

@@ -37,6 +37,12 @@ type batch struct {
 	env payment.Env     // what is the same for all items
 }
 
+// undecided is why a command could not be decided although all that it touches
+// was loaded: a rule of ours is broken. Trying again does not help.
+type undecided struct{ error }
+
+func (u undecided) Unwrap() error { return u.error }
+
 // decide decides the items in order and returns what has to be written.
 func (e *Engine) decide(ctx context.Context, loaded store.Batch, items []*item) ([]store.Change, error) {
 	b := &batch{engine: e, loaded: loaded, now: e.Clock.Now(), payments: map[payment.ID]*payment.Payment{}, records: map[payment.Key]*store.Record{}, ctx: ctx}
@@ -51,6 +57,9 @@ func (e *Engine) decide(ctx context.Context, loaded store.Batch, items []*item) 
 	for _, it := range items {
 		it.decided = decided{}
 		change, err := b.execute(it)
+		if err != nil && b.fault == nil {
+			err = undecided{err}
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -102,15 +111,15 @@ func (b *batch) execute(it *item) (_ *store.Change, err error) {
 			it.outcome.Payment = nil
 		}
 	}
-	change := b.change(it, d)
+	change := b.change(it, d, env.Now)
 	if change != nil {
 		change.Counters = counters
 	}
 	return change, nil
 }
 
-// change is what has to be written for an item that was decided.
-func (b *batch) change(it *item, d payment.Decision) *store.Change {
+// change is what has to be written for an item that was decided at that moment.
+func (b *batch) change(it *item, d payment.Decision, at time.Time) *store.Change {
 	c := &store.Change{Done: it.timers}
 	kept := d.Refusal != nil && it.Keeps != nil && it.Keeps(d.Refusal)
 	if d.Refusal == nil || kept {
@@ -131,6 +140,9 @@ func (b *batch) change(it *item, d payment.Decision) *store.Change {
 		if waiting := b.record(it.resolves); answered && waiting != nil && waiting.Pending {
 			c.Record, c.Resolves = *waiting, true
 			c.Record.Pending, c.Record.Version = false, d.Payment.Version
+			if !waiting.Expires.IsZero() { // it is remembered for as long, counted from the answer
+				c.Record.Expires = later(waiting.Expires, b.now.Add(waiting.Expires.Sub(waiting.At)))
+			}
 		}
 	} else if it.timers != nil && len(d.Events) == 0 {
 		c.Record = store.Record{}
@@ -141,12 +153,13 @@ func (b *batch) change(it *item, d payment.Decision) *store.Change {
 	c.Timers = b.calls(it, d)
 	if len(d.Events) > 0 {
 		c.Payment, c.Events, c.Entries = d.Payment, d.Events, d.Entries
+		c.Notices = b.notices(it, d)
 		b.payments[d.Payment.ID] = d.Payment
 		b.spend(d.Entries)
 	}
 	for _, t := range it.timers {
 		if d.Refusal.Has(payment.OperationPending) {
-			t.Due = b.now.Add(rearm)
+			t.Due = at.Add(rearm)
 			c.Timers = append(c.Timers, t)
 		}
 	}
@@ -158,6 +171,13 @@ func (b *batch) change(it *item, d payment.Decision) *store.Change {
 		return nil
 	}
 	return c
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // calls notes which processors have to be called once the decision is durable,

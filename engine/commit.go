@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/store"
@@ -42,6 +43,8 @@ func (e *Engine) commitLoop() {
 // on.
 func (e *Engine) process(items []*item) bool {
 	ctx := context.Background() // a command that was taken is carried out
+	began := e.began()
+	traced := e.traceCommit(items)
 	err := e.try(ctx, items)
 	if errors.Is(err, store.ErrUnknown) {
 		if written, lookup := e.written(ctx, items...); lookup == nil && written {
@@ -51,12 +54,15 @@ func (e *Engine) process(items []*item) bool {
 	if err != nil {
 		// One must not fail its neighbours: each is tried by itself.
 		for _, it := range items {
+			e.retried(err)
 			if broken := e.alone(ctx, it, err); broken != nil {
 				e.broken(broken)
 				return false
 			}
 		}
 	}
+	traced()
+	e.observed(items, began)
 	e.after(items) // first, so that whoever is answered finds the calls that follow under way
 	e.leave(items)
 	return true
@@ -74,7 +80,7 @@ func (e *Engine) try(ctx context.Context, items []*item) error {
 		return err
 	}
 	// From here on the batch is durable, or none of it is.
-	return b.Commit(ctx, changes)
+	return e.commit(ctx, b, changes)
 }
 
 // alone carries out one item whose batch ended with err. After an unknown
@@ -82,7 +88,7 @@ func (e *Engine) try(ctx context.Context, items []*item) error {
 // error only when the storage is broken.
 func (e *Engine) alone(ctx context.Context, it *item, err error) error {
 	doubt := false // an attempt may have been written, whatever the later ones say
-	for range attempts {
+	for n := range attempts {
 		if errors.Is(err, store.ErrBroken) {
 			return err
 		}
@@ -102,10 +108,12 @@ func (e *Engine) alone(ctx context.Context, it *item, err error) error {
 		}
 		if _, creates := it.Command.(payment.Create); creates && errors.Is(err, store.ErrConflict) {
 			it.Payment = 0 // its ID may be another's, made before the clock was set back
+			e.IDs.Skip(time.Millisecond << n)
 		}
 		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrUnknown) {
 			break
 		}
+		e.retried(err)
 	}
 	switch {
 	case errors.Is(err, store.ErrBroken):

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/capstan-pay/capstan/clock"
+	"github.com/capstan-pay/capstan/outbox"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor"
 	"github.com/capstan-pay/capstan/risk"
@@ -41,6 +42,18 @@ type Config struct {
 	// something, by many at a time: it has to be quick. A nil func is no
 	// checks at all.
 	Checks func(ctx context.Context, merchant int64, always bool) (*risk.Checks, error)
+
+	// Subscriber returns who says what is to be told of a merchant's payments,
+	// nil if nobody does. It is called for every command, by many at a time, and
+	// has to be as quick as Checks. A nil func is nobody.
+	Subscriber func(ctx context.Context, merchant int64) (outbox.Subscriber, error)
+
+	// Noticed is called after a commit with deliveries in it. It must not
+	// block. Nil is nobody.
+	Noticed func()
+
+	Observer Observer // nil if nobody watches
+	Tracer   Tracer   // nil if nobody traces
 
 	// Fatal is called once when the storage failed under a commit. The engine
 	// answers nothing any more; the process has to end.
@@ -87,7 +100,9 @@ type Engine struct {
 	closing sync.Once
 	hurry   sync.Once
 
-	advancing sync.Mutex
+	advancing chan struct{} // holds a token while timers are fired
+
+	commitTook time.Duration // by the batch that is being processed; the committer's own
 }
 
 // operation names an operation within the engine.
@@ -118,7 +133,7 @@ func New(c Config) *Engine {
 		Config: c, queue: make(chan *item, c.QueueLength), stopped: make(chan struct{}),
 		failed: make(chan struct{}), hurried: make(chan struct{}), poke: make(chan struct{}, 1), inFlight: map[payment.Key]struct{}{},
 		waiting: map[operation][]chan payment.Outcome{}, calling: map[operation]struct{}{}, silent: map[operation]struct{}{},
-		calls: make(chan struct{}, c.Calls),
+		calls: make(chan struct{}, c.Calls), advancing: make(chan struct{}, 1),
 	}
 	e.base, e.stop = context.WithCancel(context.Background())
 	go e.commitLoop()
@@ -135,7 +150,9 @@ type item struct {
 	resolves payment.Key     // of the record that the command's outcome completes
 	err      error
 	checks   *risk.Checks // that the command is held against
+	told     outbox.Subscriber
 	done     chan struct{}
+	trace    context.Context // of the command's span; nil if there is none
 
 	decided
 }
@@ -148,6 +165,7 @@ type decided struct {
 	left    store.Record  // kept under the item's key, or the one that it resolves; zero is none
 	calls   []call        // to processors
 	due     time.Time     // of the earliest timer it sets; zero is none
+	notices int           // that tell of it
 }
 
 // fail ends an item of which nothing was written, or nobody knows.
@@ -162,7 +180,17 @@ func (it *item) fail(err error) { it.err, it.decided = err, decided{} }
 // When ctx ends the command is carried out all the same. Errors wrap
 // ErrUnavailable, ErrUnknown, ErrClosed or ctx.Err(), or are faults of ours.
 func (e *Engine) Do(ctx context.Context, r payment.Request) (payment.Outcome, error) {
-	it := &item{Request: r, done: make(chan struct{})}
+	if e.Tracer == nil {
+		return e.do(ctx, &item{Request: r, done: make(chan struct{})})
+	}
+	ctx, end := e.traced(ctx, "engine.", payment.CommandName(r.Command))
+	out, err := e.do(ctx, &item{Request: r, done: make(chan struct{}), trace: ctx})
+	end(err)
+	return out, err
+}
+
+func (e *Engine) do(ctx context.Context, it *item) (payment.Outcome, error) {
+	r := &it.Request
 	if it.Key == (payment.Key{}) {
 		it.Key = e.newKey()
 	}
@@ -179,7 +207,11 @@ func (e *Engine) Do(ctx context.Context, r payment.Request) (payment.Outcome, er
 		return payment.Outcome{}, err
 	}
 	it.checks = checks
+	if it.told, err = e.subscriber(ctx, r.Merchant); err != nil {
+		return payment.Outcome{}, err
+	}
 	if refusal, err := e.enter(it); err != nil || refusal != nil {
+		e.turnedAway(it, refusal, err)
 		return payment.Outcome{Refusal: refusal, At: e.Clock.Now()}, err
 	}
 	select {

@@ -69,6 +69,8 @@ type acquirer struct {
 	perform     func(processor.Order) (payment.Answer, error)
 	performWith func(context.Context, processor.Order) (payment.Answer, error)
 	lookup      func(processor.Order) (payment.Answer, error)
+	seal        func(processor.Order) (payment.Answer, error)
+	sealed      map[string]int
 	declined    payment.Reason
 	puzzling    int64 // the amount that gets an answer which is none
 }
@@ -110,6 +112,19 @@ func (a *acquirer) Lookup(_ context.Context, o processor.Order) (payment.Answer,
 		return a.lookup(o)
 	}
 	return payment.Answer{}, processor.ErrNoTrace
+}
+
+func (a *acquirer) Seal(_ context.Context, o processor.Order) (payment.Answer, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.sealed == nil {
+		a.sealed = map[string]int{}
+	}
+	a.sealed[o.ID]++
+	if a.seal != nil {
+		return a.seal(o)
+	}
+	return payment.Answer{}, processor.ErrSealed
 }
 
 func intake(amount int64) payment.Intake {
@@ -285,7 +300,7 @@ func TestAnswerOfAPatientCallerIsTheProcessors(t *testing.T) {
 // decision: it would not fire again.
 func TestTimerSurvivesAClockThatIsSetBack(t *testing.T) {
 	c := &unsteady{now: noon}
-	s := &setsBack{Store: memory.Open(), clock: c}
+	s := &setsBack{Store: memory.Open(), clock: c, by: time.Second}
 	e := engine.New(engine.Config{
 		Store: s, Clock: c, IDs: payment.NewIDs(0),
 		Processor: func(int64, payment.Method) processor.Processor { return &acquirer{} },
@@ -336,18 +351,19 @@ func (c *unsteady) set(now time.Time) {
 	c.now = now
 }
 
-// setsBack is a store that sets the clock back a second whenever it has told
-// of a timer that is due.
+// setsBack is a store that sets the clock back whenever it has told of a timer
+// that is due.
 type setsBack struct {
 	store.Store
 	clock *unsteady
+	by    time.Duration
 	fired atomic.Bool
 }
 
 func (s *setsBack) Due(ctx context.Context, now time.Time, limit int) ([]payment.Timer, error) {
 	due, err := s.Store.Due(ctx, now, limit)
 	if len(due) > 0 {
-		s.clock.set(now.Add(-time.Second))
+		s.clock.set(now.Add(-s.by))
 		s.fired.Store(true)
 	}
 	return due, err

@@ -12,7 +12,7 @@ import (
 
 // checks looks up the risk checks that a command will be held against: nil if
 // it cannot ask a processor for anything, or none are configured.
-func (e *Engine) checks(ctx context.Context, r payment.Request) (*risk.Checks, error) {
+func (e *Engine) checks(ctx context.Context, r *payment.Request) (*risk.Checks, error) {
 	if e.Checks == nil || r.Screening == payment.NeverScreened {
 		return nil, nil
 	}

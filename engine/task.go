@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/capstan-pay/capstan/clock"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor"
 )
@@ -31,6 +32,7 @@ type call struct{ operation, attempt int }
 // operations, tells those who wait for one, and wakes the timer loop when it
 // would look too late.
 func (e *Engine) after(items []*item) {
+	noticed := false
 	for _, it := range items {
 		if it.err != nil || it.record != nil {
 			continue
@@ -38,19 +40,24 @@ func (e *Engine) after(items []*item) {
 		if !it.due.IsZero() && it.due.UnixMilli() < e.waking.Load() {
 			e.wake()
 		}
+		noticed = noticed || it.notices > 0
 		if _, ok := it.Command.(payment.Resolve); ok && !it.outcome.Pending && it.outcome.Operation != 0 {
 			e.tell(operation{it.outcome.Payment.ID, it.outcome.Operation}, it.outcome)
 		}
 		for _, c := range it.calls {
-			e.call(it.outcome.Payment, c, it.secret)
+			e.call(it, c)
 		}
+	}
+	if noticed && e.Noticed != nil {
+		e.Noticed()
 	}
 }
 
 // call asks the processor about one operation in the background, unless a
 // call for it is under way. The intention and the number of the attempt are
 // durable already.
-func (e *Engine) call(p *payment.Payment, c call, secret payment.Secret) {
+func (e *Engine) call(it *item, c call) {
+	p, secret, trace := it.outcome.Payment, it.secret, it.trace
 	op := operation{p.ID, c.operation}
 	e.mu.Lock()
 	_, busy := e.calling[op]
@@ -73,13 +80,13 @@ func (e *Engine) call(p *payment.Payment, c call, secret payment.Secret) {
 		}
 		ctx, cancel := context.WithTimeout(e.base, callTimeout)
 		defer cancel()
-		answer, err := e.consult(ctx, processor.NewOrder(p, c.operation, secret), c.attempt)
+		answer, err := e.ask(ctx, trace, processor.NewOrder(p, c.operation, secret), c.attempt)
 		if err != nil {
 			e.Logger.Warn("processor gave no answer", "operation", payment.OperationID(p.ID, c.operation), "attempt", c.attempt, "error", err)
 			e.unanswered(op)
 			return
 		}
-		e.resolve(p, c.operation, answer)
+		e.resolve(trace, p, c.operation, answer)
 	}()
 }
 
@@ -98,8 +105,42 @@ func (e *Engine) called(op operation) {
 	e.mu.Unlock()
 }
 
+// ask consults the processor, and tells those who watch. The trace, if any, is
+// of the command that the call follows from.
+func (e *Engine) ask(ctx, trace context.Context, o processor.Order, attempt int) (payment.Answer, error) {
+	if e.Observer == nil && e.Tracer == nil {
+		return e.consult(ctx, o, attempt)
+	}
+	began := clock.Ticks()
+	if trace != nil {
+		ctx = spanned{ctx, trace}
+	}
+	ctx, end := e.traced(ctx, "processor.", o.Kind.String())
+	answer, err := e.consult(ctx, o, attempt)
+	end(err)
+	if e.Observer != nil {
+		e.Observer.Called(o.Kind, answer.Result, clock.Ticks()-began, err)
+	}
+	return answer, err
+}
+
+// spanned is a context with the values, and so the span, of another.
+type spanned struct {
+	context.Context
+	of context.Context
+}
+
+func (s spanned) Value(key any) any {
+	if v := s.Context.Value(key); v != nil {
+		return v
+	}
+	return s.of.Value(key)
+}
+
 // consult asks the processor: the first time to perform the operation, later
-// what became of it, and to perform it only if it never arrived.
+// what became of it, and to perform it only if it never arrived. An
+// authorization is never sent again, for the card's secret is not kept: one
+// that never arrived is sealed, and has failed then.
 func (e *Engine) consult(ctx context.Context, o processor.Order, attempt int) (_ payment.Answer, err error) {
 	defer recovered(&err)
 	p := e.Processor(o.Merchant, o.Method)
@@ -111,8 +152,20 @@ func (e *Engine) consult(ctx context.Context, o processor.Order, attempt int) (_
 		if !errors.Is(err, processor.ErrNoTrace) {
 			return answer, err
 		}
+		if o.Kind == payment.OpAuthorize {
+			return seal(ctx, p, o)
+		}
 	}
 	return p.Perform(ctx, o)
+}
+
+// seal makes sure that an authorization is never performed, unless it was.
+func seal(ctx context.Context, p processor.Processor, o processor.Order) (payment.Answer, error) {
+	answer, err := p.Seal(ctx, o)
+	if errors.Is(err, processor.ErrSealed) {
+		return payment.Answer{Result: payment.Refused, Reason: payment.ProcessingError, Message: "The request did not reach the processor"}, nil
+	}
+	return answer, err
 }
 
 // recovered makes an error of a panic. It is deferred. The error says where,
@@ -125,7 +178,7 @@ func recovered(err *error) {
 
 // resolve brings a processor's answer to its operation. It is not bounded by
 // the closing of the engine: the answer is in hand.
-func (e *Engine) resolve(p *payment.Payment, number int, answer payment.Answer) {
+func (e *Engine) resolve(trace context.Context, p *payment.Payment, number int, answer payment.Answer) {
 	it := &item{
 		Request: payment.Request{
 			Tenant: p.Tenant, Merchant: p.Merchant, Payment: p.ID, Key: e.newKey(),
@@ -133,6 +186,12 @@ func (e *Engine) resolve(p *payment.Payment, number int, answer payment.Answer) 
 		},
 		resolves: p.Op(number).Key,
 		done:     make(chan struct{}),
+		trace:    trace,
+	}
+	var err error
+	if it.told, err = e.subscriber(context.Background(), p.Merchant); err != nil {
+		e.Logger.Error("answer of a processor is left to the next inquiry", "operation", payment.OperationID(p.ID, number), "error", err)
+		return
 	}
 	e.work.Add(1) // the call's own keeps it above zero
 	select {

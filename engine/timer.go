@@ -11,36 +11,41 @@ import (
 
 	"github.com/capstan-pay/capstan/clock"
 	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/store"
 )
 
 const (
 	dueLimit = 256             // timers taken at a time
 	idle     = 5 * time.Second // the longest sleep of the timer loop
+
+	// advancePatience is how long Advance waits in all for processors that
+	// have been called.
+	advancePatience = 10 * time.Second
 )
 
-var errStuck = errors.New("engine: timers are still there after they were fired")
+var errStuck = errors.New("still there after it was fired")
 
-// timerLoop fires timers when they fall due.
+// stuck are timers that could not be done, and why. They do not keep others
+// from being done.
+type stuck map[payment.Timer]error
+
+// timerLoop fires timers when they fall due. However the clock jumps, it looks
+// every few seconds by itself.
 func (e *Engine) timerLoop() {
 	defer e.work.Done()
+	failed := stuck{}
+	again := time.NewTicker(idle)
+	defer again.Stop()
 	for {
 		e.waking.Store(math.MaxInt64) // whatever is set from here on wakes us
-		e.advancing.Lock()
-		err := e.fireDue(e.Clock.Now())
-		e.advancing.Unlock()
-		wait := idle
-		if err != nil {
-			if e.base.Err() == nil {
-				e.Logger.Error("timers could not be fired", "error", err)
-			}
-		} else if next, err := e.Store.NextDue(context.Background()); err == nil && !next.IsZero() {
-			wait = min(max(next.Sub(e.Clock.Now()), time.Millisecond), idle)
-		}
+		wait := e.look(failed)
 		e.waking.Store(e.Clock.Now().Add(wait).UnixMilli())
 		sleep := time.NewTimer(wait)
 		select {
 		case <-sleep.C:
 		case <-e.poke:
+		case <-again.C:
+			clear(failed)
 		case <-e.base.Done():
 			sleep.Stop()
 			return
@@ -52,6 +57,33 @@ func (e *Engine) timerLoop() {
 	}
 }
 
+// look fires what is due, save what failed before, and returns how long there
+// is nothing to do.
+func (e *Engine) look(failed stuck) time.Duration {
+	select {
+	case e.advancing <- struct{}{}:
+		defer func() { <-e.advancing }()
+	case <-e.base.Done():
+		return idle
+	}
+	before := len(failed)
+	now := e.Clock.Now()
+	if err := e.fireDue(now, failed); err != nil {
+		if e.base.Err() == nil {
+			e.Logger.Error("timers could not be fired", "error", err)
+		}
+		return idle
+	}
+	if n := len(failed); n > before {
+		e.Logger.Error("timers could not be fired: they are tried again", "timers", n, "error", failed.first())
+	}
+	next, err := e.next(now.Add(idle), failed)
+	if err != nil || next.IsZero() {
+		return idle
+	}
+	return min(max(next.Sub(e.Clock.Now()), time.Millisecond), idle)
+}
+
 // wake makes the timer loop look again.
 func (e *Engine) wake() {
 	select {
@@ -60,28 +92,88 @@ func (e *Engine) wake() {
 	}
 }
 
-// fireDue fires all timers due at or before now, in order. It returns an error
-// when one of them is still there, though others may have been fired.
-func (e *Engine) fireDue(now time.Time) error {
-	var failed error
-	for tried := []payment.Timer(nil); ; {
-		due, err := e.Store.Due(context.Background(), now, dueLimit)
+// next returns when the next timer falls due that is not among the failed, if
+// it does so at or before until; else zero.
+func (e *Engine) next(until time.Time, failed stuck) (time.Time, error) {
+	if len(failed) == 0 {
+		next, err := e.Store.NextDue(context.Background())
+		if next.After(until) {
+			next = time.Time{}
+		}
+		return next, err
+	}
+	due, err := e.due(until, 1, failed)
+	if err != nil || len(due) == 0 {
+		return time.Time{}, err
+	}
+	return due[0].Due, nil
+}
+
+// due returns up to limit timers that are due at until, save the failed.
+func (e *Engine) due(until time.Time, limit int, failed stuck) ([]payment.Timer, error) {
+	due, err := e.Store.Due(context.Background(), until, limit+len(failed))
+	if err != nil {
+		return nil, err
+	}
+	due = slices.DeleteFunc(due, func(t payment.Timer) bool { return failed[t] != nil })
+	return due[:min(limit, len(due))], nil
+}
+
+// fireDue fires all timers due at or before now, in order. Those that cannot be
+// done, because a rule of ours is broken, become failed. It returns an error
+// when the store fails.
+func (e *Engine) fireDue(now time.Time, failed stuck) error {
+	fired := map[payment.Timer]error{}
+	for {
+		due, err := e.due(now, dueLimit, failed)
 		if err != nil || len(due) == 0 {
 			return err
 		}
-		if slices.Equal(due, tried) { // nothing has moved
-			return cmp.Or(failed, errStuck)
+		still := false
+		for _, t := range due {
+			if why, again := fired[t]; again {
+				failed[t], still = fmt.Errorf("%s timer of payment %s: %w", t.Kind, t.Payment, cmp.Or(why, errStuck)), true
+			}
 		}
-		failed, tried = e.fire(due), due
+		if still {
+			continue
+		}
+		clear(fired)
+		for i, err := range e.fire(due) {
+			t := due[i]
+			_, broken := errors.AsType[undecided](err)
+			switch {
+			case broken:
+				failed[t] = fmt.Errorf("%s timer of payment %s: %w", t.Kind, t.Payment, err)
+			case err == nil || errors.Is(err, store.ErrConflict): // done, maybe by somebody faster
+				fired[t] = err
+			default:
+				return fmt.Errorf("%s timer of payment %s: %w", t.Kind, t.Payment, err)
+			}
+		}
 	}
 }
 
-// fire fires timers and waits until each is done with. It returns why the
-// first that was not was not: maybe because somebody was faster.
-func (e *Engine) fire(due []payment.Timer) error {
-	var failed error
-	items := make([]*item, 0, len(due))
-	for _, t := range due {
+// first is why the earliest of them could not be done.
+func (s stuck) first() error {
+	var first *payment.Timer
+	for t := range s {
+		if first == nil || t.Due.Before(first.Due) || t.Due.Equal(first.Due) && t.Payment < first.Payment {
+			first = &t
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	return s[*first]
+}
+
+// fire fires timers and waits until each is done with. It returns, for each,
+// why it was not done.
+func (e *Engine) fire(due []payment.Timer) []error {
+	errs := make([]error, len(due))
+	items := make([]*item, len(due))
+	for i, t := range due {
 		it := &item{
 			Request: payment.Request{Tenant: t.Tenant, Merchant: t.Merchant, Payment: t.Payment, Key: e.newKey(), Command: t.Command()},
 			timers:  []payment.Timer{t}, done: make(chan struct{}),
@@ -89,27 +181,33 @@ func (e *Engine) fire(due []payment.Timer) error {
 		if t.Kind == payment.ProcessorTimer {
 			it.Command = payment.Inquire{Operation: t.Operation, Attempt: t.Attempt + 1, Again: inquiryAfter(t.Attempt + 1)}
 		}
-		checks, err := e.checks(context.Background(), it.Request)
-		if it.checks = checks; err != nil {
-			it.err = err
-			close(it.done)
-		} else if !e.push(it) {
-			failed = ErrClosed
-			break
+		checks, err := e.checks(context.Background(), &it.Request)
+		if err == nil {
+			it.told, err = e.subscriber(context.Background(), t.Merchant)
 		}
-		items = append(items, it)
+		if err != nil {
+			errs[i] = undecided{err}
+			continue
+		}
+		it.checks = checks
+		if !e.push(it) {
+			errs[i] = ErrClosed
+			continue
+		}
+		items[i] = it
 	}
 	for i, it := range items {
+		if it == nil {
+			continue
+		}
 		select {
 		case <-it.done:
+			errs[i] = it.err
 		case <-e.failed:
-			return ErrUnknown
-		}
-		if it.err != nil && failed == nil {
-			failed = fmt.Errorf("%s timer of payment %s: %w", due[i].Kind, it.Payment, it.err)
+			errs[i] = ErrUnknown
 		}
 	}
-	return failed
+	return errs
 }
 
 // push queues an item of our own, waiting for room. It reports false when the
@@ -131,39 +229,92 @@ func (e *Engine) push(it *item) bool {
 	}
 }
 
+// Agenda is something else that has things falling due, such as deliveries.
+type Agenda interface {
+	// NextDue returns when the next thing falls due; zero is never.
+	NextDue(context.Context) (time.Time, error)
+	// DoDue does all that is due, and returns when it is done.
+	DoDue(context.Context) error
+}
+
 // Advance moves a shifted clock forward and does everything that falls due on
-// the way, in order and each at its own time. It returns when all is done; on
-// an error the clock stands where the first thing is that could not be done.
-func (e *Engine) Advance(ctx context.Context, c *clock.Shifted, by time.Duration) error {
-	e.advancing.Lock()
-	defer e.advancing.Unlock()
+// the way, in order and each at its own time: first the timers of that moment,
+// then what is on the other agendas. Before the clock moves on it waits for
+// processors that have been called, up to ten seconds in all: the answer of one
+// that hangs is taken later, at whatever time it is then.
+//
+// It returns when all is done. When the store fails the clock stops where the
+// first thing is that could not be done. What breaks a rule of ours is left on
+// the agenda, the rest is done, and the error names the first.
+func (e *Engine) Advance(ctx context.Context, c *clock.Shifted, by time.Duration, also ...Agenda) error {
+	select {
+	case e.advancing <- struct{}{}:
+		defer func() { <-e.advancing }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer e.wake()
 	target := c.Offset() + by
+	patience := time.NewTimer(advancePatience)
+	defer patience.Stop()
+	failed, over := stuck{}, false
 	for {
-		if err := e.settleCalls(ctx); err != nil { // they were made before the clock moves
+		if err := e.settleCalls(ctx, patience.C, &over); err != nil { // they were made before the clock moves
 			return err
 		}
-		next, err := e.Store.NextDue(ctx)
+		if err := doDue(ctx, also); err != nil {
+			return err
+		}
+		next, err := e.nextOf(ctx, c.Now().Add(target-c.Offset()), failed, also)
 		if err != nil {
 			return err
 		}
-		ahead := next.Sub(c.Now())
-		if next.IsZero() || c.Offset()+ahead > target {
+		if next.IsZero() {
 			break
 		}
-		c.Advance(c.Offset() + max(ahead, 0))
-		if err := e.fireDue(c.Now()); err != nil {
+		c.Advance(min(c.Offset()+max(next.Sub(c.Now()), 0), target))
+		if err := e.fireDue(c.Now(), failed); err != nil {
 			return err
 		}
 	}
 	c.Advance(target)
-	err := e.fireDue(c.Now())
-	e.wake()
-	return err
+	if err := e.fireDue(c.Now(), failed); err != nil {
+		return err
+	}
+	if err := doDue(ctx, also); err != nil {
+		return err
+	}
+	return failed.first()
 }
 
-// settleCalls waits until no call to a processor is under way. It returns an
-// error when ctx ends or the engine fails.
-func (e *Engine) settleCalls(ctx context.Context) error {
+// nextOf returns when the next timer falls due that is not among the failed, or
+// the next thing on another agenda, if it does so at or before until; else zero.
+func (e *Engine) nextOf(ctx context.Context, until time.Time, failed stuck, also []Agenda) (time.Time, error) {
+	next, err := e.next(until, failed)
+	for _, a := range also {
+		if err != nil {
+			break
+		}
+		var due time.Time
+		if due, err = a.NextDue(ctx); !due.IsZero() && !due.After(until) && (next.IsZero() || due.Before(next)) {
+			next = due
+		}
+	}
+	return next, err
+}
+
+func doDue(ctx context.Context, agendas []Agenda) error {
+	for _, a := range agendas {
+		if err := a.DoDue(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settleCalls waits until no call to a processor is under way, or patience is
+// over. It returns an error when ctx ends or the engine fails.
+func (e *Engine) settleCalls(ctx context.Context, patience <-chan time.Time, over *bool) error {
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -171,7 +322,7 @@ func (e *Engine) settleCalls(ctx context.Context) error {
 		e.mu.Lock()
 		busy := len(e.calling)
 		e.mu.Unlock()
-		if busy == 0 {
+		if busy == 0 || *over {
 			return nil
 		}
 		select {
@@ -179,6 +330,8 @@ func (e *Engine) settleCalls(ctx context.Context) error {
 			return ctx.Err()
 		case <-e.failed:
 			return ErrUnknown
+		case <-patience:
+			*over = true
 		case <-time.After(time.Millisecond):
 		}
 	}

@@ -24,13 +24,13 @@ type Create struct {
 type Attempt struct {
 	Secret Secret // a fresh card; zero for a wallet or a stored method
 
-	// Challenge asks the payer to authenticate also where nobody insists,
-	// Unchallenged not even where the issuer would.
+	// Challenge asks the payer to authenticate also where nobody insists.
 	// PayerAbsent says that he is not there: an authorization that would have
 	// to wait for him is refused with AuthenticationFailed instead.
+	// Unchallenged says that he is not to be asked at all.
 	Challenge    bool
-	Unchallenged bool
 	PayerAbsent  bool
+	Unchallenged bool
 
 	Asked
 }
@@ -201,7 +201,8 @@ func (d *decision) take(kind EventKind, i Intake) {
 func (d *decision) authorize(a Attempt) {
 	number := d.next()
 	answer := d.put(Instruction{
-		Operation: number, Kind: OpAuthorize, Amount: d.p.Amount, Secret: a.Secret, Challenge: a.Challenge, PayerAbsent: a.PayerAbsent, Unchallenged: a.Unchallenged,
+		Operation: number, Kind: OpAuthorize, Amount: d.p.Amount, Secret: a.Secret, Challenge: a.Challenge, PayerAbsent: a.PayerAbsent,
+		Unchallenged: a.Unchallenged,
 	})
 	if a.PayerAbsent && answer.Result == PayerRequired {
 		answer.Result, answer.Reason = Refused, AuthenticationFailed

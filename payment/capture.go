@@ -69,6 +69,9 @@ func (c Capture) decide(d *decision) {
 	if lapsed { // and declined: its turn has passed
 		d.expireIfDue()
 	}
+	if c.Scheduled {
+		d.rearm()
+	}
 }
 
 // capture asks for a capture as a new operation.

@@ -48,6 +48,15 @@ func (p *Payment) applyExpired(e Event) ledger.Entry {
 	return ledger.Move(e.Released, p.account(ledger.Held), p.source())
 }
 
+// rearm puts the deadline of a hold that is still open on the agenda again. Its
+// timer may have fired while something else had to come first, and the clock
+// may have been set back since.
+func (d *decision) rearm() {
+	if d.p.Status == Authorized {
+		d.timers = append(d.timers, d.p.timer(DeadlineTimer, d.p.ExpiresAt, d.p.Authorization().Number))
+	}
+}
+
 // Settle moves a capture's money out of transit to the merchant, once.
 type Settle struct{ Operation int }
 

@@ -56,3 +56,11 @@ func (m *IDs) Next(now time.Time) ID {
 	millis, sequence := m.last>>sequenceBits, m.last&(1<<sequenceBits-1)
 	return ID(millis<<(sequenceBits+instanceBits) | m.instance<<sequenceBits | sequence)
 }
+
+// Skip leaves out the IDs of the next d. It is called when the last one turned
+// out to be somebody's: the clock was set back, and others may be taken too.
+func (m *IDs) Skip(d time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.last += d.Milliseconds() << sequenceBits
+}

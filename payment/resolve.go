@@ -31,6 +31,7 @@ func (c Resolve) decide(d *decision) {
 		d.concludeRefund(e, c.Answer)
 	}
 	d.expireIfDue()
+	d.rearm()
 	if op.Kind == OpCapture && op.Parent != 0 {
 		d.made = op.Parent
 	}

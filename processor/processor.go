@@ -29,10 +29,19 @@ type Processor interface {
 	// Lookup asks what became of an operation. ErrNoTrace means that the
 	// processor has never seen it; any other error that nothing is known.
 	Lookup(context.Context, Order) (payment.Answer, error)
+
+	// Seal makes sure that an operation which has left no trace is never
+	// performed, however late its request arrives. ErrSealed means that it was
+	// not, and never will be. If it was performed after all, Seal answers what
+	// became of it; any other error means that nothing is known.
+	Seal(context.Context, Order) (payment.Answer, error)
 }
 
 // ErrNoTrace is what Lookup returns for an operation that never arrived.
 var ErrNoTrace = errors.New("processor: no trace of the operation")
+
+// ErrSealed is what Seal returns for an operation that will never be performed.
+var ErrSealed = errors.New("processor: the operation is sealed")
 
 // Order is an operation as a processor is told of it.
 type Order struct {

@@ -19,6 +19,7 @@ import (
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor/scripted"
 	"github.com/capstan-pay/capstan/store"
+	"github.com/capstan-pay/capstan/webhook"
 	"github.com/capstan-pay/capstan/wireid"
 )
 
@@ -33,7 +34,8 @@ type Config struct {
 	Clock     clock.Clock
 	Logger    *slog.Logger
 
-	Script *scripted.Script // in front of every processor
+	Script    *scripted.Script // in front of every processor
+	Deliverer *webhook.Deliverer
 
 	// Advance moves the clock and returns when everything that fell due is
 	// done.
@@ -81,6 +83,7 @@ func New(c Config) *Sandbox {
 		"PUT /_sandbox/risk/psp":                  s.putServerRisk,
 		"GET /_sandbox/ledger":                    s.getLedger,
 		"GET /_sandbox/payments/{id}":             s.getPayment,
+		"GET /_sandbox/webhooks":                  s.getWebhooks,
 	} {
 		s.mux.HandleFunc(pattern, s.handle(h))
 	}

@@ -1,6 +1,7 @@
 package begateway
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -34,7 +35,10 @@ func (d *Dialect) create(c *call, sale bool) answered {
 	if !ok {
 		return answered{problem: fails(base, textBadJSON)}
 	}
-	in, wrong := d.readIntake(doc.member("request"), c.shop)
+	in, wrong := d.readIntake(c.Context(), doc.member("request"), c.shop)
+	if in.fault != nil {
+		return answered{err: in.fault}
+	}
 	if len(wrong) > 0 {
 		return answered{problem: invalid(wrong)}
 	}
@@ -43,10 +47,8 @@ func (d *Dialect) create(c *call, sale bool) answered {
 	request := payment.Request{
 		Tenant: c.shop.merchant.Tenant, Merchant: c.shop.merchant.ID, Patience: c.shop.patience, Screening: c.shop.screening,
 		Command: payment.Create{
-			Intake: in.intake,
-			Attempt: &payment.Attempt{
-				Secret: in.secret, Unchallenged: c.shop.unchallenged, Asked: payment.Asked{Dialect: Name, Reference: in.intake.Reference},
-			},
+			Intake:  in.intake,
+			Attempt: &payment.Attempt{Secret: in.secret, Unchallenged: !in.threeDSecure, Asked: payment.Asked{Dialect: Name, Reference: in.intake.Reference}},
 		},
 		Key:    duplicateKey(c.shop, in.intake, sale),
 		Retain: duplicateWindow + time.Millisecond, // the last instant is in the window, and the clock counts milliseconds
@@ -65,8 +67,8 @@ func (d *Dialect) create(c *call, sale bool) answered {
 	case out.Refusal != nil:
 		return answered{problem: refused(authorizeOperation, out.Refusal, nil)}
 	}
-	body, err := d.appendAuthorization(make([]byte, 0, replySize), c.shop, out.Payment)
-	return answered{body: body, err: err}
+	d.keepCard(c.Context(), c.shop, &in, out.Payment)
+	return d.show(c, out.Payment, transaction{payment: out.Payment.ID}, c.shop.form())
 }
 
 // duplicateKey names an authorization or payment by what makes another one a
@@ -96,13 +98,16 @@ func (s *shop) policy(sale bool) payment.Policy {
 type intakeRequest struct {
 	intake        payment.Intake
 	secret        payment.Secret
+	stored        bool  // the card is one that was kept
+	fault         error // of ours
 	duplicates    time.Duration
 	payerDeadline time.Duration
+	threeDSecure  bool // the payer may be asked to authenticate
 }
 
 // readIntake reads the request object of an authorization or payment, with all
 // that is wrong with it.
-func (d *Dialect) readIntake(request value, s *shop) (in intakeRequest, wrong faults) {
+func (d *Dialect) readIntake(ctx context.Context, request value, s *shop) (in intakeRequest, wrong faults) {
 	fields := map[string]value{}
 	request.members(func(name string, v value) { fields[name] = v })
 	in.intake.Dialect = Name
@@ -119,13 +124,14 @@ func (d *Dialect) readIntake(request value, s *shop) (in intakeRequest, wrong fa
 	in.intake.Description = optional(fields["description"])
 	wrong.required(description, in.intake.Description, textLimit)
 	in.intake.Reference = optional(fields["tracking_id"])
+	in.intake.Labels = tracking(in.intake.Reference)
 	wrong.bounded(trackingID, in.intake.Reference, textLimit)
 	in.duplicates = readDuplicateCheck(fields["duplicate_check"], &wrong)
 	if in.intake.Test = fields["test"].is(true); in.intake.Test && !d.Sandbox {
 		wrong.add(base, textNotProcessable) // only a sandbox has somebody who moves no money
 	}
 
-	d.readCard(fields, s, &in, &kept, &wrong)
+	d.readCard(ctx, fields, s, &in, &kept, &wrong)
 	readCustomer(fields["customer"], s, &in.intake, &kept, &wrong)
 	readBilling(fields["billing_address"], s, &kept, &wrong)
 	if d.Sandbox && kept.Billing != nil {

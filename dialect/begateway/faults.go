@@ -40,6 +40,8 @@ const (
 	expiredAt
 	notificationURL
 	additionalData
+	paResponse
+	merchantData
 	base // of no attribute
 	attributeCount
 )
@@ -73,6 +75,8 @@ var places = [attributeCount]struct{ section, name string }{
 	expiredAt:             {"", "expired_at"},
 	notificationURL:       {"", "notification_url"},
 	additionalData:        {"", "additional_data"},
+	paResponse:            {"", "pa_res"},
+	merchantData:          {"", "md"},
 	base:                  {"", "base"},
 }
 

@@ -25,23 +25,30 @@ var (
 		"what is shown as the terminal").Otherwise("the merchant's number")
 	holdSeconds = merchant.Number(Name+".hold_seconds", 7*24*3600, 1, dialect.Century,
 		"how long an authorization lives")
-	patience        = dialect.Patience(Name, 8*time.Second) // clients give up after 25 to 30 seconds
+	threeDSecure = merchant.Switch(Name+".three_d_secure", false,
+		"payers may have to authenticate")
+	notifyChildren = merchant.Switch(Name+".notify_children", false,
+		"captures, voids and refunds are told of, to where the notifications of their parent go")
+	patience        = dialect.Patience(Name, defaultPatience)
 	requireCVC      = merchant.Switch(Name+".require_verification_value", false, "cards need their `verification_value`")
 	requireHolder   = merchant.Switch(Name+".require_holder", false, "cards need their `holder`")
 	requireCustomer = merchant.Switch(Name+".require_customer", false, "customers need `ip` and `email`")
-	threeDSecure    = merchant.Switch(Name+".three_d_secure", true, "payers authenticate where their card wants it; without, nobody is asked")
 	beProtected     = merchant.Switch(Name+".be_protected", true, "transactions made here are held against the merchant's risk configuration and show `be_protected_verification`: "+
 		"`true` also where nothing is configured, `false` not even where something is").Otherwise("where something is configured")
 	requireBilling = merchant.Switch(Name+".require_billing_address", false, "authorizations and payments need a `billing_address`")
 )
+
+// defaultPatience: clients of this API give up after 25 to 30 seconds.
+const defaultPatience = 8 * time.Second
 
 // Settings are the settings of this dialect.
 func Settings() []merchant.Declaration {
 	return []merchant.Declaration{
 		errorEnvelope.Declaration, validationStatus.Declaration, extendedResponses.Declaration, multiCapture.Declaration,
 		gatewayID.Declaration, holdSeconds.Declaration, patience.Declaration,
+		threeDSecure.Declaration, notifyChildren.Declaration,
 		requireCVC.Declaration, requireHolder.Declaration, requireCustomer.Declaration, requireBilling.Declaration,
-		threeDSecure.Declaration, beProtected.Declaration,
+		beProtected.Declaration,
 	}
 }
 
@@ -54,11 +61,11 @@ type settings struct {
 	gatewayID        int64
 	holdSeconds      int64
 	patience         time.Duration
+	threeDSecure     bool
 	requireCVC       bool
 	requireHolder    bool
 	requireCustomer  bool
 	requireBilling   bool
-	unchallenged     bool              // three_d_secure is off
 	screening        payment.Screening // be_protected
 	rate             throttle.Rule     // of the merchant's requests through all dialects
 }
@@ -79,11 +86,11 @@ func readSettings(m *merchant.Merchant) settings {
 		gatewayID:        gatewayID.Or(m, m.ID),
 		holdSeconds:      holdSeconds.Of(m),
 		patience:         dialect.Milliseconds(patience, m),
+		threeDSecure:     threeDSecure.Of(m),
 		requireCVC:       requireCVC.Of(m),
 		requireHolder:    requireHolder.Of(m),
 		requireCustomer:  requireCustomer.Of(m),
 		requireBilling:   requireBilling.Of(m),
-		unchallenged:     !threeDSecure.Of(m),
 		screening:        screening,
 		rate:             dialect.RateOf(m),
 	}

@@ -1,9 +1,11 @@
 package begateway
 
 import (
+	"crypto/rsa"
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"sync"
 
 	"github.com/capstan-pay/capstan/merchant"
 )
@@ -22,6 +24,17 @@ type shop struct {
 	number   int64 // the same as a number
 	merchant *merchant.Merchant
 	settings
+
+	sealed []byte // of a shop's own credential; see keysOf
+	once   sync.Once
+	keys   *shopKeys
+	fault  error
+}
+
+// shopKeys are what a shop's notifications are sent with.
+type shopKeys struct {
+	secret  string
+	private *rsa.PrivateKey
 }
 
 // credentialData is what is kept of a shop in clear, with each of its
@@ -41,5 +54,5 @@ func readShop(a *merchant.Access) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("begateway: shop id of merchant %d is no number", a.Merchant.ID)
 	}
-	return &shop{id: data.ShopID, number: number, merchant: &a.Merchant, settings: readSettings(&a.Merchant)}, nil
+	return &shop{id: data.ShopID, number: number, merchant: &a.Merchant, settings: readSettings(&a.Merchant), sealed: a.Credential.Sealed}, nil
 }

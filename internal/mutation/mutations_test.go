@@ -197,4 +197,39 @@ var mutations = []Mutation{
 		[]Change{{"		if errors.Is(err, store.ErrBroken) {\n			return err\n		}\n", ""}, {"	case errors.Is(err, store.ErrBroken):\n		return err\n", ""}},
 		"./engine", "TestBrokenStorage",
 	},
+	{
+		"an authorization is sent again", "engine/task.go",
+		[]Change{{"		if o.Kind == payment.OpAuthorize {\n", "		if false {\n"}},
+		"./engine", "TestAuthorizationIsNeverSentAgain/never_arrived",
+	},
+	{
+		"what could not be sealed has failed", "engine/task.go",
+		[]Change{{"	if errors.Is(err, processor.ErrSealed) {", "	if err != nil {"}},
+		"./engine", "TestAuthorizationIsNeverSentAgain/nobody_can_seal_it",
+	},
+	{
+		"a late answer frees its key at once", "engine/batch.go",
+		[]Change{{"			if !waiting.Expires.IsZero() {", "			if false {"}},
+		"./engine", "TestAnsweredKeyIsRememberedForItsTime",
+	},
+	{
+		"timers that cannot be done starve others", "engine/timer.go",
+		[]Change{{"until, limit+len(failed))", "until, limit)"}},
+		"./engine", "TestTimersThatCannotBeDoneStarveNobody",
+	},
+	{
+		"a deadline is forgotten while an answer is due", "payment/resolve.go",
+		[]Change{{"	d.rearm()\n", ""}},
+		"./engine", "TestDeadlineThatPassedWhileAnAnswerWasDue",
+	},
+	{
+		"a planned capture is lost when the clock is set back", "engine/batch.go",
+		[]Change{{"t.Due = at.Add(rearm)", "t.Due = b.now.Add(rearm)"}},
+		"./engine", "TestPlannedCaptureIsPutOffByTheClockToo",
+	},
+	{
+		"a hung processor stops the clock", "engine/timer.go",
+		[]Change{{"			*over = true\n", ""}},
+		"./engine", "TestAdvanceWhileAProcessorHangs",
+	},
 }

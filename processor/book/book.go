@@ -59,3 +59,8 @@ func (Processor) Perform(context.Context, processor.Order) (payment.Answer, erro
 func (Processor) Lookup(context.Context, processor.Order) (payment.Answer, error) {
 	return payment.Answer{}, processor.ErrNoTrace
 }
+
+// Seal returns ErrSealed: nobody but us could perform it.
+func (Processor) Seal(context.Context, processor.Order) (payment.Answer, error) {
+	return payment.Answer{}, processor.ErrSealed
+}

@@ -12,7 +12,7 @@ type behaviour struct {
 	challenge      bool           // the payer has to authenticate first
 	onSession      bool           // only if he is there
 	plain          bool           // no authentication, also when it is asked for
-	frictionless   bool           // authenticated without his doing anything
+	frictionless   string         // what authenticating him without his doing anything comes to: Y, A, U, R or N
 	captureDecline payment.Reason // of every capture, or with once of the first
 	once           bool
 	captureLost    error // what a capture's caller gets instead of an answer
@@ -38,9 +38,12 @@ var behaviours = map[string]behaviour{
 	"challenge_then_decline":      {challenge: true, decline: payment.GenericDecline},
 	"challenge_then_insufficient": {challenge: true, decline: payment.InsufficientFunds},
 	"challenge_on_session":        {challenge: true, onSession: true},
-	"three_d_secure_frictionless": {frictionless: true},
+	"three_d_secure_frictionless": {frictionless: "Y"},
+	"three_d_secure_attempted":    {frictionless: "A"},
 	"three_d_secure_unsupported":  {plain: true},
-	"authentication_failed":       {decline: payment.AuthenticationFailed},
+	"authentication_unavailable":  {frictionless: "U", decline: payment.AuthenticationFailed},
+	"authentication_rejected":     {frictionless: "R", decline: payment.AuthenticationFailed},
+	"authentication_failed":       {frictionless: "N", decline: payment.AuthenticationFailed},
 	"capture_declined":            {captureDecline: payment.GenericDecline},
 	"capture_declined_once":       {captureDecline: payment.GenericDecline, once: true},
 	"capture_expired":             {captureDecline: payment.AuthorizationLapsed},
@@ -80,12 +83,16 @@ var cards = map[string]string{
 
 	"4005550000000019": "decline",
 	"4012000000003010": "challenge",
+	"4012000000001006": "three_d_secure_frictionless",
+	"5204240000015003": "three_d_secure_frictionless",
+	"4012000000001055": "three_d_secure_attempted",
+	"5204240000015011": "three_d_secure_attempted",
 	"4012000000001097": "challenge",
 	"5204240000015029": "challenge",
-	"4012000000001022": "authentication_failed",
-	"5204240000015045": "authentication_failed",
-	"4012000000001030": "authentication_failed",
-	"5204240000015052": "authentication_failed",
+	"4012000000001022": "authentication_unavailable",
+	"5204240000015045": "authentication_unavailable",
+	"4012000000001030": "authentication_rejected",
+	"5204240000015052": "authentication_rejected",
 	"4012000000001014": "authentication_failed",
 	"5204240000015060": "authentication_failed",
 }

@@ -5,6 +5,7 @@ package cardsim
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"hash/fnv"
 
@@ -43,7 +44,7 @@ func (Processor) Decide(i payment.Instruction, _ *payment.Payer) payment.Answer 
 
 // asksPayer tells whether an authorization has to wait for the payer.
 func (b behaviour) asksPayer(i payment.Instruction) bool {
-	if i.PayerDone || i.Unchallenged || b.plain || b.frictionless {
+	if i.PayerDone || i.Unchallenged || b.plain || b.frictionless != "" {
 		return false
 	}
 	return i.Challenge || b.challenge && !(b.onSession && i.PayerAbsent)
@@ -54,19 +55,28 @@ func (b behaviour) asksPayer(i payment.Instruction) bool {
 func (b behaviour) authentication(i payment.Instruction) []byte {
 	switch {
 	case i.Unchallenged:
-	case b.frictionless:
-		return payment.Authentication{Flow: "frictionless", Result: "Y", ECI: eci(i.Payment.Method.Brand), CAVV: cavv(i.ID())}.Document()
+		return nil
+	case b.frictionless != "":
+		auth := payment.Authentication{Flow: "frictionless", Result: b.frictionless}
+		if b.frictionless == "Y" || b.frictionless == "A" {
+			auth.ECI, auth.CAVV = eci(i.Payment.Method.Brand, b.frictionless), cavv(i.ID())
+		}
+		return auth.Document()
 	case i.PayerDone:
 		return payment.Authentication{Flow: "challenge", Result: "Y"}.Document()
 	}
 	return nil
 }
 
-// eci is the electronic commerce indicator of a successful authentication.
-func eci(brand string) *int {
+// eci is the electronic commerce indicator of an authentication that succeeded,
+// or that was only attempted.
+func eci(brand, result string) *int {
 	value := 5
 	if brand == "mastercard" || brand == "maestro" {
 		value = 2
+	}
+	if result == "A" {
+		value = map[int]int{5: 6, 2: 1}[value]
 	}
 	return &value
 }
@@ -96,6 +106,16 @@ func (Processor) Lookup(_ context.Context, o processor.Order) (payment.Answer, e
 	default:
 		return payment.Answer{}, lost
 	}
+}
+
+// Seal tells what became of an operation, or that it will not be performed:
+// nothing of it is on its way.
+func (p Processor) Seal(ctx context.Context, o processor.Order) (payment.Answer, error) {
+	answer, err := p.Lookup(ctx, o)
+	if errors.Is(err, processor.ErrNoTrace) {
+		err = processor.ErrSealed
+	}
+	return answer, err
 }
 
 func captureAttempts(p *payment.Payment) int {

@@ -103,10 +103,16 @@ func (s *Script) take(id string) (Step, bool) {
 	return step, ok
 }
 
-func (s *Script) keep(id string, a payment.Answer) {
+// keep notes what was performed, and returns what is the answer from then on:
+// another one if the operation was sealed meanwhile.
+func (s *Script) keep(id string, a payment.Answer) payment.Answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if sealed, ok := s.done[id]; ok {
+		return sealed
+	}
 	s.done[id] = a
+	return a
 }
 
 func (s *Script) performed(id string) (payment.Answer, bool) {
@@ -114,6 +120,19 @@ func (s *Script) performed(id string) (payment.Answer, bool) {
 	defer s.mu.Unlock()
 	a, ok := s.done[id]
 	return a, ok
+}
+
+// seal returns what was performed; else nothing more will be, and it reports
+// true.
+func (s *Script) seal(id string) (payment.Answer, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a, ok := s.done[id]; ok {
+		return a, false
+	}
+	delete(s.plans, id)
+	s.done[id] = payment.Answer{Result: payment.Refused, Reason: payment.ProcessingError, Message: "Sealed"}
+	return payment.Answer{}, true
 }
 
 // Before returns a processor that follows the script, and asks the one behind
@@ -161,7 +180,7 @@ func (f follower) Perform(ctx context.Context, o processor.Order) (payment.Answe
 			return payment.Answer{}, err
 		}
 	}
-	f.script.keep(o.ID, answer)
+	answer = f.script.keep(o.ID, answer)
 	if step.Outcome == LostThenApproved || step.Outcome == LostThenDeclined {
 		return payment.Answer{}, errLost
 	}
@@ -174,6 +193,15 @@ func (f follower) Lookup(ctx context.Context, o processor.Order) (payment.Answer
 		return a, nil
 	}
 	return f.behind.Lookup(ctx, o)
+}
+
+// Seal tells what was performed here, else has it never performed: a request
+// that arrives later is refused.
+func (f follower) Seal(ctx context.Context, o processor.Order) (payment.Answer, error) {
+	if a, sealed := f.script.seal(o.ID); !sealed {
+		return a, nil
+	}
+	return f.behind.Seal(ctx, o)
 }
 
 func (s Step) declined() payment.Answer {

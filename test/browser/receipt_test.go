@@ -40,6 +40,7 @@ func newShop(t *testing.T) shop {
 type transaction struct {
 	UID, Status string
 	ReceiptURL  string `json:"receipt_url"`
+	RedirectURL string `json:"redirect_url"`
 }
 
 func (s shop) post(path, request string) transaction {
