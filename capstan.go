@@ -162,7 +162,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	s.Engine = engine.New(watched)
 	s.watcher.Metrics.Engine.Watch(s.Engine)
-	s.watcher.Metrics.Register(telemetry.NewSurvey(c.Store, s.Clock.Now, c.Logger))
+	s.watcher.Metrics.Register(telemetry.NewSurvey(c.Store, s.Clock.Now, s.watcher.Metrics.Engine.Currencies, c.Logger))
 	if err := s.addDialects(c); err != nil {
 		return nil, errors.Join(err, s.Close(ctx))
 	}

@@ -83,7 +83,7 @@ func shows(t *testing.T, s *Survey, want string, names ...string) {
 }
 
 func survey(b *books) *Survey {
-	return NewSurvey(b, func() time.Time { return noon }, slog.New(slog.DiscardHandler))
+	return NewSurvey(b, func() time.Time { return noon }, func() []money.Currency { return []money.Currency{"CHF"} }, slog.New(slog.DiscardHandler))
 }
 
 func TestSurveyOfHolds(t *testing.T) {
@@ -100,6 +100,7 @@ func TestSurveyOfHolds(t *testing.T) {
 	shows(t, survey(b), `
 # HELP capstan_holds_expiring Holds that expire within 24 hours.
 # TYPE capstan_holds_expiring gauge
+capstan_holds_expiring{currency="CHF"} 0
 capstan_holds_expiring{currency="JPY"} 1
 capstan_holds_expiring{currency="USD"} 3
 # HELP capstan_holds_expiring_horizon_seconds How far ahead expiring holds were counted: 24 hours, or less when there are very many.
@@ -107,6 +108,7 @@ capstan_holds_expiring{currency="USD"} 3
 capstan_holds_expiring_horizon_seconds 86400
 # HELP capstan_holds_expiring_minor What is left of holds that expire within 24 hours, in minor units of the currency.
 # TYPE capstan_holds_expiring_minor gauge
+capstan_holds_expiring_minor{currency="CHF"} 0
 capstan_holds_expiring_minor{currency="JPY"} 40
 capstan_holds_expiring_minor{currency="USD"} 757
 # HELP capstan_timers_overdue_seconds How long ago the earliest timer fell due that has not been fired; 0 if none has.
@@ -129,6 +131,7 @@ func TestSurveyIsBounded(t *testing.T) {
 capstan_holds_expiring_horizon_seconds 14400
 # HELP capstan_holds_expiring_minor What is left of holds that expire within 24 hours, in minor units of the currency.
 # TYPE capstan_holds_expiring_minor gauge
+capstan_holds_expiring_minor{currency="CHF"} 0
 capstan_holds_expiring_minor{currency="USD"} 400
 `, "capstan_holds_expiring_minor", "capstan_holds_expiring_horizon_seconds")
 }
