@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
 	"sync"
@@ -37,6 +38,7 @@ import (
 	"github.com/capstan-pay/capstan/telemetry"
 	"github.com/capstan-pay/capstan/throttle"
 	"github.com/capstan-pay/capstan/vault"
+	"github.com/capstan-pay/capstan/webhook"
 	"github.com/capstan-pay/capstan/wireid"
 )
 
@@ -63,6 +65,10 @@ type Config struct {
 	BaseURL   string   // where the dialects listen; shown with sandbox credentials. Empty is PublicURL
 	AdminURL  string   // shown with sandbox credentials
 
+	// WebhookAllow are addresses to which deliveries may go besides public ones.
+	// A sandbox adds those of the machine itself.
+	WebhookAllow []netip.Prefix
+
 	Random io.Reader        // nil is crypto/rand
 	Keys   *keyring.Keyring // nil opens the store's own
 	Fatal  func(error)      // called when the storage failed; the process has to end
@@ -83,6 +89,7 @@ type Server struct {
 	Clock     *clock.Shifted
 	Merchants *merchant.Directory
 	Dialects  []dialect.Dialect
+	Deliverer *webhook.Deliverer
 	Logger    *slog.Logger
 	Sandbox   bool
 	PublicURL string
@@ -101,6 +108,7 @@ type Server struct {
 	cards  processor.Processor
 	wallet processor.Processor
 	script *scripted.Script
+	post   *postOffice
 	mux    http.Handler
 }
 
@@ -151,11 +159,19 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if c.Sandbox {
 		s.cards, s.wallet = s.script.Before(cardsim.Processor{}), s.script.Before(book.Processor{})
 	}
+	guard := &webhook.Guard{Allow: c.WebhookAllow}
+	if c.Sandbox {
+		guard.Allow = append(slices.Clip(guard.Allow), webhook.Loopback()...)
+	}
+	s.post = &postOffice{
+		store: c.Store, clock: s.Clock, merchants: s.Merchants, guard: guard, assembled: make(chan struct{}), known: map[int64]subscription{},
+	}
 	s.watcher = &telemetry.Watcher{Metrics: telemetry.NewMetrics(c.Version), Logger: c.Logger, Requests: c.LogRequests, Traces: c.Traces}
 	watched := engine.Config{
 		Store: c.Store, Clock: s.Clock, IDs: payment.NewIDs(0), Logger: c.Logger, Processor: s.processor,
-		Checks: (&riskChecks{merchants: s.Merchants, compiled: map[int64]compiledChecks{}}).of,
-		Fatal:  c.Fatal, QueueLength: c.QueueLength, Observer: s.watcher.Metrics.Engine,
+		Checks:     (&riskChecks{merchants: s.Merchants, compiled: map[int64]compiledChecks{}}).of,
+		Subscriber: s.post.subscriber, Noticed: s.post.wake,
+		Fatal: c.Fatal, QueueLength: c.QueueLength, Observer: s.watcher.Metrics.Engine,
 	}
 	if c.Traces != nil {
 		watched.Tracer = c.Traces
@@ -163,9 +179,17 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	s.Engine = engine.New(watched)
 	s.watcher.Metrics.Engine.Watch(s.Engine)
 	s.watcher.Metrics.Register(telemetry.NewSurvey(c.Store, s.Clock.Now, s.watcher.Metrics.Engine.Currencies, c.Logger))
-	if err := s.addDialects(c); err != nil {
+	err = s.addDialects(c)
+	s.post.dialects = s.known
+	close(s.post.assembled)
+	if err != nil {
 		return nil, errors.Join(err, s.Close(ctx))
 	}
+	s.Deliverer = webhook.New(webhook.Config{
+		Store: c.Store, Clock: s.Clock, Merchants: s.Merchants, Keys: s.Keys, Guard: guard, Logger: c.Logger,
+		Notifier: s.post.notifier, KeepBodies: c.Sandbox,
+	})
+	s.post.deliverer.Store(s.Deliverer)
 	if c.Sandbox {
 		s.Sandboxed = s.controls()
 	}
@@ -183,8 +207,20 @@ func (s *Server) Hurry() {
 	s.Engine.Hurry()
 }
 
-// Close answers what was taken and stops the engine. The store stays open.
-func (s *Server) Close(ctx context.Context) error { return s.Engine.Close(ctx) }
+// Close answers what was taken and stops the engine, and gives deliveries that
+// are under way a moment. The store stays open.
+func (s *Server) Close(ctx context.Context) error {
+	err := s.Engine.Close(ctx)
+	if s.Deliverer != nil {
+		moment, cancel := context.WithTimeout(ctx, lastDeliveries)
+		defer cancel()
+		s.Deliverer.Close(moment)
+	}
+	return err
+}
+
+// lastDeliveries is how long a server that stops waits for endpoints to answer.
+const lastDeliveries = 2 * time.Second
 
 // Dialect returns a dialect by its name, nil if it is not served.
 func (s *Server) Dialect(name string) dialect.Dialect {
@@ -202,7 +238,7 @@ func (s *Server) addDialects(c Config) error {
 	}
 	services := dialect.Services{
 		Engine: dialect.Watched(s.Engine), Limits: new(throttle.Limiter), Clock: s.Clock, IDs: s.IDs, Keys: s.Keys,
-		Merchants: s.Merchants, Wallets: s.Store, Meta: s.Store, Listings: s.Store, Documents: s.Store,
+		Merchants: s.Merchants, Wallets: s.Store, Meta: s.Store, Outbox: s.post, Listings: s.Store, Documents: s.Store,
 		Cards: card.Inspector{MAC: s.Keys.MAC}, Logger: c.Logger, Random: c.Random,
 		Receipts: s.Receipts, PublicURL: s.PublicURL, Sandbox: c.Sandbox,
 	}
@@ -267,12 +303,8 @@ func (s *Server) processor(_ int64, m payment.Method) processor.Processor {
 func (s *Server) controls() *sandbox.Sandbox {
 	return sandbox.New(sandbox.Config{
 		Store: s.Store, Engine: s.Engine, Merchants: s.Merchants, Dialects: s.known, Keys: s.Keys, IDs: s.IDs, Clock: s.Clock,
-		Logger: s.Logger, Script: s.script, Advance: s.AdvanceClock, UpdateClientKeys: alipay.UpdateKeys,
-		CheckRisk: func(m *merchant.Merchant, document []byte) error {
-			_, err := compileRisk(m, document)
-			return err
-		},
-		ReceiptURL: s.Receipts.URL, BaseURL: s.base, AdminURL: s.admin,
+		Logger: s.Logger, Script: s.script, Deliverer: s.Deliverer, Advance: s.AdvanceClock, UpdateClientKeys: alipay.UpdateKeys,
+		Settings: Settings(), ReceiptURL: s.Receipts.URL, BaseURL: s.base, AdminURL: s.admin,
 	})
 }
 
@@ -336,5 +368,5 @@ func (s *Server) AdvanceClock(ctx context.Context, by time.Duration) error {
 	if _, err := s.Store.PutMeta(ctx, metaOffset, strconv.AppendInt(nil, s.offset.Milliseconds(), 10), false); err != nil {
 		return err
 	}
-	return s.Engine.Advance(ctx, s.Clock, by)
+	return s.Engine.Advance(ctx, s.Clock, by, s.Deliverer)
 }

@@ -39,11 +39,11 @@ func (s *Server) route() http.Handler {
 	toFallback := watched[fallback.Name()]
 	var controls http.Handler
 	if s.Sandbox {
-		controls = s.watcher.Handler("sandbox", named("control", s.Sandboxed.ServeHTTP))
+		controls = s.watcher.Handler("sandbox", label("control", s.Sandboxed.ServeHTTP))
 	}
-	nothing := s.watcher.Handler("server", named("nothing", sandbox.NotFound))
-	receipts := s.watcher.Handler("receipt", named("page", s.Receipts.ServeHTTP))
-	home := s.watcher.Handler("server", named("home", func(w http.ResponseWriter, _ *http.Request) { s.home(w) }))
+	nothing := s.watcher.Handler("server", label("nothing", sandbox.NotFound))
+	receipts := s.watcher.Handler("receipt", label("page", s.Receipts.ServeHTTP))
+	home := s.watcher.Handler("server", label("home", func(w http.ResponseWriter, _ *http.Request) { s.home(w) }))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.Path
 		switch {
@@ -68,7 +68,7 @@ func (s *Server) route() http.Handler {
 }
 
 // named names the operation of what h serves.
-func named(operation string, h http.HandlerFunc) http.Handler {
+func label(operation string, h http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		dialect.MemoOf(r.Context()).Operation = operation
 		h(w, r)

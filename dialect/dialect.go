@@ -84,6 +84,7 @@ type Services struct {
 	Merchants *merchant.Directory
 	Wallets   Wallets
 	Meta      Meta
+	Outbox    Outbox
 	Listings  Listings
 	Documents document.Store
 	Clock     clock.Clock

@@ -154,6 +154,7 @@ func (b *batch) change(it *item, d payment.Decision, at time.Time) *store.Change
 	c.Timers = b.calls(it, d)
 	if len(d.Events) > 0 {
 		c.Payment, c.Events, c.Entries = d.Payment, d.Events, d.Entries
+		c.Notices = b.notices(it, d)
 		b.payments[d.Payment.ID] = d.Payment
 		b.spend(d.Entries)
 	}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/capstan-pay/capstan/clock"
+	"github.com/capstan-pay/capstan/outbox"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor"
 	"github.com/capstan-pay/capstan/risk"
@@ -41,6 +42,15 @@ type Config struct {
 	// something, by many at a time: it has to be quick. A nil func is no
 	// checks at all.
 	Checks func(ctx context.Context, merchant int64) (*risk.Checks, error)
+
+	// Subscriber returns who says what is to be told of a merchant's payments,
+	// nil if nobody does. It is called for every command, by many at a time, and
+	// has to be as quick as Checks. A nil func is nobody.
+	Subscriber func(ctx context.Context, merchant int64) (outbox.Subscriber, error)
+
+	// Noticed is called after a commit with deliveries in it. It must not
+	// block. Nil is nobody.
+	Noticed func()
 
 	Observer Observer // nil if nobody watches
 	Tracer   Tracer   // nil if nobody traces
@@ -140,6 +150,7 @@ type item struct {
 	resolves payment.Key     // of the record that the command's outcome completes
 	err      error
 	checks   *risk.Checks // that the command is held against
+	told     outbox.Subscriber
 	done     chan struct{}
 	trace    context.Context // of the command's span; nil if there is none
 
@@ -154,6 +165,7 @@ type decided struct {
 	left    store.Record  // kept under the item's key, or the one that it resolves; zero is none
 	calls   []call        // to processors
 	due     time.Time     // of the earliest timer it sets; zero is none
+	notices int           // that tell of it
 }
 
 // fail ends an item of which nothing was written, or nobody knows.
@@ -195,6 +207,9 @@ func (e *Engine) do(ctx context.Context, it *item) (payment.Outcome, error) {
 		return payment.Outcome{}, err
 	}
 	it.checks = checks
+	if it.told, err = e.subscriber(ctx, r.Merchant); err != nil {
+		return payment.Outcome{}, err
+	}
 	if refusal, err := e.enter(it); err != nil || refusal != nil {
 		e.turnedAway(it, refusal, err)
 		return payment.Outcome{Refusal: refusal, At: e.Clock.Now()}, err

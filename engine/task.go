@@ -32,6 +32,7 @@ type call struct{ operation, attempt int }
 // operations, tells those who wait for one, and wakes the timer loop when it
 // would look too late.
 func (e *Engine) after(items []*item) {
+	noticed := false
 	for _, it := range items {
 		if it.err != nil || it.record != nil {
 			continue
@@ -39,12 +40,16 @@ func (e *Engine) after(items []*item) {
 		if !it.due.IsZero() && it.due.UnixMilli() < e.waking.Load() {
 			e.wake()
 		}
+		noticed = noticed || it.notices > 0
 		if _, ok := it.Command.(payment.Resolve); ok && !it.outcome.Pending && it.outcome.Operation != 0 {
 			e.tell(operation{it.outcome.Payment.ID, it.outcome.Operation}, it.outcome)
 		}
 		for _, c := range it.calls {
 			e.call(it, c)
 		}
+	}
+	if noticed && e.Noticed != nil {
+		e.Noticed()
 	}
 }
 
@@ -182,6 +187,11 @@ func (e *Engine) resolve(trace context.Context, p *payment.Payment, number int, 
 		resolves: p.Op(number).Key,
 		done:     make(chan struct{}),
 		trace:    trace,
+	}
+	var err error
+	if it.told, err = e.subscriber(context.Background(), p.Merchant); err != nil {
+		e.Logger.Error("answer of a processor is left to the next inquiry", "operation", payment.OperationID(p.ID, number), "error", err)
+		return
 	}
 	e.work.Add(1) // the call's own keeps it above zero
 	select {

@@ -182,6 +182,9 @@ func (e *Engine) fire(due []payment.Timer) []error {
 			it.Command = payment.Inquire{Operation: t.Operation, Attempt: t.Attempt + 1, Again: inquiryAfter(t.Attempt + 1)}
 		}
 		checks, err := e.checks(context.Background(), t.Merchant, it.Command)
+		if err == nil {
+			it.told, err = e.subscriber(context.Background(), t.Merchant)
+		}
 		if err != nil {
 			errs[i] = undecided{err}
 			continue
@@ -226,15 +229,24 @@ func (e *Engine) push(it *item) bool {
 	}
 }
 
+// Agenda is something else that has things falling due, such as deliveries.
+type Agenda interface {
+	// NextDue returns when the next thing falls due; zero is never.
+	NextDue(context.Context) (time.Time, error)
+	// DoDue does all that is due, and returns when it is done.
+	DoDue(context.Context) error
+}
+
 // Advance moves a shifted clock forward and does everything that falls due on
-// the way, in order and each at its own time. Before the clock moves on it
-// waits for processors that have been called, up to ten seconds in all: the
-// answer of one that hangs is taken later, at whatever time it is then.
+// the way, in order and each at its own time: first the timers of that moment,
+// then what is on the other agendas. Before the clock moves on it waits for
+// processors that have been called, up to ten seconds in all: the answer of one
+// that hangs is taken later, at whatever time it is then.
 //
 // It returns when all is done. When the store fails the clock stops where the
 // first thing is that could not be done. What breaks a rule of ours is left on
 // the agenda, the rest is done, and the error names the first.
-func (e *Engine) Advance(ctx context.Context, c *clock.Shifted, by time.Duration) error {
+func (e *Engine) Advance(ctx context.Context, c *clock.Shifted, by time.Duration, also ...Agenda) error {
 	select {
 	case e.advancing <- struct{}{}:
 		defer func() { <-e.advancing }()
@@ -250,7 +262,10 @@ func (e *Engine) Advance(ctx context.Context, c *clock.Shifted, by time.Duration
 		if err := e.settleCalls(ctx, patience.C, &over); err != nil { // they were made before the clock moves
 			return err
 		}
-		next, err := e.next(c.Now().Add(target-c.Offset()), failed)
+		if err := doDue(ctx, also); err != nil {
+			return err
+		}
+		next, err := e.nextOf(ctx, c.Now().Add(target-c.Offset()), failed, also)
 		if err != nil {
 			return err
 		}
@@ -266,7 +281,35 @@ func (e *Engine) Advance(ctx context.Context, c *clock.Shifted, by time.Duration
 	if err := e.fireDue(c.Now(), failed); err != nil {
 		return err
 	}
+	if err := doDue(ctx, also); err != nil {
+		return err
+	}
 	return failed.first()
+}
+
+// nextOf returns when the next timer falls due that is not among the failed, or
+// the next thing on another agenda, if it does so at or before until; else zero.
+func (e *Engine) nextOf(ctx context.Context, until time.Time, failed stuck, also []Agenda) (time.Time, error) {
+	next, err := e.next(until, failed)
+	for _, a := range also {
+		if err != nil {
+			break
+		}
+		var due time.Time
+		if due, err = a.NextDue(ctx); !due.IsZero() && !due.After(until) && (next.IsZero() || due.Before(next)) {
+			next = due
+		}
+	}
+	return next, err
+}
+
+func doDue(ctx context.Context, agendas []Agenda) error {
+	for _, a := range agendas {
+		if err := a.DoDue(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // settleCalls waits until no call to a processor is under way, or patience is

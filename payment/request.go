@@ -50,6 +50,11 @@ type Request struct {
 	// that is not in the payment's history. It is kept with the key.
 	Context []byte
 
+	// Aside is passed on to whoever says what is to be told of the command's
+	// effect: what a dialect knows of the request and nobody else has to. It is
+	// kept nowhere; after a restart there is none.
+	Aside any
+
 	// Documents of the dialect are put together with what the command does, if
 	// it is not refused: under the same key, and all or nothing. An error that
 	// wraps document.ErrExists or document.ErrMoved says that they could not be,

@@ -19,6 +19,7 @@ import (
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor/scripted"
 	"github.com/capstan-pay/capstan/store"
+	"github.com/capstan-pay/capstan/webhook"
 	"github.com/capstan-pay/capstan/wireid"
 )
 
@@ -33,14 +34,14 @@ type Config struct {
 	Clock     clock.Clock
 	Logger    *slog.Logger
 
-	Script *scripted.Script // in front of every processor
+	Script    *scripted.Script // in front of every processor
+	Deliverer *webhook.Deliverer
 
 	// Advance moves the clock and returns when everything that fell due is
 	// done.
 	Advance func(context.Context, time.Duration) error
 
-	// CheckRisk says what is wrong with a risk configuration, if anything.
-	CheckRisk func(m *merchant.Merchant, document []byte) error
+	Settings merchant.Settings // that there are
 
 	// UpdateClientKeys adds and retires public keys in the data of a wallet
 	// API client's credential.
@@ -76,6 +77,7 @@ func New(c Config) *Sandbox {
 		"PUT /_sandbox/risk":                      s.putRisk,
 		"GET /_sandbox/ledger":                    s.getLedger,
 		"GET /_sandbox/payments/{id}":             s.getPayment,
+		"GET /_sandbox/webhooks":                  s.getWebhooks,
 	} {
 		s.mux.HandleFunc(pattern, s.handle(h))
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/capstan-pay/capstan/ledger"
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/money"
+	"github.com/capstan-pay/capstan/outbox"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/wallet"
 )
@@ -52,6 +53,7 @@ type Store interface {
 
 	Reader
 	Registry
+	Outbox
 	document.Store
 
 	Close() error
@@ -135,6 +137,12 @@ type Change struct {
 	// Payment and Operation as an earlier one replaces it.
 	Done   []payment.Timer
 	Timers []payment.Timer
+
+	// Notices tell of Events, with their deliveries, which are Waiting and
+	// due. An ordered delivery is written without a due time while an earlier
+	// one, of the same payment, dialect and endpoint, is Waiting. A notice that
+	// is there already is ErrConflict.
+	Notices []outbox.Notice
 
 	// Documents are to be put, as PutDocument puts them; ErrExists and
 	// ErrMoved of package document are what Commit answers then.
@@ -228,6 +236,15 @@ type Audit interface {
 	WalletBalances(func(tenant int64, b wallet.Balance) error) error
 	// Counters: all counters, in no particular order.
 	Counters(func(Counter) error) error
+	// Notices: all notices with their deliveries, by payment, version, dialect
+	// and number. Told is how many deliveries the notice was written with.
+	Notices(func(n outbox.Notice, told int) error) error
+	// Deliveries: all deliveries, by payment, dialect, endpoint, version and
+	// number, also those of which the notice is missing.
+	Deliveries(func(outbox.Delivery) error) error
+	// Attempts: all attempts, in the order of their deliveries, then as they
+	// were made.
+	Attempts(func(outbox.Attempt) error) error
 	// Marks: all places in listings, in no particular order.
 	Marks(func(Mark) error) error
 	// Documents: all documents, in the order of their serials.
@@ -266,6 +283,14 @@ func StateOf(p *payment.Payment) State {
 	}
 }
 
+// Sealed names a place where a sealed value is: a meta value, else a
+// credential, else a document.
+type Sealed struct {
+	Meta       string
+	Credential merchant.Credential // Dialect, Kind and Lookup count
+	Document   document.Name
+}
+
 // Registry keeps what changes rarely: who may use the server, and how.
 type Registry interface {
 	// Meta returns a named value, nil if there is none. PutMeta sets it; with
@@ -289,6 +314,13 @@ type Registry interface {
 	Credentials(ctx context.Context, merchant int64) ([]merchant.Credential, error)
 	// PutCredential stores a credential, replacing one with the same lookup.
 	PutCredential(ctx context.Context, c merchant.Credential) error
+
+	// SealedDocuments returns up to limit documents that have a sealed part and
+	// a serial beyond after, in the order of their serials.
+	SealedDocuments(ctx context.Context, after int64, limit int) ([]document.Document, error)
+	// SwapSealed puts fresh in the place of a sealed value, if that is still
+	// old, and tells whether it was. Nothing else changes, no version either.
+	SwapSealed(ctx context.Context, at Sealed, old, fresh []byte) (bool, error)
 
 	// CreateUser stores a wallet user with an opening balance, posted from
 	// the issuance account of merchant m, and gives it an ID.

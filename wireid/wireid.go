@@ -35,6 +35,7 @@ const (
 	Merchant           // a merchant; Payment is the merchant's number
 	Customer
 	Other
+	Notice // of an event; Operation is the version of the payment, Part the notice's number
 )
 
 // Name is what an id stands for.
@@ -71,7 +72,7 @@ func (c *Codec) decrypt(b [16]byte) (Name, bool) {
 		Payment: payment.ID(binary.BigEndian.Uint64(b[:8])), Operation: int(binary.BigEndian.Uint16(b[8:])),
 		Kind: Kind(b[10]), Part: int(b[11]),
 	}
-	return n, b[12]|b[13]|b[14]|b[15] == 0 && n.Kind != 0 && n.Kind <= Other && n.Payment > 0
+	return n, b[12]|b[13]|b[14]|b[15] == 0 && n.Kind != 0 && n.Kind <= Notice && n.Payment > 0
 }
 
 // UUID renders 8-4-4-4-12 lower-case hexadecimal digits.

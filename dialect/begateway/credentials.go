@@ -25,8 +25,10 @@ import (
 var sandboxKey []byte
 
 const (
-	keyBits     = 2048
-	sealPurpose = "begateway shop"
+	keyBits = 2048
+
+	// SealPurpose is what the keys of shops are sealed for.
+	SealPurpose = "begateway shop"
 )
 
 // Credentials are what a merchant is shown once.
@@ -74,7 +76,7 @@ func (d *Dialect) Issue(_ context.Context, m merchant.Merchant) ([]merchant.Cred
 	if err != nil {
 		return nil, nil, err
 	}
-	sealed, err := d.Keys.Seal(sealPurpose, plain)
+	sealed, err := d.Keys.Seal(SealPurpose, plain)
 	if err != nil {
 		return nil, nil, fmt.Errorf("begateway: seal a shop's keys: %w", err)
 	}
@@ -97,13 +99,18 @@ var publishedKey = sync.OnceValues(func() (*rsa.PrivateKey, error) {
 	if block == nil {
 		return nil, errors.New("begateway: the sandbox key is no PEM block")
 	}
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	return parseKey(block.Bytes)
+})
+
+// parseKey reads an RSA key in PKCS #8.
+func parseKey(der []byte) (*rsa.PrivateKey, error) {
+	key, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("begateway: a signing key: %w", err)
 	}
 	private, ok := key.(*rsa.PrivateKey)
 	if !ok {
-		return nil, errors.New("begateway: the sandbox key is no RSA key")
+		return nil, errors.New("begateway: a signing key is no RSA key")
 	}
 	return private, nil
-})
+}

@@ -19,6 +19,7 @@ type audit struct {
 	purses   map[purse]int64
 	users    []wallet.User
 	counters []counter
+	outbox   mail
 	marks    []store.Mark
 
 	documents []document.Document

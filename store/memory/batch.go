@@ -121,7 +121,7 @@ func (w *writing) undo() {
 func (w *writing) changes(changes []store.Change) error {
 	for i := range changes {
 		c := &changes[i]
-		for _, write := range []func(*store.Change) error{w.record, w.payment, w.timers, w.counters, w.documents} {
+		for _, write := range []func(*store.Change) error{w.record, w.payment, w.timers, w.notices, w.counters, w.documents} {
 			if err := write(c); err != nil {
 				return err
 			}

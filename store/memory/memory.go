@@ -30,6 +30,7 @@ type Store struct {
 	deposits []ledger.Entry
 	purses   map[purse]int64
 	counters map[store.Ref[string]]counter
+	outbox   mail
 	marks    map[store.Mark]struct{}
 
 	documents map[document.Name]document.Document
@@ -87,6 +88,7 @@ func Open() *Store {
 		timers:   map[timerName]payment.Timer{},
 		purses:   map[purse]int64{},
 		counters: map[store.Ref[string]]counter{},
+		outbox:   newMail(),
 		marks:    map[store.Mark]struct{}{},
 
 		documents: map[document.Name]document.Document{},
@@ -217,6 +219,7 @@ func (s *Store) Audit(_ context.Context, fn func(store.Audit) error) error {
 		purses:   maps.Clone(s.purses),
 		counters: slices.Collect(maps.Values(s.counters)),
 		users:    slices.Clone(s.users),
+		outbox:   s.outbox.clone(),
 		marks:    slices.Collect(maps.Keys(s.marks)),
 		documents: slices.SortedFunc(maps.Values(s.documents), func(a, b document.Document) int {
 			return cmp.Compare(a.Serial, b.Serial)

@@ -34,6 +34,9 @@ func (b *batch) write(changes []store.Change) error {
 		if err := b.writeTimers(c); err != nil {
 			return err
 		}
+		if err := b.writeNotices(c); err != nil {
+			return err
+		}
 		if err := b.noteCounters(c); err != nil {
 			return err
 		}

@@ -32,6 +32,7 @@ type Store struct {
 	writer  *writer // nil when opened read-only
 	readers *readers
 	keeper  *housekeeper
+	claims  claims
 
 	closing sync.Once
 	closed  error

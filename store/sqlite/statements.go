@@ -17,6 +17,8 @@ type statements struct {
 	dropTimer, setTimer               *sqlite.Stmt
 	payer, grant, movePurse, addPurse *sqlite.Stmt
 	counter, setCounter               *sqlite.Stmt
+	addNotice, addDelivery            *sqlite.Stmt
+	firstWaiting                      *sqlite.Stmt
 	addMark                           *sqlite.Stmt
 
 	all []*sqlite.Stmt
@@ -72,6 +74,11 @@ func (s *statements) prepare(conn *sqlite.Conn) error {
 		{&s.setCounter, `INSERT INTO counters (tenant, name, value, expires) VALUES (?, ?, ?, ?)
 			ON CONFLICT (tenant, name) DO UPDATE SET value = excluded.value, expires = excluded.expires`},
 
+		{&s.addNotice, `INSERT INTO notices (payment, version, dialect, number, tenant, merchant, topic, at, context, ordered, told)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&s.addDelivery, `INSERT INTO deliveries (payment, dialect, endpoint, version, number, tenant, merchant, lane, ordered, state, attempts, due)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&s.firstWaiting, selectFirstWaiting},
 		{&s.addMark, `INSERT OR IGNORE INTO marks (tenant, merchant, kind, value, at, payment, operation) VALUES (?, ?, ?, ?, ?, ?, ?)`},
 	} {
 		stmt, err := s.add(conn, p.query)

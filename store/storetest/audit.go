@@ -6,10 +6,12 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/capstan-pay/capstan/document"
 	"github.com/capstan-pay/capstan/ledger"
 	"github.com/capstan-pay/capstan/money"
+	"github.com/capstan-pay/capstan/outbox"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/store"
 	"github.com/capstan-pay/capstan/wallet"
@@ -62,8 +64,11 @@ func testAudit(t *testing.T, s store.Store) {
 func testAuditStops(t *testing.T, s store.Store) {
 	a := newAuthor(t)
 	u := newUser(t, s, 1000, "USD")
-	must(t, s, a.create(card(1000, "USD")), a.create(purse(u, 300, "USD")))
+	told := a.create(card(1000, "USD"))
+	tell(&told, 0, false, "a")
+	must(t, s, told, a.create(purse(u, 300, "USD")))
 	check(t, count(s, nil, counterOf("a", "1")))
+	check(t, s.Attempted(ctx, []outbox.Attempt{attempt(told.Notices[0].Deliveries[0], outbox.Delivered, time.Time{})}))
 	check(t, s.PutDocument(ctx, paper("a")))
 	enough := errors.New("enough")
 	err := s.Audit(ctx, func(a store.Audit) error {
@@ -77,6 +82,10 @@ func testAuditStops(t *testing.T, s store.Store) {
 			"counters":  func() error { return a.Counters(func(store.Counter) error { return enough }) },
 			"marks":     func() error { return a.Marks(func(store.Mark) error { return enough }) },
 			"documents": func() error { return a.Documents(func(document.Document) error { return enough }) },
+
+			"notices":    func() error { return a.Notices(func(outbox.Notice, int) error { return enough }) },
+			"deliveries": func() error { return a.Deliveries(func(outbox.Delivery) error { return enough }) },
+			"attempts":   func() error { return a.Attempts(func(outbox.Attempt) error { return enough }) },
 		} {
 			if err := walk(); !errors.Is(err, enough) {
 				t.Errorf("%s: %v", name, err)
@@ -167,7 +176,10 @@ func testReopen(t *testing.T, s store.Store, reopen func() store.Store) {
 	a := newAuthor(t)
 	u := newUser(t, s, 1000, "USD")
 	first, second := a.create(card(1000, "USD")), a.create(purse(u, 300, "USD"))
+	tell(&first, 0, true, "a", "b")
+	tell(&first, 1, true, "a")
 	must(t, s, first, second)
+	check(t, s.Attempted(ctx, []outbox.Attempt{attempt(first.Notices[0].Deliveries[0], outbox.Waiting, noon.Add(time.Hour))}))
 	must(t, s, a.decide(first.Payment, payment.Capture{Amount: 10}, wait))
 	_, err := s.PutMeta(ctx, "mode", []byte("sandbox"), true)
 	check(t, err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/capstan-pay/capstan/document"
 	"github.com/capstan-pay/capstan/ledger"
+	"github.com/capstan-pay/capstan/outbox"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/store"
 	"github.com/capstan-pay/capstan/wallet"
@@ -26,6 +27,17 @@ type snapshot struct {
 	Documents []document.Document
 	Balances  ledger.Balances
 	Next      time.Time
+
+	Notices    []noticed
+	Deliveries []outbox.Delivery
+	Attempts   []outbox.Attempt
+	NextSent   time.Time
+}
+
+// noticed is a notice and with how many deliveries it was written.
+type noticed struct {
+	outbox.Notice
+	Told int
 }
 
 type event struct {
@@ -50,6 +62,9 @@ func take(t fataler, s store.Store) snapshot {
 	}
 	if err == nil {
 		n.Next, err = s.NextDue(ctx)
+	}
+	if err == nil {
+		n.NextSent, err = s.NextDelivery(ctx)
 	}
 	if err == nil {
 		n.Timers, err = s.Due(ctx, noon.AddDate(100, 0, 0), 1_000_000)
@@ -94,6 +109,15 @@ func (n *snapshot) audit(a store.Audit) error {
 				n.Wallets[fmt.Sprint(tenant, b.User, b.Currency)] = b.Available
 				return nil
 			})
+		},
+		func() error {
+			return a.Notices(func(one outbox.Notice, told int) error { n.Notices = append(n.Notices, noticed{one, told}); return nil })
+		},
+		func() error {
+			return a.Deliveries(func(d outbox.Delivery) error { n.Deliveries = append(n.Deliveries, d); return nil })
+		},
+		func() error {
+			return a.Attempts(func(one outbox.Attempt) error { n.Attempts = append(n.Attempts, one); return nil })
 		},
 		func() error {
 			return a.Counters(func(c store.Counter) error {

@@ -1,0 +1,99 @@
+package sandbox
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/capstan-pay/capstan/outbox"
+	"github.com/capstan-pay/capstan/store"
+)
+
+// delivery is one attempt at a delivery as the controls show it, or one that
+// is still to be made: then attempt is 0.
+type delivery struct {
+	Target   string         `json:"target"`
+	Dialect  string         `json:"dialect"`
+	Type     string         `json:"type"`
+	Attempt  int            `json:"attempt"`
+	Status   int            `json:"status"` // of the answer; 0 is none
+	State    string         `json:"state"`  // of the delivery after the attempt
+	Error    string         `json:"error,omitempty"`
+	At       *time.Time     `json:"at,omitempty"`
+	Next     *time.Time     `json:"next_attempt_at,omitempty"`
+	Headers  http.Header    `json:"headers"`
+	Body     string         `json:"body"`
+	Response *endpointReply `json:"response,omitempty"`
+}
+
+type endpointReply struct {
+	Headers http.Header `json:"headers"`
+	Body    string      `json:"body"`
+}
+
+// webhookLimit is how many notices are looked at, the latest.
+const webhookLimit = 1000
+
+// getWebhooks lists the attempts at a merchant's deliveries, oldest notice
+// first, then by endpoint and attempt.
+func (s *Sandbox) getWebhooks(r *http.Request) (any, error) {
+	m, err := s.merchantOf(r.Context(), r.URL.Query().Get("merchant"))
+	if err != nil {
+		return nil, err
+	}
+	notices, err := s.Store.Notices(r.Context(), store.NoticeQuery{Tenant: m.Tenant, Merchant: m.ID, Limit: webhookLimit})
+	if err != nil {
+		return nil, err
+	}
+	shown := []delivery{}
+	for _, n := range slices.Backward(notices) {
+		attempts, err := s.Store.Attempts(r.Context(), n.Tenant, n.NoticeID)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range n.Deliveries {
+			made := shown
+			for _, a := range attempts {
+				if a.Endpoint != d.Endpoint {
+					continue
+				}
+				one, err := s.attempt(n, a)
+				if err != nil {
+					return nil, err
+				}
+				made = append(made, one)
+			}
+			if len(made) == len(shown) {
+				made = append(made, delivery{
+					Target: d.Endpoint, Dialect: d.Dialect, Type: n.Topic, State: d.State.String(), Headers: http.Header{}, Next: moment(d.Due),
+				})
+			}
+			shown = made
+		}
+	}
+	return map[string]any{"webhooks": shown}, nil
+}
+
+func (s *Sandbox) attempt(n outbox.Notice, a outbox.Attempt) (delivery, error) {
+	one := delivery{
+		Target: a.Endpoint, Dialect: a.Dialect, Type: n.Topic, Attempt: a.Number, Status: a.Status, State: a.State.String(), Error: a.Fault,
+		At: moment(a.At), Next: moment(a.Due), Headers: http.Header{},
+	}
+	e, err := s.Deliverer.Open(a)
+	if err != nil || e == nil {
+		return one, err
+	}
+	one.Target, one.Headers, one.Body = e.URL, e.Header, string(e.Body)
+	if e.Answer != nil {
+		one.Response = &endpointReply{e.Answer.Header, string(e.Answer.Body)}
+	}
+	return one, nil
+}
+
+// moment is a time as JSON shows it, absent where there is none.
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}

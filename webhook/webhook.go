@@ -1,0 +1,338 @@
+// Package webhook brings deliveries from the outbox to their endpoints: each at
+// its time, none waiting for an endpoint that is not its own, and again until
+// it is acknowledged or its schedule is used up. An endpoint may get a message
+// more than once; after a crash at most the attempts that were under way are
+// repeated.
+//
+// What is sent is the dialect's business. Where it may be sent is the guard's.
+package webhook
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/capstan-pay/capstan/clock"
+	"github.com/capstan-pay/capstan/dialect"
+	"github.com/capstan-pay/capstan/keyring"
+	"github.com/capstan-pay/capstan/merchant"
+	"github.com/capstan-pay/capstan/outbox"
+	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/store"
+)
+
+// Store is what a deliverer needs of a store.
+type Store interface {
+	store.Outbox
+	Payment(ctx context.Context, tenant int64, id payment.ID, version int) (*payment.Payment, error)
+}
+
+// Config is what a deliverer is made of.
+type Config struct {
+	Store     Store
+	Clock     clock.Clock // of the business: schedules and signatures go by it
+	Merchants *merchant.Directory
+	Keys      *keyring.Keyring
+	Guard     *Guard
+	Logger    *slog.Logger
+
+	// Notifier returns a dialect that notifies, nil if there is none of that
+	// name.
+	Notifier func(dialect string) dialect.Notifier
+
+	// KeepBodies keeps what was sent with each attempt, not only its headers.
+	KeepBodies bool
+
+	Timeout time.Duration   // of an attempt, from the look-up of the name to the end of the answer; 0 is 10 s
+	Slots   int             // attempts at a time; 0 is 256
+	PerLane int             // of these to one endpoint; 0 is 8. To one that has just failed it is one
+	Random  func(n int) int // for schedules, in [0, n); nil is the machine's
+}
+
+const (
+	// idle is the longest sleep: another instance may have left something.
+	idle = 5 * time.Second
+
+	// leaseMargin is by how much a claim outlives the attempts it is for.
+	leaseMargin = 20 * time.Second
+
+	// rushedLane is how many times as many attempts a lane may have while
+	// somebody moves the clock: they do not take as long then.
+	rushedLane = 4
+
+	// lanesKept bounds how many endpoints are known to have failed.
+	lanesKept = 100_000
+)
+
+// Deliverer makes deliveries. It is safe for concurrent use.
+type Deliverer struct {
+	Config
+	client *http.Client
+	poke   chan struct{}
+	base   context.Context // ends when attempts are to be broken off
+	stop   context.CancelFunc
+	quit   chan struct{} // closed when nothing more is to be begun
+	ended  chan struct{} // closed when the loop has ended
+	record chan report
+
+	mu       sync.Mutex
+	lanes    map[outbox.Lane]*lane
+	runs     map[run]*queue
+	inFlight int
+	rushes   int           // how many wait for all that is due
+	fault    error         // that the loop has met last
+	moved    chan struct{} // closed and made anew when something was recorded
+	work     sync.WaitGroup
+	closing  sync.Once
+}
+
+// lane is what is known of an endpoint.
+type lane struct {
+	inFlight int
+	failing  bool // the last attempt has failed
+	silences int  // attempts in a row that were not answered in time
+}
+
+// run names deliveries that are made one after the other, for the endpoint's
+// convenience: those to one endpoint that tell of one payment.
+type run struct {
+	lane    outbox.Lane
+	payment payment.ID
+}
+
+// queue is what is left of a run.
+type queue struct{ waiting []outbox.Delivery }
+
+// New starts a deliverer. It resumes what an earlier one left.
+func New(c Config) *Deliverer {
+	c.Timeout, c.Slots, c.PerLane = cmp.Or(c.Timeout, 10*time.Second), cmp.Or(c.Slots, 256), cmp.Or(c.PerLane, 8)
+	if c.Random == nil {
+		c.Random = rand.IntN
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	d := &Deliverer{
+		Config: c, poke: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{}), record: make(chan report),
+		lanes: map[outbox.Lane]*lane{}, runs: map[run]*queue{}, moved: make(chan struct{}),
+	}
+	d.client = newClient(c.Guard)
+	d.base, d.stop = context.WithCancel(context.Background())
+	go d.recordLoop()
+	go d.loop()
+	return d
+}
+
+// Wake makes the deliverer look for what is due. It does not block.
+func (d *Deliverer) Wake() {
+	select {
+	case d.poke <- struct{}{}:
+	default:
+	}
+}
+
+// loop claims what is due and sets off with it.
+func (d *Deliverer) loop() {
+	defer close(d.ended)
+	var after outbox.Lane
+	for {
+		wait := idle
+		claimed, err := d.claim(&after)
+		if err == nil && !claimed {
+			wait, err = d.untilNext()
+		} else if err == nil {
+			wait = 0 // there may be more
+		}
+		d.met(err)
+		sleep := time.NewTimer(wait)
+		select {
+		case <-sleep.C:
+		case <-d.poke:
+		case <-d.quit:
+			sleep.Stop()
+			return
+		}
+		sleep.Stop()
+	}
+}
+
+// met keeps an error of the store for those who wait.
+func (d *Deliverer) met(err error) {
+	d.mu.Lock()
+	first := err != nil && d.fault == nil
+	d.fault = err
+	d.mu.Unlock()
+	if first {
+		d.Logger.Error("deliveries cannot be read", "error", err)
+	}
+}
+
+// untilNext is how long nothing falls due. What is due already waits for its
+// lane or for another instance: whoever is done wakes the loop.
+func (d *Deliverer) untilNext() (time.Duration, error) {
+	next, err := d.Store.NextDelivery(d.base)
+	if err != nil || next.IsZero() {
+		return idle, err
+	}
+	if ahead := next.Sub(d.Clock.Now()); ahead > 0 {
+		return min(ahead, idle), nil
+	}
+	return time.Second, nil
+}
+
+// claim claims as much as there is room for, and tells whether it was anything.
+func (d *Deliverer) claim(after *outbox.Lane) (bool, error) {
+	d.mu.Lock()
+	c := outbox.Claim{
+		Due: d.Clock.Now(), Now: clock.System{}.Now(), Lease: d.lease(), Limit: d.Slots - d.inFlight, PerLane: d.PerLane,
+		Room: map[outbox.Lane]int{}, After: *after,
+	}
+	if d.rushes > 0 {
+		c.PerLane *= rushedLane
+	}
+	for id, l := range d.lanes {
+		room := c.PerLane
+		if l.failing && d.rushes == 0 {
+			room = 1
+		}
+		c.Room[id] = room - l.inFlight
+	}
+	d.mu.Unlock()
+	if c.Limit <= 0 {
+		return false, nil
+	}
+	deliveries, err := d.Store.ClaimDeliveries(d.base, c)
+	for _, one := range deliveries {
+		*after = one.Lane
+		d.set(one)
+	}
+	return len(deliveries) > 0, err
+}
+
+// lease is how long a claim lasts: a run may have several attempts in it.
+func (d *Deliverer) lease() time.Duration { return time.Duration(d.PerLane)*d.Timeout + leaseMargin }
+
+// set sets off with a delivery, behind those of its run.
+func (d *Deliverer) set(one outbox.Delivery) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l := d.lanes[one.Lane]
+	if l == nil {
+		l = &lane{}
+		d.lanes[one.Lane] = l
+	}
+	l.inFlight++
+	d.inFlight++
+	name := run{one.Lane, one.Payment}
+	if q := d.runs[name]; q != nil {
+		q.waiting = append(q.waiting, one)
+		return
+	}
+	q := &queue{waiting: []outbox.Delivery{one}}
+	d.runs[name] = q
+	d.work.Add(1)
+	go d.follow(name, q)
+}
+
+// follow makes the deliveries of a run.
+func (d *Deliverer) follow(name run, q *queue) {
+	defer d.work.Done()
+	for {
+		d.mu.Lock()
+		if len(q.waiting) == 0 {
+			delete(d.runs, name)
+			d.mu.Unlock()
+			return
+		}
+		one := q.waiting[0]
+		q.waiting = q.waiting[1:]
+		d.mu.Unlock()
+		failed, silent := d.deliver(one)
+		d.done(one.Lane, failed, silent)
+	}
+}
+
+// done makes room for others.
+func (d *Deliverer) done(id outbox.Lane, failed, silent bool) {
+	d.mu.Lock()
+	l := d.lanes[id]
+	l.inFlight--
+	d.inFlight--
+	l.failing = failed
+	if silent {
+		l.silences++
+	} else {
+		l.silences = 0
+	}
+	if l.inFlight == 0 && (!l.failing || len(d.lanes) > lanesKept) {
+		delete(d.lanes, id)
+	}
+	close(d.moved)
+	d.moved = make(chan struct{})
+	d.mu.Unlock()
+	d.Wake()
+}
+
+// NextDue returns when the next attempt falls due; zero is never.
+func (d *Deliverer) NextDue(ctx context.Context) (time.Time, error) { return d.Store.NextDelivery(ctx) }
+
+// DoDue makes all attempts that are due, and returns when they are recorded.
+// Meanwhile no lane is bounded, and an endpoint that hangs is not waited for as
+// long as usual: whoever moves the clock is waiting.
+func (d *Deliverer) DoDue(ctx context.Context) error {
+	d.mu.Lock()
+	d.rushes++
+	d.mu.Unlock()
+	defer func() {
+		d.mu.Lock()
+		d.rushes--
+		d.mu.Unlock()
+	}()
+	for {
+		d.mu.Lock()
+		moved, busy, fault := d.moved, d.inFlight, d.fault
+		d.mu.Unlock()
+		next, err := d.Store.NextDelivery(ctx)
+		switch {
+		case err != nil:
+			return err
+		case next.IsZero(), next.After(d.Clock.Now()):
+			if busy == 0 {
+				return nil
+			}
+		case fault != nil:
+			return fault
+		default:
+			d.Wake()
+		}
+		again := time.NewTimer(50 * time.Millisecond)
+		select {
+		case <-moved:
+		case <-again.C:
+		case <-d.quit:
+			return context.Canceled
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		again.Stop()
+	}
+}
+
+// Close begins nothing more, waits for what is under way until ctx ends, and
+// then breaks it off: the next start makes those attempts again.
+func (d *Deliverer) Close(ctx context.Context) {
+	d.closing.Do(func() { close(d.quit) })
+	<-d.ended
+	done := make(chan struct{})
+	go func() { d.work.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+	d.stop()
+	<-done
+}
