@@ -183,7 +183,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	s.Engine = engine.New(watched)
 	s.watcher.Metrics.Engine.Watch(s.Engine)
-	s.watcher.Metrics.Register(telemetry.NewSurvey(c.Store, s.Clock.Now, c.Logger))
+	s.watcher.Metrics.Register(telemetry.NewSurvey(c.Store, s.Clock.Now, s.watcher.Metrics.Engine.Currencies, c.Logger))
 	err = s.addDialects(c)
 	s.post.dialects = s.known
 	close(s.post.assembled)
