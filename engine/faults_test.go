@@ -10,6 +10,7 @@ import (
 	"github.com/capstan-pay/capstan/engine"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor"
+	"github.com/capstan-pay/capstan/store"
 	"github.com/capstan-pay/capstan/store/faulty"
 )
 

@@ -16,6 +16,11 @@ import (
 // Audit implements store.Reader. While fn runs the database cannot clean up
 // what is overwritten meanwhile.
 func (s *Store) Audit(ctx context.Context, fn func(store.Audit) error) error {
+	return s.view(ctx, func(a *audit) error { return fn(a) })
+}
+
+// view calls fn with a view of one moment.
+func (s *Store) view(ctx context.Context, fn func(*audit) error) error {
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return pgx.BeginTxFunc(ctx, s.readers, options, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `SELECT FROM meta LIMIT 1`); err != nil { // begins the snapshot
@@ -68,18 +73,24 @@ func (a *audit) each(query string, fn func(row) error) error {
 	}
 }
 
-func (a *audit) States(fn func(store.State) error) error {
-	return a.each(`SELECT payment, tenant, merchant, version, status, updated_at,
-		authorized, extended, captured, voided, released, refunded FROM states ORDER BY payment, tenant`, func(r row) error {
-		return fn(store.State{
-			Payment: payment.ID(r.int(0)), Tenant: r.int(1), Merchant: r.int(2), Version: int(r.int(3)), Status: payment.Status(r.int(4)),
-			UpdatedAt: r.time(5), Authorized: r.int(6), Extended: r.int(7), Captured: r.int(8), Voided: r.int(9), Released: r.int(10), Refunded: r.int(11),
-		})
-	})
+const selectStates = `SELECT payment, tenant, merchant, version, status, updated_at,
+	authorized, extended, captured, voided, released, refunded FROM states`
+
+func stateOf(r row) store.State {
+	return store.State{
+		Payment: payment.ID(r.int(0)), Tenant: r.int(1), Merchant: r.int(2), Version: int(r.int(3)), Status: payment.Status(r.int(4)),
+		UpdatedAt: r.time(5), Authorized: r.int(6), Extended: r.int(7), Captured: r.int(8), Voided: r.int(9), Released: r.int(10), Refunded: r.int(11),
+	}
 }
 
+func (a *audit) States(fn func(store.State) error) error {
+	return a.each(selectStates+` ORDER BY payment, tenant`, func(r row) error { return fn(stateOf(r)) })
+}
+
+const selectAuditEvents = `SELECT payment, sequence, kind, at, operation, amount, body FROM events`
+
 func (a *audit) Events(fn func(payment.ID, int, payment.Event) error) error {
-	return a.each(`SELECT payment, sequence, kind, at, operation, amount, body FROM events ORDER BY payment, sequence, tenant`, func(r row) error {
+	return a.each(selectAuditEvents+` ORDER BY payment, sequence, tenant`, func(r row) error {
 		id, sequence := payment.ID(r.int(0)), int(r.int(1))
 		var e payment.Event
 		if err := readEvent(r, 2, &e); err != nil {
@@ -102,15 +113,8 @@ func (a *audit) Postings(fn func(payment.ID, int, ledger.Posting) error) error {
 	}
 	entry := func(r row) error {
 		tenant, id, sequence := r.int(0), payment.ID(r.int(1)), int(r.int(2))
-		postings := r.ints(3)
-		if len(postings)%2 != 0 {
-			return fmt.Errorf("event %d of payment %s: half a posting", sequence, id)
-		}
-		for ; len(postings) > 0; postings = postings[2:] {
-			account, ok := accounts[number{tenant, postings[0]}]
-			if !ok {
-				return fmt.Errorf("a posting of payment %s is to account %d, which does not exist", id, postings[0])
-			}
+		for postings := r.ints(3); len(postings) > 1; postings = postings[2:] {
+			account := accounts[number{tenant, postings[0]}] // one that does not exist is the zero one
 			if err := fn(id, sequence, ledger.Posting{Account: account, Minor: postings[1]}); err != nil {
 				return err
 			}
@@ -124,7 +128,7 @@ func (a *audit) Postings(fn func(payment.ID, int, ledger.Posting) error) error {
 }
 
 func (a *audit) Records(fn func(store.Record) error) error {
-	return a.each(`SELECT `+recordColumns+` FROM records r`, func(r row) error {
+	return a.each(`SELECT `+recordColumns+` FROM records r ORDER BY coalesce(r.payment, 0), r.at, r.key`, func(r row) error {
 		record, err := readRecord(r)
 		if err != nil {
 			return err
@@ -134,7 +138,7 @@ func (a *audit) Records(fn func(store.Record) error) error {
 }
 
 func (a *audit) Timers(fn func(payment.Timer) error) error {
-	return a.each(`SELECT `+timerColumns+` FROM timers`, func(r row) error { return fn(timerOf(r)) })
+	return a.each(`SELECT `+timerColumns+` FROM timers ORDER BY payment`, func(r row) error { return fn(timerOf(r)) })
 }
 
 func (a *audit) WalletBalances(fn func(int64, wallet.Balance) error) error {
@@ -147,4 +151,9 @@ func (a *audit) Counters(fn func(store.Counter) error) error {
 	return a.each(`SELECT value, expires, tenant, name FROM counters`, func(r row) error {
 		return fn(store.Counter{Value: r.bytes(0), Expires: r.time(1), Tenant: r.int(2), Name: r.text(3)})
 	})
+}
+
+// Balances implements store.Audit.
+func (a *audit) Balances() (ledger.Balances, error) {
+	return balancesOf(func(fn func(row) error) error { return a.each(selectBalances+groupBalances, fn) })
 }

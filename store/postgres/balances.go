@@ -8,17 +8,29 @@ import (
 	"github.com/capstan-pay/capstan/ledger"
 )
 
+const (
+	selectBalances = `SELECT a.merchant, a.kind, a.holder, a.currency, sum(b.minor)::bigint
+		FROM (SELECT tenant, account, minor FROM balances UNION ALL SELECT tenant, account, minor FROM balance_changes) b
+		JOIN accounts a ON a.tenant = b.tenant AND a.id = b.account`
+	groupBalances = ` GROUP BY a.merchant, a.kind, a.holder, a.currency`
+)
+
 // Balances implements store.Reader: what was added up, and what has come since.
 func (s *Store) Balances(ctx context.Context, merchant int64) (ledger.Balances, error) {
+	return balancesOf(func(fn func(row) error) error {
+		if merchant == 0 {
+			return each(ctx, s.readers, selectBalances+groupBalances, fn)
+		}
+		return each(ctx, s.readers, selectBalances+` WHERE a.merchant = $1`+groupBalances, fn, merchant)
+	})
+}
+
+func balancesOf(rows func(fn func(row) error) error) (ledger.Balances, error) {
 	balances := ledger.Balances{}
-	err := each(ctx, s.readers, `SELECT a.merchant, a.kind, a.holder, a.currency, sum(b.minor)::bigint
-		FROM (SELECT tenant, account, minor FROM balances UNION ALL SELECT tenant, account, minor FROM balance_changes) b
-		JOIN accounts a ON a.tenant = b.tenant AND a.id = b.account
-		WHERE $1 = 0 OR a.merchant = $1 GROUP BY a.merchant, a.kind, a.holder, a.currency`,
-		func(r row) error {
-			balances[accountOf(r, 0)] = r.int(4)
-			return nil
-		}, merchant)
+	err := rows(func(r row) error {
+		balances[accountOf(r, 0)] = r.int(4)
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -37,6 +37,8 @@ type Store struct {
 	accountsMu sync.RWMutex
 	accounts   map[ownAccount]int64
 
+	sweeper sweeper
+
 	epoch   atomic.Int64
 	skew    atomic.Int64 // how far the database's clock is ahead of the machine's, nanoseconds
 	ahead   atomic.Int64 // how far the sandbox's clock is ahead of the database's, nanoseconds

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/store"
@@ -80,24 +81,15 @@ func settingsText(settings map[string]json.RawMessage) (*string, error) {
 // CreateMerchant implements store.Registry. One merchant is created at a time,
 // so that no two get one tenant.
 func (s *Store) CreateMerchant(ctx context.Context, m *merchant.Merchant, credentials []merchant.Credential) error {
-	settings, err := settingsText(m.Settings)
-	if err != nil {
-		return err
-	}
 	created := *m
-	err = s.change(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `LOCK TABLE merchants IN SHARE ROW EXCLUSIVE MODE`); err != nil {
-			return err
-		}
-		err := tx.QueryRow(ctx, `INSERT INTO merchants (tenant, name, disabled, created_at, settings)
-			VALUES (coalesce(nullif($1, 0), (SELECT greatest(max(tenant), max(id), 0) + 1 FROM merchants)), $2, $3, $4, $5) RETURNING id, tenant`,
-			m.Tenant, m.Name, m.Disabled, m.CreatedAt.UnixMilli(), settings).Scan(&created.ID, &created.Tenant)
-		if err != nil {
+	err := s.change(ctx, func(tx pgx.Tx) error {
+		created = *m
+		if err := createMerchant(ctx, tx, &created); err != nil {
 			return err
 		}
 		for _, c := range credentials {
 			c.Merchant = created.ID
-			if err := putCredential(ctx, tx, c, ``); err != nil {
+			if _, err := putCredential(ctx, tx, c, ``); err != nil {
 				return err
 			}
 		}
@@ -110,6 +102,20 @@ func (s *Store) CreateMerchant(ctx context.Context, m *merchant.Merchant, creden
 		m.ID, m.Tenant = created.ID, created.Tenant
 	}
 	return err
+}
+
+// createMerchant inserts a merchant and sets its ID and tenant.
+func createMerchant(ctx context.Context, tx pgx.Tx, m *merchant.Merchant) error {
+	settings, err := settingsText(m.Settings)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `LOCK TABLE merchants IN SHARE ROW EXCLUSIVE MODE`); err != nil {
+		return err
+	}
+	return tx.QueryRow(ctx, `INSERT INTO merchants (tenant, name, disabled, created_at, settings)
+		VALUES (coalesce(nullif($1, 0), (SELECT greatest(max(tenant), max(id), 0) + 1 FROM merchants)), $2, $3, $4, $5) RETURNING id, tenant`,
+		m.Tenant, m.Name, m.Disabled, m.CreatedAt.UnixMilli(), settings).Scan(&m.ID, &m.Tenant)
 }
 
 // Merchant implements store.Registry.
@@ -134,32 +140,38 @@ func (s *Store) Merchants(ctx context.Context) (all []merchant.Merchant, err err
 
 // UpdateMerchant implements store.Registry.
 func (s *Store) UpdateMerchant(ctx context.Context, m merchant.Merchant) error {
+	return s.change(ctx, func(tx pgx.Tx) error { return updateMerchant(ctx, tx, m) })
+}
+
+func updateMerchant(ctx context.Context, tx pgx.Tx, m merchant.Merchant) error {
 	settings, err := settingsText(m.Settings)
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `UPDATE merchants SET name = $1, disabled = $2, settings = $3 WHERE id = $4`, m.Name, m.Disabled, settings, m.ID)
-		if err == nil && tag.RowsAffected() == 0 {
-			err = fmt.Errorf("postgres: there is no merchant %d", m.ID)
-		}
-		return err
-	})
+	tag, err := tx.Exec(ctx, `UPDATE merchants SET name = $1, disabled = $2, settings = $3 WHERE id = $4`, m.Name, m.Disabled, settings, m.ID)
+	if err == nil && tag.RowsAffected() == 0 {
+		err = fmt.Errorf("postgres: there is no merchant %d", m.ID)
+	}
+	return err
 }
 
-const selectCredential = `SELECT merchant, dialect, kind, lookup, data, sealed, disabled FROM credentials`
+const selectCredential = `SELECT merchant, dialect, kind, lookup, data, sealed, disabled, hint, created_at, expires_at FROM credentials`
 
 func credentialOf(r row) merchant.Credential {
 	return merchant.Credential{
 		Merchant: r.int(0), Dialect: r.text(1), Kind: r.text(2), Lookup: r.text(3), Data: r.bytes(4), Sealed: r.bytes(5), Disabled: r.bool(6),
+		Hint: r.text(7), CreatedAt: r.time(8), ExpiresAt: r.time(9),
 	}
 }
 
-func putCredential(ctx context.Context, tx pgx.Tx, c merchant.Credential, onConflict string) error {
-	_, err := tx.Exec(ctx, `INSERT INTO credentials (merchant, dialect, kind, lookup, data, sealed, disabled)
-		VALUES ($1, $2, $3, $4, $5, $6, $7) `+onConflict, c.Merchant, c.Dialect, c.Kind, c.Lookup, c.Data, c.Sealed, c.Disabled)
-	return err
+func putCredential(ctx context.Context, tx pgx.Tx, c merchant.Credential, onConflict string) (pgconn.CommandTag, error) {
+	return tx.Exec(ctx, `INSERT INTO credentials (merchant, dialect, kind, lookup, data, sealed, disabled, hint, created_at, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, nullif($8, ''), $9, $10) `+onConflict,
+		c.Merchant, c.Dialect, c.Kind, c.Lookup, nonEmpty(c.Data), nonEmpty(c.Sealed), c.Disabled, c.Hint, milliOrNull(c.CreatedAt), milliOrNull(c.ExpiresAt))
 }
+
+const replaceCredential = `ON CONFLICT (dialect, kind, lookup) DO UPDATE SET merchant = excluded.merchant, data = excluded.data, sealed = excluded.sealed,
+	disabled = excluded.disabled, hint = excluded.hint, created_at = excluded.created_at, expires_at = excluded.expires_at`
 
 // Credential implements store.Registry.
 func (s *Store) Credential(ctx context.Context, dialect, kind, lookup string) (found *merchant.Credential, err error) {
@@ -184,7 +196,7 @@ func (s *Store) Credentials(ctx context.Context, of int64) (all []merchant.Crede
 // PutCredential implements store.Registry.
 func (s *Store) PutCredential(ctx context.Context, c merchant.Credential) error {
 	return s.change(ctx, func(tx pgx.Tx) error {
-		return putCredential(ctx, tx, c, `ON CONFLICT (dialect, kind, lookup) DO UPDATE SET
-			merchant = excluded.merchant, data = excluded.data, sealed = excluded.sealed, disabled = excluded.disabled`)
+		_, err := putCredential(ctx, tx, c, replaceCredential)
+		return err
 	})
 }
