@@ -31,7 +31,7 @@ func (d *Dialect) authorize(c *call) answered { return d.create(c, false) }
 func (d *Dialect) pay(c *call) answered { return d.create(c, true) }
 
 func (d *Dialect) create(c *call, sale bool) answered {
-	doc, ok := document(c.body)
+	doc, ok := readDocument(c.body)
 	if !ok {
 		return answered{problem: fails(base, textBadJSON)}
 	}
@@ -45,7 +45,7 @@ func (d *Dialect) create(c *call, sale bool) answered {
 	in.intake.Policy = c.shop.policy(sale)
 	in.intake.Policy.PayerDeadline = in.payerDeadline
 	request := payment.Request{
-		Tenant: c.shop.merchant.Tenant, Merchant: c.shop.merchant.ID, Patience: c.shop.patience,
+		Tenant: c.shop.merchant.Tenant, Merchant: c.shop.merchant.ID, Patience: c.patience,
 		Command: payment.Create{
 			Intake:  in.intake,
 			Attempt: &payment.Attempt{Secret: in.secret, Unchallenged: !in.threeDSecure, Asked: payment.Asked{Dialect: Name, Reference: in.intake.Reference}},

@@ -162,7 +162,7 @@ func readDuplicateCheck(v value, wrong *faults) time.Duration {
 // section 4.2). A good request is not held against its parent here: the engine
 // does that, with the parent as it is when its turn comes.
 func (d *Dialect) readChild(c *call, o operation) (childRequest, *problem, error) {
-	doc, ok := document(c.body)
+	doc, ok := readDocument(c.body)
 	if !ok {
 		return childRequest{}, fails(base, textBadJSON), nil
 	}
@@ -195,7 +195,7 @@ func (d *Dialect) readChild(c *call, o operation) (childRequest, *problem, error
 func (d *Dialect) do(c *call, o operation, parent transaction, command payment.Command) answered {
 	out, err := d.Engine.Do(c.Context(), payment.Request{
 		Tenant: c.shop.merchant.Tenant, Merchant: c.shop.merchant.ID, Payment: parent.payment,
-		Command: command, Sees: o.parent, Patience: c.shop.patience,
+		Command: command, Sees: o.parent, Patience: c.patience,
 	})
 	switch {
 	case err != nil:
