@@ -304,11 +304,7 @@ func (s *Server) controls() *sandbox.Sandbox {
 	return sandbox.New(sandbox.Config{
 		Store: s.Store, Engine: s.Engine, Merchants: s.Merchants, Dialects: s.known, Keys: s.Keys, IDs: s.IDs, Clock: s.Clock,
 		Logger: s.Logger, Script: s.script, Deliverer: s.Deliverer, Advance: s.AdvanceClock, UpdateClientKeys: alipay.UpdateKeys,
-		CheckRisk: func(m *merchant.Merchant, document []byte) error {
-			_, err := compileRisk(m, document)
-			return err
-		},
-		ReceiptURL: s.Receipts.URL, BaseURL: s.base, AdminURL: s.admin,
+		Settings: Settings(), ReceiptURL: s.Receipts.URL, BaseURL: s.base, AdminURL: s.admin,
 	})
 }
 

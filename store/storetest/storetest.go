@@ -55,6 +55,7 @@ func Run(t *testing.T, open func(*testing.T) store.Store) {
 		{"ordered deliveries wait for each other", testOrdered},
 		{"a delivery can be made again", testRedeliver},
 		{"notices are listed", testNoticeList},
+		{"a sealed value is swapped for another", testSealed},
 		{"meta values are kept", testMeta},
 		{"merchants are kept", testMerchants},
 		{"credentials are found", testCredentials},
