@@ -85,6 +85,10 @@ func (d *Dialect) posted(path string) (operation string, act action) {
 		return "charge", d.pay
 	case cardPath, "/v2" + cardPath:
 		return "tokenize", func(c *call) answered { return d.tokenize(c, "") }
+	case checkoutPath:
+		return "checkout", d.checkout
+	case productPath:
+		return "product", d.product
 	}
 	if token, ok := segment(path, cardPath+"/", ""); ok {
 		return "tokenize", func(c *call) answered { return d.tokenize(c, token) }
@@ -115,6 +119,9 @@ func (d *Dialect) got(path string) (operation string, act action) {
 	}
 	if uid, ok := segment(path, transactionPath, ""); ok {
 		return "query", func(c *call) answered { return d.query(c, uid) }
+	}
+	if token, ok := segment(path, checkoutPath+"/", ""); ok {
+		return "query_checkout", func(c *call) answered { return d.queryCheckout(c, token) }
 	}
 	if id, ok := segment(path, asyncPath+"status/", ""); ok {
 		return "async_status", func(c *call) answered { return d.laterStatus(c, id) }
