@@ -171,6 +171,14 @@ func (acc *account) fold(a *audit, id payment.ID, sequence int, e payment.Event)
 		want[ledger.Held] -= e.Released
 		want[acc.source()] += e.Released
 		acc.end(payment.Expired)
+	case payment.PayoutPending:
+		acc.status = payment.Authorizing
+	case payment.MoneyPaidOut:
+		acc.status = payment.PaidOut
+		want[ledger.Merchant] -= e.Amount
+		want[acc.source()] += e.Amount
+	case payment.PayoutDeclined:
+		acc.status = payment.Declined
 	case payment.MoneyRefunded:
 		acc.refunded += e.Amount
 		want[acc.source()] += e.Amount
@@ -249,6 +257,9 @@ var outcomes = map[payment.EventKind]struct {
 	payment.RefundPending:         {payment.OpRefund, true, false},
 	payment.MoneyRefunded:         {payment.OpRefund, false, true},
 	payment.RefundDeclined:        {payment.OpRefund, false, true},
+	payment.PayoutPending:         {payment.OpPayout, true, false},
+	payment.MoneyPaidOut:          {payment.OpPayout, false, true},
+	payment.PayoutDeclined:        {payment.OpPayout, false, true},
 }
 
 // operation finds the operation of an event and moves it on.

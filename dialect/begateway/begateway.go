@@ -81,6 +81,8 @@ func (d *Dialect) posted(path string) (operation string, act action) {
 		return "void", d.void
 	case "/transactions/refunds":
 		return "refund", d.refund
+	case "/transactions/credits", "/transactions/payouts":
+		return "credit", d.credit
 	case "/services/credit_cards/charges":
 		return "charge", d.pay
 	case cardPath, "/v2" + cardPath:

@@ -38,9 +38,11 @@ var (
 )
 
 // isAuthorization tells whether a payment of the core is an authorization
-// here. One that is captured at once is a payment: there is nothing to capture
-// or void.
-func isAuthorization(p *payment.Payment) bool { return expressible(p) && !p.Policy.AutoCapture }
+// here. Of one that is captured at once, and of one that goes to the card, there
+// is nothing to capture or void.
+func isAuthorization(p *payment.Payment) bool {
+	return expressible(p) && !p.Policy.AutoCapture && !isCredit(p)
+}
 
 // has tells whether a transaction may be named as the parent: payment p itself,
 // or its operation with the given number.
