@@ -56,6 +56,12 @@ type Store interface {
 	Outbox
 	document.Store
 
+	// Sweep forgets a little of what is over, at most limit rows of it, and
+	// takes little time. What it tells that it has forgotten is gone. With More
+	// there may be more to forget, and it is called again; without, all is gone
+	// that was over an hour before. A pending record is never over.
+	Sweep(ctx context.Context, over Over, limit int) (Swept, error)
+
 	Close() error
 }
 
@@ -64,6 +70,21 @@ type Touched struct {
 	Keys     []Ref[payment.Key]
 	Payments []Ref[payment.ID]
 }
+
+// Over says of what Sweep may forget.
+type Over struct {
+	Before time.Time // records, counters and documents that expired then or earlier
+	Grants time.Time // grants that expired then or earlier
+}
+
+// Swept is what Sweep forgot.
+type Swept struct {
+	Records, Counters, Documents, Grants int
+	More                                 bool
+}
+
+// Rows is how many rows that were.
+func (s Swept) Rows() int { return s.Records + s.Counters + s.Documents + s.Grants }
 
 // Ref is a name within a tenant.
 type Ref[Name comparable] struct {
