@@ -57,6 +57,11 @@ func TestPayout(t *testing.T) {
 					t.Errorf("%T is not refused", c)
 				}
 			}
+			described := payout().Intake
+			described.Description = "A prize"
+			if got := d.do(payment.Revise{Intake: described}); got.Refusal != nil || d.p.Description != "A prize" || d.p.Status != test.status {
+				t.Errorf("its description cannot be changed: %+v", got.Refusal)
+			}
 			if got := d.in(1000 * time.Hour).do(payment.Expire{}); len(got.Events) != 0 {
 				t.Errorf("it expired: %+v", got.Events)
 			}
