@@ -30,6 +30,8 @@ type account struct {
 	events     []expected
 	timers     []payment.Timer
 	stated     bool
+	listed     bool
+	labels     map[labelled]bool // that events gave and no listing was seen to have
 }
 
 // operation is what is known of one operation.
@@ -80,6 +82,12 @@ func (a *audit) event(id payment.ID, sequence int, e payment.Event) error {
 	}
 	from := acc.status
 	acc.fold(a, id, sequence, e)
+	if e.Intake != nil {
+		acc.label(e.Intake.Labels, 0, acc.created)
+	}
+	if e.Asked != nil {
+		acc.label(e.Asked.Labels, e.Operation, e.At)
+	}
 	if !moves[payment.Edge{From: from, Event: e.Kind, To: acc.status}] {
 		a.report.add(id, "event %d (%s) takes it from %s to %s, which no edge permits", sequence, e.Kind, from, acc.status)
 	}

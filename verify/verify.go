@@ -38,6 +38,7 @@ type Report struct {
 	Records  int       `json:"records"`
 	Timers   int       `json:"timers"`
 	Counters int       `json:"counters"` // of risk checks
+	Marks    int       `json:"marks"`    // places in listings
 	Findings []Finding `json:"findings"`
 	More     int       `json:"more"` // findings beyond the first maxFindings
 }
@@ -90,6 +91,7 @@ func (a *audit) run(view store.Audit) error {
 		func() error { return view.Timers(a.timer) },
 		func() error { return view.WalletBalances(a.balance) },
 		func() error { return view.Counters(a.counter) },
+		func() error { return view.Marks(a.mark) },
 	} {
 		if err := step(); err != nil {
 			return err
@@ -249,6 +251,7 @@ func (a *audit) conclude() {
 		if !acc.stated {
 			a.report.add(id, "has events but no state row")
 		}
+		a.unlisted(id, acc)
 		acc.conclude(a.report, id)
 	}
 }
