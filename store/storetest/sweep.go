@@ -92,6 +92,23 @@ func testSweep(t *testing.T, s store.Store) {
 	must(t, s, again)
 }
 
+// testSweepPending answers a pending record long after its time: nothing is
+// added to the store by that, and still the record goes.
+func testSweepPending(t *testing.T, s store.Store) {
+	a := newAuthor(t)
+	created := a.create(card(1000, "USD"))
+	pending := a.decide(created.Payment, payment.Capture{Amount: 300}, wait)
+	pending.Record.Expires = noon
+	must(t, s, created, pending)
+	for hour := range 5 {
+		equal(t, "swept while it is pending", sweep(t, s, store.Over{Before: noon.Add(time.Duration(hour) * time.Hour)}, 10), store.Swept{})
+	}
+	answer := a.decide(pending.Payment, payment.Resolve{Operation: pending.Record.Operation, Answer: approve(payment.Instruction{})}, nil)
+	answer.Record.Key, answer.Record.Expires, answer.Resolves = pending.Record.Key, noon, true
+	must(t, s, answer)
+	equal(t, "swept when it is answered", sweep(t, s, store.Over{Before: noon.Add(6 * time.Hour)}, 10), store.Swept{Records: 1})
+}
+
 // bare is a change that leaves nothing but a record.
 func (a *author) bare(expires time.Time) store.Change {
 	return store.Change{Record: store.Record{Key: a.key(), Tenant: tenant, At: a.now, Expires: expires}}
