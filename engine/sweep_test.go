@@ -238,6 +238,7 @@ func TestNothingIsSweptWhileACommitIsInDoubt(t *testing.T) {
 	select {
 	case err := <-advanced:
 		t.Errorf("swept while a commit was in doubt: %v", err)
+		advanced <- err
 	case <-time.After(50 * time.Millisecond):
 	}
 	close(release)
