@@ -1,59 +1,60 @@
 package verify
 
 import (
-	"time"
-
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/store"
 )
 
-// label notes the labels that an event gives a payment, or an operation that
-// was asked for at the moment given.
-func (acc *account) label(labels []payment.Label, operation int, at time.Time) {
-	for _, l := range labels {
-		if acc.labels == nil {
-			acc.labels = map[labelled]bool{}
-		}
-		acc.labels[labelled{l, operation, at.UnixMilli()}] = true
-	}
-}
-
-// labelled is a label of a payment, or of one of its operations.
-type labelled struct {
-	payment.Label
-	operation int
+// listed is a place in a listing.
+type listed struct {
+	label     payment.Label
 	at        int64 // Unix milliseconds
+	operation int
 }
 
-// mark holds a place in a listing against the history of its payment.
-func (a *audit) mark(m store.Mark) error {
-	a.report.Marks++
-	acc := a.accounts[m.Payment]
-	switch {
-	case acc == nil:
-		a.report.add(m.Payment, "is listed, but it has no events")
-	case m.Tenant != acc.tenant || m.Merchant != acc.merchant:
-		a.report.add(m.Payment, "is listed for merchant %d of tenant %d", m.Merchant, m.Tenant)
-	case m.Label != payment.Label{}:
-		of := labelled{m.Label, m.Operation, m.At.UnixMilli()}
-		if !acc.labels[of] {
-			a.report.add(m.Payment, "is listed under a label of kind %q at %s, operation %d, which no event gave it", m.Label.Kind, m.At.Format(time.RFC3339Nano), m.Operation)
+// expectMarks notes the places in listings that an event gives the payment.
+func (acc *account) expectMarks(e *payment.Event) {
+	at := acc.created.UnixMilli()
+	if e.Kind == payment.PaymentCreated {
+		acc.expectMark(listed{at: at})
+	}
+	if e.Intake != nil {
+		for _, l := range e.Intake.Labels {
+			acc.expectMark(listed{label: l, at: at})
 		}
-		delete(acc.labels, of)
-	case m.Operation != 0 || !m.At.Equal(acc.created):
-		a.report.add(m.Payment, "is listed at %s, operation %d, and was created at %s", m.At.Format(time.RFC3339Nano), m.Operation, acc.created.Format(time.RFC3339Nano))
-	default:
-		acc.listed = true
 	}
-	return nil
+	if e.Asked != nil && e.Operation > 0 && e.Operation <= len(acc.operations) {
+		for _, l := range e.Asked.Labels {
+			acc.expectMark(listed{l, acc.operations[e.Operation-1].at.UnixMilli(), e.Operation})
+		}
+	}
 }
 
-// unlisted reports what should be listed and is not.
-func (a *audit) unlisted(id payment.ID, acc *account) {
-	if !acc.listed {
-		a.report.add(id, "is in no listing")
+func (acc *account) expectMark(m listed) {
+	if acc.marks == nil {
+		acc.marks = map[listed]bool{}
 	}
-	for of := range acc.labels {
-		a.report.add(id, "is not listed under its label of kind %q, operation %d", of.Kind, of.operation)
+	acc.marks[m] = false
+}
+
+// mark holds a place in a listing against the history.
+func (acc *account) mark(m store.Mark) {
+	if acc.stated && (m.Tenant != acc.tenant || m.Merchant != acc.merchant) {
+		acc.add("is listed by merchant %d of tenant %d, not %d of %d", m.Merchant, m.Tenant, acc.merchant, acc.tenant)
+	}
+	place := listed{m.Label, m.At.UnixMilli(), m.Operation}
+	if _, wanted := acc.marks[place]; !wanted {
+		acc.add("is listed under %q, operation %d, where it does not belong", m.Label.Kind, m.Operation)
+		return
+	}
+	acc.marks[place] = true
+}
+
+// missingMarks looks for places that the payment should have in listings.
+func (acc *account) missingMarks() {
+	for m, found := range acc.marks {
+		if !found {
+			acc.add("is not listed under %q, operation %d", m.label.Kind, m.operation)
+		}
 	}
 }

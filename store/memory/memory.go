@@ -36,6 +36,8 @@ type Store struct {
 	documents map[document.Name]document.Document
 	serial    int64 // the last one given
 
+	swept time.Time // records that expired by then may be gone
+
 	meta        map[string][]byte
 	merchants   []merchant.Merchant
 	credentials []merchant.Credential
@@ -190,6 +192,10 @@ func (s *Store) NextDue(context.Context) (time.Time, error) {
 func (s *Store) Balances(_ context.Context, merchant int64) (ledger.Balances, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.balances(merchant), nil
+}
+
+func (s *Store) balances(merchant int64) ledger.Balances {
 	balances := ledger.Balances{}
 	add := func(entry ledger.Entry) {
 		for _, p := range entry {
@@ -206,7 +212,7 @@ func (s *Store) Balances(_ context.Context, merchant int64) (ledger.Balances, er
 			add(entry)
 		}
 	}
-	return balances, nil
+	return balances
 }
 
 // Audit implements store.Reader. The view is a copy, so fn may use the store.
@@ -220,6 +226,7 @@ func (s *Store) Audit(_ context.Context, fn func(store.Audit) error) error {
 		counters: slices.Collect(maps.Values(s.counters)),
 		users:    slices.Clone(s.users),
 		outbox:   s.outbox.clone(),
+		latest:   s.swept,
 		marks:    slices.Collect(maps.Keys(s.marks)),
 		documents: slices.SortedFunc(maps.Values(s.documents), func(a, b document.Document) int {
 			return cmp.Compare(a.Serial, b.Serial)
@@ -228,7 +235,16 @@ func (s *Store) Audit(_ context.Context, fn func(store.Audit) error) error {
 	for _, h := range s.payments {
 		view.payments = append(view.payments, *h)
 	}
+	view.balances = s.balances(0)
 	s.mu.Unlock()
+	for _, r := range view.records {
+		if r.At.After(view.latest) {
+			view.latest = r.At
+		}
+	}
+	slices.SortFunc(view.records, func(a, b store.Record) int { return cmp.Compare(a.Payment, b.Payment) })
+	slices.SortFunc(view.timers, func(a, b payment.Timer) int { return cmp.Or(cmp.Compare(a.Payment, b.Payment), byDue(a, b)) })
+	slices.SortFunc(view.marks, func(a, b store.Mark) int { return cmp.Compare(a.Payment, b.Payment) })
 	slices.SortFunc(view.payments, func(a, b history) int { return cmp.Compare(a.state.Payment, b.state.Payment) })
 	return fn(view)
 }

@@ -75,6 +75,14 @@ func testSweep(t *testing.T, s store.Store) {
 		check(t, err)
 		equal(t, "grant "+name, g != nil, want)
 	}
+	err := s.Audit(ctx, func(view store.Audit) error {
+		swept, err := view.Swept()
+		if swept.Before(over.Before) {
+			t.Errorf("an audit may miss records that expired by %s", swept)
+		}
+		return err
+	})
+	check(t, err)
 	equal(t, "swept again", sweep(t, s, over, 100), store.Swept{})
 
 	// A pending record is over once it is answered.
