@@ -2,6 +2,7 @@ package memory
 
 import (
 	"slices"
+	"time"
 
 	"github.com/capstan-pay/capstan/document"
 	"github.com/capstan-pay/capstan/ledger"
@@ -20,6 +21,8 @@ type audit struct {
 	users    []wallet.User
 	counters []counter
 	acts     []store.Act
+	latest   time.Time // at which a record was written
+	balances ledger.Balances
 	outbox   mail
 	marks    []store.Mark
 
@@ -124,3 +127,11 @@ func (a *audit) Documents(fn func(document.Document) error) error {
 	}
 	return nil
 }
+
+// Swept: records never go, except to make room for another.
+func (a *audit) Swept() (time.Time, error) { return a.latest, nil }
+
+func (a *audit) Balances() (ledger.Balances, error) { return a.balances, nil }
+
+// Strays: there are none, for nothing is kept twice.
+func (a *audit) Strays(func(string) error) error { return nil }
