@@ -107,6 +107,7 @@ type Server struct {
 	known  []dialect.Dialect // all there are, also those that are not served
 	cards  processor.Processor
 	wallet processor.Processor
+	risk   *riskChecks
 	script *scripted.Script
 	post   *postOffice
 	mux    http.Handler
@@ -160,6 +161,9 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if c.Sandbox {
 		s.cards, s.wallet = s.script.Before(cardsim.Processor{}), s.script.Before(book.Processor{})
 	}
+	if s.risk, err = newRiskChecks(ctx, s.Merchants, c.Store); err != nil {
+		return nil, err
+	}
 	guard := &webhook.Guard{Allow: c.WebhookAllow}
 	if c.Sandbox {
 		guard.Allow = append(slices.Clip(guard.Allow), webhook.Loopback()...)
@@ -170,7 +174,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	s.watcher = &telemetry.Watcher{Metrics: telemetry.NewMetrics(c.Version), Logger: c.Logger, Requests: c.LogRequests, Traces: c.Traces}
 	watched := engine.Config{
 		Store: c.Store, Clock: s.Clock, IDs: payment.NewIDs(0), Logger: c.Logger, Processor: s.processor,
-		Checks:     (&riskChecks{merchants: s.Merchants, compiled: map[int64]compiledChecks{}}).of,
+		Checks:     s.risk.of,
 		Subscriber: s.post.subscriber, Noticed: s.post.wake,
 		Fatal: c.Fatal, QueueLength: c.QueueLength, Observer: s.watcher.Metrics.Engine,
 	}
@@ -179,7 +183,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	s.Engine = engine.New(watched)
 	s.watcher.Metrics.Engine.Watch(s.Engine)
-	s.watcher.Metrics.Register(telemetry.NewSurvey(c.Store, s.Clock.Now, c.Logger))
+	s.watcher.Metrics.Register(telemetry.NewSurvey(c.Store, s.Clock.Now, s.watcher.Metrics.Engine.Currencies, c.Logger))
 	err = s.addDialects(c)
 	s.post.dialects = s.known
 	close(s.post.assembled)
@@ -300,12 +304,21 @@ func (s *Server) processor(_ int64, m payment.Method) processor.Processor {
 	return nil
 }
 
+// SetRisk keeps the risk configuration for all merchants, as SetServerRisk
+// does, and takes it to effect at once.
+func (s *Server) SetRisk(ctx context.Context, document []byte) error {
+	if err := SetServerRisk(ctx, s.Store, document); err != nil {
+		return err
+	}
+	return s.risk.reread(ctx)
+}
+
 // controls returns the sandbox controls.
 func (s *Server) controls() *sandbox.Sandbox {
 	return sandbox.New(sandbox.Config{
 		Store: s.Store, Engine: s.Engine, Merchants: s.Merchants, Dialects: s.known, Keys: s.Keys, IDs: s.IDs, Clock: s.Clock,
 		Logger: s.Logger, Script: s.script, Deliverer: s.Deliverer, Advance: s.AdvanceClock, UpdateClientKeys: alipay.UpdateKeys,
-		Settings: Settings(), ReceiptURL: s.Receipts.URL, BaseURL: s.base, AdminURL: s.admin,
+		Settings: Settings(), CheckServerRisk: CheckServerRisk, SetServerRisk: s.SetRisk, ReceiptURL: s.Receipts.URL, BaseURL: s.base, AdminURL: s.admin,
 	})
 }
 

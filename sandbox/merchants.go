@@ -214,6 +214,25 @@ func (s *Sandbox) putRisk(r *http.Request) (any, error) {
 	return s.set(r.Context(), in.Merchant, map[string]json.RawMessage{"risk": document})
 }
 
+// putServerRisk takes the risk configuration for all merchants. An empty body
+// takes it away.
+func (s *Sandbox) putServerRisk(r *http.Request) (any, error) {
+	document, err := dialect.ReadBody(r)
+	if err != nil {
+		return nil, bad("the body cannot be read")
+	}
+	if err := s.CheckServerRisk(document); err != nil {
+		return nil, bad(err.Error())
+	}
+	if err := s.SetServerRisk(r.Context(), document); err != nil {
+		return nil, err
+	}
+	if len(document) == 0 {
+		document = []byte("null")
+	}
+	return map[string]json.RawMessage{"risk": document}, nil
+}
+
 // set changes some of a merchant's settings and answers all of them. A null
 // takes a setting away.
 func (s *Sandbox) set(ctx context.Context, name string, settings map[string]json.RawMessage) (any, error) {

@@ -267,10 +267,10 @@ type Audit interface {
 	WalletBalances(func(tenant int64, b wallet.Balance) error) error
 	// Counters: all counters, in no particular order.
 	Counters(func(Counter) error) error
-	// Acts: the log of administration, by number.
-	Acts(func(Act) error) error
 	// Balances are what Reader.Balances says of all merchants.
 	Balances() (ledger.Balances, error)
+	// Acts: the log of administration, by number.
+	Acts(func(Act) error) error
 	// Notices: all notices with their deliveries, by payment, version, dialect
 	// and number. Told is how many deliveries the notice was written with.
 	Notices(func(n outbox.Notice, told int) error) error

@@ -20,9 +20,9 @@ type audit struct {
 	purses   map[purse]int64
 	users    []wallet.User
 	counters []counter
-	acts     []store.Act
 	latest   time.Time // at which a record was written
 	balances ledger.Balances
+	acts     []store.Act
 	outbox   mail
 	marks    []store.Mark
 
