@@ -37,6 +37,7 @@ import (
 	"github.com/capstan-pay/capstan/sandbox"
 	"github.com/capstan-pay/capstan/store"
 	"github.com/capstan-pay/capstan/throttle"
+	"github.com/capstan-pay/capstan/vault"
 	"github.com/capstan-pay/capstan/webhook"
 	"github.com/capstan-pay/capstan/wireid"
 )
@@ -230,6 +231,7 @@ func (s *Server) addDialects(c Config) error {
 		services.Anywhere = s.anywhere
 		services.Cards.Behaviour = cardsim.Behaviour
 	}
+	services.Vault = &vault.Vault{Documents: s.Store, Keys: s.Keys, Cards: services.Cards, Clock: s.Clock, Random: c.Random}
 	s.known = []dialect.Dialect{alipay.New(services), intents.New(services), begateway.New(services), wepay.New(services)}
 	for _, name := range c.Dialects {
 		i := slices.IndexFunc(s.known, func(d dialect.Dialect) bool { return d.Name() == name })

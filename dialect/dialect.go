@@ -20,6 +20,7 @@ import (
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/receipt"
 	"github.com/capstan-pay/capstan/throttle"
+	"github.com/capstan-pay/capstan/vault"
 	"github.com/capstan-pay/capstan/wallet"
 	"github.com/capstan-pay/capstan/wireid"
 )
@@ -90,6 +91,7 @@ type Services struct {
 	IDs       *wireid.Codec
 	Keys      *keyring.Keyring
 	Cards     card.Inspector
+	Vault     *vault.Vault      // cards that may be charged again
 	Limits    *throttle.Limiter // of all dialects together
 	Logger    *slog.Logger
 	Random    io.Reader // for request ids and the like; safe for concurrent use

@@ -1,6 +1,7 @@
 package begateway
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -34,7 +35,10 @@ func (d *Dialect) create(c *call, sale bool) answered {
 	if !ok {
 		return answered{problem: fails(base, textBadJSON)}
 	}
-	in, wrong := d.readIntake(doc.member("request"), c.shop)
+	in, wrong := d.readIntake(c.Context(), doc.member("request"), c.shop)
+	if in.fault != nil {
+		return answered{err: in.fault}
+	}
 	if len(wrong) > 0 {
 		return answered{problem: invalid(wrong)}
 	}
@@ -63,6 +67,7 @@ func (d *Dialect) create(c *call, sale bool) answered {
 	case out.Refusal != nil:
 		return answered{problem: refused(authorizeOperation, out.Refusal, nil)}
 	}
+	d.keepCard(c.Context(), c.shop, &in, out.Payment)
 	body, err := d.appendAuthorization(make([]byte, 0, replySize), c.shop, out.Payment)
 	return answered{body: body, err: err}
 }
@@ -94,6 +99,8 @@ func (s *shop) policy(sale bool) payment.Policy {
 type intakeRequest struct {
 	intake        payment.Intake
 	secret        payment.Secret
+	stored        bool  // the card is one that was kept
+	fault         error // of ours
 	duplicates    time.Duration
 	payerDeadline time.Duration
 	threeDSecure  bool // the payer may be asked to authenticate
@@ -101,7 +108,7 @@ type intakeRequest struct {
 
 // readIntake reads the request object of an authorization or payment, with all
 // that is wrong with it.
-func (d *Dialect) readIntake(request value, s *shop) (in intakeRequest, wrong faults) {
+func (d *Dialect) readIntake(ctx context.Context, request value, s *shop) (in intakeRequest, wrong faults) {
 	fields := map[string]value{}
 	request.members(func(name string, v value) { fields[name] = v })
 	in.intake.Dialect = Name
@@ -124,7 +131,7 @@ func (d *Dialect) readIntake(request value, s *shop) (in intakeRequest, wrong fa
 		wrong.add(base, textNotProcessable) // only a sandbox has somebody who moves no money
 	}
 
-	d.readCard(fields, s, &in, &kept, &wrong)
+	d.readCard(ctx, fields, s, &in, &kept, &wrong)
 	readCustomer(fields["customer"], s, &in.intake, &kept, &wrong)
 	readBilling(fields["billing_address"], s, &kept, &wrong)
 	if d.Sandbox && kept.Billing != nil {

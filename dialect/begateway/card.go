@@ -1,6 +1,7 @@
 package begateway
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/hex"
 	"strconv"
@@ -17,7 +18,7 @@ const (
 )
 
 // readCard reads what is to be paid with: a card, or the token of one.
-func (d *Dialect) readCard(fields map[string]value, s *shop, in *intakeRequest, kept *intakeDetails, wrong *faults) {
+func (d *Dialect) readCard(ctx context.Context, fields map[string]value, s *shop, in *intakeRequest, kept *intakeDetails, wrong *faults) {
 	if !fields["encrypted_credit_card"].blank() {
 		wrong.add(base, textNotProcessable) // encrypted in the payer's browser: not offered here
 		return
@@ -47,7 +48,7 @@ func (d *Dialect) readCard(fields map[string]value, s *shop, in *intakeRequest, 
 		kept.CVC = cvcCode(in.secret.CVC)
 	}
 	if !token.blank() {
-		wrong.add(cardToken, textUnknownToken) // cards are not kept
+		d.readStored(ctx, s, token.text(), in, wrong)
 		return
 	}
 	m, err := d.Cards.Inspect(number.text())
@@ -89,7 +90,7 @@ func readExpiry(month, year value, now time.Time, wrong *faults) (m, y int) {
 	case monthErr != nil || yearErr != nil || m < 1 || m > 12 || y < 1 || y > 9999:
 		wrong.add(cardDate, textInvalid)
 		return 0, 0
-	case !now.Before(time.Date(y, time.Month(m)+1, 1, 0, 0, 0, 0, time.UTC)):
+	case expired(m, y, now):
 		wrong.add(cardDate, textExpired)
 	}
 	return m, y
@@ -139,7 +140,7 @@ func firstDigit(s string) string {
 
 // cardToken is the token that stands for a card in its shop's requests, 64
 // hexadecimal digits. It follows from the card, so the same card has the same
-// token; nothing accepts it before cards are kept.
+// token.
 func (d *Dialect) cardToken(merchant int64, m payment.Method) string {
 	var number [8]byte
 	binary.BigEndian.PutUint64(number[:], uint64(merchant))

@@ -18,6 +18,8 @@ import (
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor/cardsim"
+	"github.com/capstan-pay/capstan/store/memory"
+	"github.com/capstan-pay/capstan/vault"
 	"github.com/capstan-pay/capstan/wireid"
 )
 
@@ -138,10 +140,12 @@ func newWorld(t testing.TB) *world {
 		ask: func(i payment.Instruction) payment.Answer { return cardsim.Processor{}.Decide(i, nil) },
 	}
 	keys := keyring.Fixed("test")
+	cards := card.Inspector{MAC: keys.MAC, Behaviour: cardsim.Behaviour}
 	w.Dialect = New(dialect.Services{
 		Engine: w.engine, Merchants: merchant.NewDirectory(w.registry, w.clock.Now), Clock: w.clock,
 		IDs: wireid.New(keys.Derive("ids", 16)), Keys: keys,
-		Cards:  card.Inspector{MAC: keys.MAC, Behaviour: cardsim.Behaviour},
+		Cards:  cards,
+		Vault:  &vault.Vault{Documents: memory.Open(), Keys: keys, Cards: cards, Clock: w.clock, Random: rand.Reader},
 		Logger: slog.New(slog.DiscardHandler), Random: rand.Reader, Sandbox: true,
 		PublicURL: "https://gateway.ecomcharge.com",
 		Anywhere: func(_ context.Context, id payment.ID) (*payment.Payment, error) {

@@ -31,6 +31,7 @@ var Rules = []Rule{
 	{"clock", "", "time comes from here and depends on nothing"},
 	{"keyring", "", "keys depend on nothing"},
 	{"card", "payment", "what may be kept of a card is said in payment's words"},
+	{"vault", "card clock document keyring payment", "a kept card is a document with a sealed part"},
 	{"wireid", "payment", "ids are renderings of payment's"},
 
 	{"outbox", "payment", "what is told of an event is said in payment's words"},
@@ -43,9 +44,9 @@ var Rules = []Rule{
 	{"processor/*", "money payment processor", "processors do not know each other"},
 	{"engine", "clock document money ledger outbox payment risk merchant processor store", "the engine knows no dialect"},
 
-	{"dialect", "card clock document keyring merchant money outbox payment receipt throttle wallet wireid", "dialects see outcomes, not rows, and cannot tell who moves the money"},
+	{"dialect", "card clock document keyring merchant money outbox payment receipt throttle vault wallet wireid", "dialects see outcomes, not rows, and cannot tell who moves the money"},
 	{"dialect/dialecttest", "capstantest", "transcripts are played to a whole server"},
-	{"dialect/*", "card clock dialect document keyring merchant money outbox payment receipt signature throttle wallet wireid", "dialects do not know each other, nor store, engine and processors"},
+	{"dialect/*", "card clock dialect document keyring merchant money outbox payment receipt signature throttle vault wallet wireid", "dialects do not know each other, nor store, engine and processors"},
 	{"receipt", "keyring money merchant payment", "the payer's page shows what a payment says, and stands below the dialects that send people to it"},
 
 	{"webhook", "clock dialect keyring merchant money outbox payment signature store", "deliveries are made from what is stored"},
@@ -54,7 +55,7 @@ var Rules = []Rule{
 	{"sandbox", "clock document keyring money ledger merchant outbox payment risk store wallet webhook wireid dialect processor processor/scripted", "sandbox controls work through the engine like any caller"},
 
 	{
-		"", "card clock console dialect dialect/* document engine keyring ledger merchant money outbox payment processor processor/* receipt risk sandbox signature store store/* throttle verify wallet webhook wireid",
+		"", "card clock console dialect dialect/* document engine keyring ledger merchant money outbox payment processor processor/* receipt risk sandbox signature store store/* throttle vault verify wallet webhook wireid",
 		"the assembly knows every part, and neither the program nor its tools",
 	},
 	{"bench", "", "the load generator sees the server from outside"},
