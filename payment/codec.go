@@ -24,6 +24,7 @@ const (
 	isFinal
 	hasIntakeLabels // behind everything else
 	hasAskedLabels
+	hasTold
 	knownParts = 1<<iota - 1
 )
 
@@ -54,6 +55,9 @@ func (e Event) AppendBody(b []byte) []byte {
 	if e.Asked != nil && len(e.Asked.Labels) > 0 {
 		parts |= hasAskedLabels
 	}
+	if e.Told != 0 {
+		parts |= hasTold
+	}
 	if parts == 0 && e.Ending == Open {
 		return b
 	}
@@ -79,6 +83,9 @@ func (e Event) AppendBody(b []byte) []byte {
 	}
 	if parts&hasAskedLabels != 0 {
 		w.labels(e.Asked.Labels)
+	}
+	if parts&hasTold != 0 {
+		w.int(int64(e.Told))
 	}
 	return w.b
 }
@@ -116,6 +123,9 @@ func (e *Event) DecodeBody(body []byte) error {
 	}
 	if parts&hasAskedLabels != 0 {
 		e.Asked.Labels = r.labels()
+	}
+	if parts&hasTold != 0 {
+		e.Told = int(r.int())
 	}
 	if r.bad || len(r.b) != 0 {
 		return errCorrupt

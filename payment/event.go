@@ -78,6 +78,10 @@ type Event struct {
 	Final    bool  // captures: asked to be the last
 	Ending   Ending
 
+	// Told is how many deliveries were written with the event. An auditor wants
+	// to find them.
+	Told int
+
 	Intake *Intake // created, revised
 	Asked  *Asked  // on the first event of an operation; later, only its Key counts
 	Answer *Answer // what the processor said, where it said something

@@ -75,6 +75,7 @@ func (a *audit) event(id payment.ID, sequence int, e payment.Event) error {
 		a.report.add(id, "event %d is older than the one before", sequence)
 	}
 	acc.updated = e.At
+	a.mail.promise(id, sequence, e)
 	for len(acc.events) < sequence {
 		acc.events = append(acc.events, expected{})
 	}

@@ -38,6 +38,8 @@ type Report struct {
 	Records  int       `json:"records"`
 	Timers   int       `json:"timers"`
 	Counters int       `json:"counters"` // of risk checks
+	Notices  int       `json:"notices"`
+	Sent     int       `json:"deliveries"`
 	Findings []Finding `json:"findings"`
 	More     int       `json:"more"` // findings beyond the first maxFindings
 }
@@ -79,6 +81,7 @@ type audit struct {
 	pending  map[payment.Key]payment.ID // keys of operations that wait
 	keys     map[payment.Key]bool
 	counters map[store.Ref[string]]counted // nil until the history was read
+	mail     mail
 }
 
 func (a *audit) run(view store.Audit) error {
@@ -90,6 +93,7 @@ func (a *audit) run(view store.Audit) error {
 		func() error { return view.Timers(a.timer) },
 		func() error { return view.WalletBalances(a.balance) },
 		func() error { return view.Counters(a.counter) },
+		func() error { return a.outbox(view) },
 	} {
 		if err := step(); err != nil {
 			return err
