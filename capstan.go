@@ -15,7 +15,6 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/capstan-pay/capstan/card"
@@ -36,6 +35,7 @@ import (
 	"github.com/capstan-pay/capstan/receipt"
 	"github.com/capstan-pay/capstan/sandbox"
 	"github.com/capstan-pay/capstan/store"
+	"github.com/capstan-pay/capstan/telemetry"
 	"github.com/capstan-pay/capstan/throttle"
 	"github.com/capstan-pay/capstan/vault"
 	"github.com/capstan-pay/capstan/webhook"
@@ -74,6 +74,10 @@ type Config struct {
 	Fatal  func(error)      // called when the storage failed; the process has to end
 
 	QueueLength int // commands that may wait; 0 is the engine's default
+
+	Version     string             // of the program, for metrics
+	LogRequests telemetry.Requests // which requests are logged; the default is those that failed
+	Traces      *telemetry.Traces  // nil is none; whoever made it closes it
 }
 
 // Server is an assembled server, without a listener. It is an http.Handler.
@@ -91,7 +95,8 @@ type Server struct {
 	PublicURL string
 
 	base, admin string // URLs, for credentials
-	ready       atomic.Bool
+	health      health
+	watcher     *telemetry.Watcher
 	advancing   sync.Mutex
 	offset      time.Duration // of the clock, as it is kept
 	// Sandboxed are the sandbox controls; nil in live mode.
@@ -161,12 +166,19 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	s.post = &postOffice{
 		store: c.Store, clock: s.Clock, merchants: s.Merchants, guard: guard, assembled: make(chan struct{}), known: map[int64]subscription{},
 	}
-	s.Engine = engine.New(engine.Config{
+	s.watcher = &telemetry.Watcher{Metrics: telemetry.NewMetrics(c.Version), Logger: c.Logger, Requests: c.LogRequests, Traces: c.Traces}
+	watched := engine.Config{
 		Store: c.Store, Clock: s.Clock, IDs: payment.NewIDs(0), Logger: c.Logger, Processor: s.processor,
 		Checks:     (&riskChecks{merchants: s.Merchants, compiled: map[int64]compiledChecks{}}).of,
 		Subscriber: s.post.subscriber, Noticed: s.post.wake,
-		Fatal: c.Fatal, QueueLength: c.QueueLength,
-	})
+		Fatal: c.Fatal, QueueLength: c.QueueLength, Observer: s.watcher.Metrics.Engine,
+	}
+	if c.Traces != nil {
+		watched.Tracer = c.Traces
+	}
+	s.Engine = engine.New(watched)
+	s.watcher.Metrics.Engine.Watch(s.Engine)
+	s.watcher.Metrics.Register(telemetry.NewSurvey(c.Store, s.Clock.Now, c.Logger))
 	err = s.addDialects(c)
 	s.post.dialects = s.known
 	close(s.post.assembled)
@@ -190,7 +202,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.Serve
 
 // Hurry lets nobody wait for a processor any more: a server that is told to
 // stop answers with what it knows.
-func (s *Server) Hurry() { s.Engine.Hurry() }
+func (s *Server) Hurry() {
+	s.health.draining.Store(true)
+	s.Engine.Hurry()
+}
 
 // Close answers what was taken and stops the engine, and gives deliveries that
 // are under way a moment. The store stays open.
@@ -289,11 +304,7 @@ func (s *Server) controls() *sandbox.Sandbox {
 	return sandbox.New(sandbox.Config{
 		Store: s.Store, Engine: s.Engine, Merchants: s.Merchants, Dialects: s.known, Keys: s.Keys, IDs: s.IDs, Clock: s.Clock,
 		Logger: s.Logger, Script: s.script, Deliverer: s.Deliverer, Advance: s.AdvanceClock, UpdateClientKeys: alipay.UpdateKeys,
-		CheckRisk: func(m *merchant.Merchant, document []byte) error {
-			_, err := compileRisk(m, document)
-			return err
-		},
-		ReceiptURL: s.Receipts.URL, BaseURL: s.base, AdminURL: s.admin,
+		Settings: Settings(), ReceiptURL: s.Receipts.URL, BaseURL: s.base, AdminURL: s.admin,
 	})
 }
 

@@ -64,13 +64,19 @@ func (r *riskChecks) compile(m *merchant.Merchant) (*risk.Checks, error) {
 	return checks, nil
 }
 
+// checkRisk says what is wrong with a risk configuration, whoever it is for.
+func checkRisk(document []byte) error {
+	_, err := compileRisk(&merchant.Merchant{}, document)
+	return err
+}
+
 // compileRisk reads a risk configuration for a merchant.
 func compileRisk(m *merchant.Merchant, document []byte) (*risk.Checks, error) {
 	config, err := risk.Parse(document)
 	if err != nil {
 		return nil, err
 	}
-	return config.Compile(levelNames(m))
+	return config.Compile(risk.Setup{Names: levelNames(m)})
 }
 
 // levelNames are what the levels of rules are called where the configuration

@@ -31,7 +31,19 @@ func (s *Server) route() http.Handler {
 		}
 		return fallback
 	}
-	toAlipay, toIntents, toBegateway := pick(alipay.Name), pick(intents.Name), pick(begateway.Name)
+	watched := map[string]http.Handler{}
+	for _, d := range s.Dialects {
+		watched[d.Name()] = s.watcher.Handler(d.Name(), d)
+	}
+	toAlipay, toIntents, toBegateway := watched[pick(alipay.Name).Name()], watched[pick(intents.Name).Name()], watched[pick(begateway.Name).Name()]
+	toFallback := watched[fallback.Name()]
+	var controls http.Handler
+	if s.Sandbox {
+		controls = s.watcher.Handler("sandbox", label("control", s.Sandboxed.ServeHTTP))
+	}
+	nothing := s.watcher.Handler("server", label("nothing", sandbox.NotFound))
+	receipts := s.watcher.Handler("receipt", label("page", s.Receipts.ServeHTTP))
+	home := s.watcher.Handler("server", label("home", func(w http.ResponseWriter, _ *http.Request) { s.home(w) }))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.Path
 		switch {
@@ -42,16 +54,24 @@ func (s *Server) route() http.Handler {
 		case isBegatewayPath(path):
 			toBegateway.ServeHTTP(w, r)
 		case s.Sandbox && under(path, "/_sandbox"):
-			s.Sandboxed.ServeHTTP(w, r)
+			controls.ServeHTTP(w, r)
 		case strings.HasPrefix(path, receipt.Path):
-			s.Receipts.ServeHTTP(w, r)
+			receipts.ServeHTTP(w, r)
 		case under(path, "/_sandbox"), under(path, "/openapi"): // ours, and nothing is there
-			sandbox.NotFound(w, r)
+			nothing.ServeHTTP(w, r)
 		case path == "/" && r.Method == http.MethodGet:
-			s.home(w)
+			home.ServeHTTP(w, r)
 		default:
-			fallback.ServeHTTP(w, r)
+			toFallback.ServeHTTP(w, r)
 		}
+	})
+}
+
+// named names the operation of what h serves.
+func label(operation string, h http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		dialect.MemoOf(r.Context()).Operation = operation
+		h(w, r)
 	})
 }
 

@@ -24,6 +24,14 @@ type Fixed time.Time
 // Now returns the fixed time.
 func (f Fixed) Now() time.Time { return time.Time(f).UTC().Truncate(time.Millisecond) }
 
+// started is a moment to count from.
+var started = time.Now()
+
+// Ticks is the time since a moment in the past that stays the same while the
+// process lives. It never goes back and nobody shifts it: the difference of two
+// is how long something took.
+func Ticks() time.Duration { return time.Since(started) }
+
 // Shifted is another clock plus an offset that only grows: the sandbox clock.
 // It is safe for concurrent use.
 type Shifted struct {

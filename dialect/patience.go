@@ -6,13 +6,26 @@ import (
 	"github.com/capstan-pay/capstan/merchant"
 )
 
-// longestPatience is the most that Patience returns.
+// longestPatience is the most that may be set.
 const longestPatience = time.Minute
 
-// Patience is how long a caller of a dialect waits for a processor that has to
-// be asked, before he is told that nobody knows yet: the merchant's setting
-// <dialect>.processor_patience_ms, else what the dialect's clients tolerate.
-func Patience(m *merchant.Merchant, name string, otherwise time.Duration) time.Duration {
-	ms := merchant.Setting(m, name+".processor_patience_ms", otherwise.Milliseconds())
-	return time.Duration(min(max(ms, 0), longestPatience.Milliseconds())) * time.Millisecond
+// Patience declares the setting <dialect>.processor_patience_ms: how long a
+// caller waits for a processor that has to be asked, before he is told that
+// nobody knows yet. Otherwise is what the dialect's clients tolerate.
+func Patience(name string, otherwise time.Duration) merchant.Setting[int64] {
+	return merchant.Number(name+".processor_patience_ms", otherwise.Milliseconds(), 0, longestPatience.Milliseconds(),
+		"milliseconds that a caller waits for a processor before he is told that the outcome is not known yet")
 }
+
+// Seconds is a setting of whole seconds as a duration.
+func Seconds(s merchant.Setting[int64], m *merchant.Merchant) time.Duration {
+	return time.Duration(s.Of(m)) * time.Second
+}
+
+// Milliseconds is a setting of whole milliseconds as a duration.
+func Milliseconds(s merchant.Setting[int64], m *merchant.Merchant) time.Duration {
+	return time.Duration(s.Of(m)) * time.Millisecond
+}
+
+// Century is the longest time a setting may name, in seconds.
+const Century = 100 * 365 * 24 * 3600

@@ -43,6 +43,8 @@ func (e *Engine) commitLoop() {
 // on.
 func (e *Engine) process(items []*item) bool {
 	ctx := context.Background() // a command that was taken is carried out
+	began := e.began()
+	traced := e.traceCommit(items)
 	err := e.try(ctx, items)
 	if errors.Is(err, store.ErrUnknown) {
 		if written, lookup := e.written(ctx, items...); lookup == nil && written {
@@ -52,12 +54,15 @@ func (e *Engine) process(items []*item) bool {
 	if err != nil {
 		// One must not fail its neighbours: each is tried by itself.
 		for _, it := range items {
+			e.retried(err)
 			if broken := e.alone(ctx, it, err); broken != nil {
 				e.broken(broken)
 				return false
 			}
 		}
 	}
+	traced()
+	e.observed(items, began)
 	e.after(items) // first, so that whoever is answered finds the calls that follow under way
 	e.leave(items)
 	return true
@@ -75,7 +80,7 @@ func (e *Engine) try(ctx context.Context, items []*item) error {
 		return err
 	}
 	// From here on the batch is durable, or none of it is.
-	return b.Commit(ctx, changes)
+	return e.commit(ctx, b, changes)
 }
 
 // alone carries out one item whose batch ended with err. After an unknown
@@ -108,6 +113,7 @@ func (e *Engine) alone(ctx context.Context, it *item, err error) error {
 		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrUnknown) {
 			break
 		}
+		e.retried(err)
 	}
 	switch {
 	case errors.Is(err, store.ErrBroken):

@@ -52,6 +52,9 @@ type Config struct {
 	// block. Nil is nobody.
 	Noticed func()
 
+	Observer Observer // nil if nobody watches
+	Tracer   Tracer   // nil if nobody traces
+
 	// Fatal is called once when the storage failed under a commit. The engine
 	// answers nothing any more; the process has to end.
 	Fatal func(error)
@@ -98,6 +101,8 @@ type Engine struct {
 	hurry   sync.Once
 
 	advancing chan struct{} // holds a token while timers are fired
+
+	commitTook time.Duration // by the batch that is being processed; the committer's own
 }
 
 // operation names an operation within the engine.
@@ -147,6 +152,7 @@ type item struct {
 	checks   *risk.Checks // that the command is held against
 	told     outbox.Subscriber
 	done     chan struct{}
+	trace    context.Context // of the command's span; nil if there is none
 
 	decided
 }
@@ -174,7 +180,17 @@ func (it *item) fail(err error) { it.err, it.decided = err, decided{} }
 // When ctx ends the command is carried out all the same. Errors wrap
 // ErrUnavailable, ErrUnknown, ErrClosed or ctx.Err(), or are faults of ours.
 func (e *Engine) Do(ctx context.Context, r payment.Request) (payment.Outcome, error) {
-	it := &item{Request: r, done: make(chan struct{})}
+	if e.Tracer == nil {
+		return e.do(ctx, &item{Request: r, done: make(chan struct{})})
+	}
+	ctx, end := e.traced(ctx, "engine.", payment.CommandName(r.Command))
+	out, err := e.do(ctx, &item{Request: r, done: make(chan struct{}), trace: ctx})
+	end(err)
+	return out, err
+}
+
+func (e *Engine) do(ctx context.Context, it *item) (payment.Outcome, error) {
+	r := &it.Request
 	if it.Key == (payment.Key{}) {
 		it.Key = e.newKey()
 	}
@@ -195,6 +211,7 @@ func (e *Engine) Do(ctx context.Context, r payment.Request) (payment.Outcome, er
 		return payment.Outcome{}, err
 	}
 	if refusal, err := e.enter(it); err != nil || refusal != nil {
+		e.turnedAway(it, refusal, err)
 		return payment.Outcome{Refusal: refusal, At: e.Clock.Now()}, err
 	}
 	select {

@@ -27,7 +27,7 @@ func checked(t fataler, document string) func(*engine.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checks, err := config.Compile(risk.Levels{Shop: "shop", Merchant: "merchant", PSP: "psp"})
+	checks, err := config.Compile(risk.Setup{Names: risk.Levels{Shop: "shop", Merchant: "merchant", PSP: "psp"}})
 	if err != nil {
 		t.Fatal(err)
 	}

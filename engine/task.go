@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/capstan-pay/capstan/clock"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor"
 )
@@ -44,7 +45,7 @@ func (e *Engine) after(items []*item) {
 			e.tell(operation{it.outcome.Payment.ID, it.outcome.Operation}, it.outcome)
 		}
 		for _, c := range it.calls {
-			e.call(it.outcome.Payment, c, it.secret)
+			e.call(it, c)
 		}
 	}
 	if noticed && e.Noticed != nil {
@@ -55,7 +56,8 @@ func (e *Engine) after(items []*item) {
 // call asks the processor about one operation in the background, unless a
 // call for it is under way. The intention and the number of the attempt are
 // durable already.
-func (e *Engine) call(p *payment.Payment, c call, secret payment.Secret) {
+func (e *Engine) call(it *item, c call) {
+	p, secret, trace := it.outcome.Payment, it.secret, it.trace
 	op := operation{p.ID, c.operation}
 	e.mu.Lock()
 	_, busy := e.calling[op]
@@ -78,13 +80,13 @@ func (e *Engine) call(p *payment.Payment, c call, secret payment.Secret) {
 		}
 		ctx, cancel := context.WithTimeout(e.base, callTimeout)
 		defer cancel()
-		answer, err := e.consult(ctx, processor.NewOrder(p, c.operation, secret), c.attempt)
+		answer, err := e.ask(ctx, trace, processor.NewOrder(p, c.operation, secret), c.attempt)
 		if err != nil {
 			e.Logger.Warn("processor gave no answer", "operation", payment.OperationID(p.ID, c.operation), "attempt", c.attempt, "error", err)
 			e.unanswered(op)
 			return
 		}
-		e.resolve(p, c.operation, answer)
+		e.resolve(trace, p, c.operation, answer)
 	}()
 }
 
@@ -101,6 +103,38 @@ func (e *Engine) called(op operation) {
 	e.mu.Lock()
 	delete(e.calling, op)
 	e.mu.Unlock()
+}
+
+// ask consults the processor, and tells those who watch. The trace, if any, is
+// of the command that the call follows from.
+func (e *Engine) ask(ctx, trace context.Context, o processor.Order, attempt int) (payment.Answer, error) {
+	if e.Observer == nil && e.Tracer == nil {
+		return e.consult(ctx, o, attempt)
+	}
+	began := clock.Ticks()
+	if trace != nil {
+		ctx = spanned{ctx, trace}
+	}
+	ctx, end := e.traced(ctx, "processor.", o.Kind.String())
+	answer, err := e.consult(ctx, o, attempt)
+	end(err)
+	if e.Observer != nil {
+		e.Observer.Called(o.Kind, answer.Result, clock.Ticks()-began, err)
+	}
+	return answer, err
+}
+
+// spanned is a context with the values, and so the span, of another.
+type spanned struct {
+	context.Context
+	of context.Context
+}
+
+func (s spanned) Value(key any) any {
+	if v := s.Context.Value(key); v != nil {
+		return v
+	}
+	return s.of.Value(key)
 }
 
 // consult asks the processor: the first time to perform the operation, later
@@ -144,7 +178,7 @@ func recovered(err *error) {
 
 // resolve brings a processor's answer to its operation. It is not bounded by
 // the closing of the engine: the answer is in hand.
-func (e *Engine) resolve(p *payment.Payment, number int, answer payment.Answer) {
+func (e *Engine) resolve(trace context.Context, p *payment.Payment, number int, answer payment.Answer) {
 	it := &item{
 		Request: payment.Request{
 			Tenant: p.Tenant, Merchant: p.Merchant, Payment: p.ID, Key: e.newKey(),
@@ -152,6 +186,7 @@ func (e *Engine) resolve(p *payment.Payment, number int, answer payment.Answer) 
 		},
 		resolves: p.Op(number).Key,
 		done:     make(chan struct{}),
+		trace:    trace,
 	}
 	var err error
 	if it.told, err = e.subscriber(context.Background(), p.Merchant); err != nil {

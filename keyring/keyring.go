@@ -17,6 +17,7 @@ import (
 	"hash"
 	"io/fs"
 	"os"
+	"slices"
 	"sync"
 )
 
@@ -66,22 +67,12 @@ func ReadOrCreateFile(path string) (Sealing, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return s, err
 	}
-	text, err := json.MarshalIndent(Generate(), "", "  ")
+	temp, err := Generate().writeBeside(path)
 	if err != nil {
 		return Sealing{}, err
 	}
-	temp, err := os.CreateTemp(dirOf(path), ".keys-*") // mode 0600
-	if err != nil {
-		return Sealing{}, err
-	}
-	defer os.Remove(temp.Name())
-	if _, err := temp.Write(append(text, '\n')); err != nil {
-		return Sealing{}, err
-	}
-	if err := errors.Join(temp.Sync(), temp.Close()); err != nil {
-		return Sealing{}, err
-	}
-	if err := os.Link(temp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+	defer os.Remove(temp)
+	if err := os.Link(temp, path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return Sealing{}, err
 	}
 	return ReadFile(path)
@@ -100,9 +91,12 @@ func (s Sealing) check() error {
 	if len(s.Keys) == 0 {
 		return errors.New("keyring: no sealing key")
 	}
-	for _, k := range s.Keys {
-		if len(k.Key) != 32 || k.ID == "" {
+	for i, k := range s.Keys {
+		if len(k.Key) != 32 || k.ID == "" || len(k.ID) > 255 {
 			return fmt.Errorf("keyring: sealing key %q must have a name and 32 bytes", k.ID)
+		}
+		if slices.ContainsFunc(s.Keys[:i], func(other SealingKey) bool { return other.ID == k.ID }) {
+			return fmt.Errorf("keyring: two sealing keys are called %q", k.ID)
 		}
 	}
 	return nil

@@ -2,7 +2,6 @@ package merchant
 
 import (
 	"context"
-	"encoding/json"
 	"sync"
 	"time"
 )
@@ -123,18 +122,4 @@ func (d *Directory) Forget() {
 func (a *Access) Once(parse func(*Access) (any, error)) (any, error) {
 	a.once.Do(func() { a.value, a.err = parse(a) })
 	return a.value, a.err
-}
-
-// Setting returns a merchant's setting, or otherwise when it is missing or not
-// of the type asked for.
-func Setting[T any](m *Merchant, name string, otherwise T) T {
-	raw, ok := m.Settings[name]
-	if !ok {
-		return otherwise
-	}
-	var value T
-	if err := json.Unmarshal(raw, &value); err != nil {
-		return otherwise
-	}
-	return value
 }

@@ -20,6 +20,40 @@ type Nothing struct{}
 
 func (Nothing) decide(*decision) {}
 
+// CommandName is the name of a command in metrics and traces, such as
+// "capture".
+func CommandName(c Command) string {
+	switch c.(type) {
+	case Create:
+		return "create"
+	case Revise:
+		return "revise"
+	case Authorize:
+		return "authorize"
+	case PayerAnswer:
+		return "payer_answer"
+	case Capture:
+		return "capture"
+	case Void:
+		return "void"
+	case Cancel:
+		return "cancel"
+	case Refund:
+		return "refund"
+	case Expire:
+		return "expire"
+	case Settle:
+		return "settle"
+	case Resolve:
+		return "resolve"
+	case Inquire:
+		return "inquire"
+	case Nothing:
+		return "nothing"
+	}
+	return "unknown"
+}
+
 // Env is what a decision may look at besides the payment and the command.
 type Env struct {
 	Now time.Time // the moment of the decision; counts to the millisecond

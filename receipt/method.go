@@ -31,14 +31,23 @@ func method(m payment.Method) string {
 	return name + " •••• " + m.Last4
 }
 
-// Settings of a merchant that shape his receipts.
-const (
-	LogoSetting    = "receipt.logo"    // an image as a data URI
-	ContactSetting = "receipt.contact" // whom the payer may ask
+// What an operator may set for a merchant's receipts.
+var (
+	logo = merchant.Text("receipt.logo", "an image as a data URI (PNG, JPEG, WebP, GIF or SVG, base64, 64 KiB), or empty", "",
+		"stands at the top; without one the page shows the merchant's initial", func(s string) bool { return s == "" || isLogo(s) })
+	contact = merchant.Text("receipt.contact", "a text of up to 200 bytes", "",
+		"whom the payer may ask", func(s string) bool { return len(s) <= contactLimit })
 )
 
-// logoLimit is how long a logo's data URI may be.
-const logoLimit = 64 << 10
+// Settings are the settings of receipts.
+func Settings() []merchant.Declaration {
+	return []merchant.Declaration{logo.Declaration, contact.Declaration}
+}
+
+const (
+	logoLimit    = 64 << 10 // bytes of a logo's data URI
+	contactLimit = 200
+)
 
 // logoTypes are the images that a page shows. A browser runs no script in an
 // image, not even in an SVG.
@@ -46,17 +55,17 @@ var logoTypes = []string{"image/png", "image/jpeg", "image/webp", "image/gif", "
 
 // Logo is the logo that a merchant has set, empty if there is none or it is not
 // one that can be shown.
-func Logo(m *merchant.Merchant) string {
-	uri := merchant.Setting(m, LogoSetting, "")
+func Logo(m *merchant.Merchant) string { return logo.Of(m) }
+
+func isLogo(uri string) bool {
 	if len(uri) > logoLimit {
-		return ""
+		return false
 	}
 	for _, kind := range logoTypes {
 		if data, ok := strings.CutPrefix(uri, "data:"+kind+";base64,"); ok && data != "" {
-			if _, err := base64.StdEncoding.DecodeString(data); err == nil {
-				return uri
-			}
+			_, err := base64.StdEncoding.DecodeString(data)
+			return err == nil
 		}
 	}
-	return ""
+	return false
 }

@@ -76,7 +76,7 @@ func (s State) Tone() string {
 // the payment does not have counts as 0.
 func Of(p *payment.Payment, operation int, m *merchant.Merchant) Receipt {
 	r := Receipt{
-		Merchant: m.Name, Logo: Logo(m), Contact: merchant.Setting(m, ContactSetting, ""), Test: p.Test,
+		Merchant: m.Name, Logo: Logo(m), Contact: contact.Of(m), Test: p.Test,
 		Amount: money.Of(p.Amount, p.Currency),
 	}
 	at, done, failed := p.CreatedAt, time.Time{}, payment.Reason("")

@@ -150,7 +150,7 @@ func TestLogo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := Logo(&merchant.Merchant{Settings: map[string]json.RawMessage{LogoSetting: text}}); got != want {
+		if got := Logo(&merchant.Merchant{Settings: map[string]json.RawMessage{logo.Name: text}}); got != want {
 			t.Errorf("%.60s: %.60s", uri, got)
 		}
 	}

@@ -1,17 +1,24 @@
 package risk
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
 
 // Checks is a compiled configuration. It does not change and may be shared.
 type Checks struct {
 	levels       [3]checkedLevel
 	limits       []Limit
-	white, black sets
+	white, black lookups
 	windows      []window // one for each kind of counter
+	asked        []window // what active rules count, each once; windows of one kind may be of different length
 }
 
-type sets struct{ cards, ips, emails map[string]bool }
+type lookups struct{ cards, ips, emails map[string]bool }
 
+// checkedLevel is one level of rules: those of the merchant's configuration,
+// and before them those that the server's has for everybody.
 type checkedLevel struct {
 	name  string
 	key   []byte // the name as it begins its member
@@ -20,51 +27,108 @@ type checkedLevel struct {
 
 type checkedRule struct {
 	Rule
-	condition condition
-	key       []byte // alias and condition as they begin their member
+	when *expression
+	sets setsOfBINs
+	key  []byte // alias and condition as they begin their member
 }
 
-// Compile prepares a configuration. Names are for the levels that it does not
-// name itself. It returns nil when there is nothing to check.
-func (c Config) Compile(names Levels) (*Checks, error) {
-	if len(c.Limits) == 0 && len(c.Rules) == 0 && c.White.empty() && c.Black.empty() {
+// Setup is what a merchant's configuration is compiled with.
+type Setup struct {
+	Names  Levels  // of the levels that no configuration names
+	Server *Server // rules for all merchants; nil is none
+	Always bool    // also where there is nothing to check: then every operation has a verdict
+}
+
+// Compile prepares a configuration. It returns nil when there is nothing to
+// check. Conditions that cannot be evaluated are an error, which names the
+// rule.
+func (c Config) Compile(s Setup) (*Checks, error) {
+	server, names := s.Server, s.Names
+	if server == nil {
+		server = &Server{}
+	}
+	if !s.Always && len(c.Limits)+len(c.Rules)+len(server.rules) == 0 && c.White.empty() && c.Black.empty() {
 		return nil, nil
 	}
-	checks := &Checks{limits: c.Limits, white: c.White.sets(), black: c.Black.sets()}
-	for i, name := range [][2]string{{c.Levels.Shop, names.Shop}, {c.Levels.Merchant, names.Merchant}, {c.Levels.PSP, names.PSP}} {
+	checks := &Checks{limits: c.Limits, white: c.White.lookups(), black: c.Black.lookups()}
+	for i, of := range [][3]string{
+		{c.Levels.Shop, names.Shop}, {c.Levels.Merchant, names.Merchant}, {server.name, c.Levels.PSP, names.PSP},
+	} {
 		l := &checks.levels[i]
-		if l.name = name[0]; l.name == "" {
-			l.name = name[1]
+		for _, name := range of {
+			if l.name == "" {
+				l.name = name
+			}
 		}
 		l.key = appendString(nil, l.name)
-		for _, r := range c.Rules {
-			if r.Level != levels[i] {
-				continue
-			}
-			condition, err := parseCondition(r.Condition, c.Sets)
-			if err != nil {
-				return nil, err
-			}
-			key := append(appendString(nil, r.Alias), `:{`...)
-			key = append(appendString(key, r.Condition), `:"`...)
-			l.rules = append(l.rules, checkedRule{r, condition, key})
-			checks.watch(r, condition)
-		}
 	}
 	a, b, d := checks.levels[0].name, checks.levels[1].name, checks.levels[2].name
 	if a == "" || b == "" || d == "" || a == b || b == d || a == d {
 		return nil, errors.New("risk: the three levels need three different names")
 	}
+	checks.levels[2].rules = server.rules
+	taken := map[string]bool{}
+	for _, r := range server.rules {
+		taken[r.Alias] = true
+	}
+	compiled, err := c.compileRules()
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range compiled {
+		for i := range levels {
+			if r.Level == levels[i] && !(r.Level == PSPLevel && taken[r.Alias]) {
+				l := &checks.levels[i]
+				l.rules = append(l.rules[:len(l.rules):len(l.rules)], r)
+			}
+		}
+	}
+	for _, l := range checks.levels {
+		for _, r := range l.rules {
+			checks.watch(r)
+		}
+	}
 	return checks, nil
+}
+
+// compileRules compiles the conditions of the configuration's rules.
+func (c Config) compileRules() ([]checkedRule, error) {
+	var rules []checkedRule
+	sets := make(setsOfBINs, len(c.Sets))
+	for name, bins := range c.Sets {
+		sets[name] = setOf(bins)
+	}
+	for i, r := range c.Rules {
+		member, source := "condition", r.Condition
+		var err error
+		if r.CEL {
+			member = "cel"
+		} else {
+			source, err = inWords(source, c.Sets)
+		}
+		var when *expression
+		if err == nil {
+			when, err = compileExpression(source, c.Sets)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("risk: config.rules[%d].%s: %w", i, member, err)
+		}
+		key := append(appendString(nil, r.Alias), `:{`...)
+		key = append(appendString(key, r.Condition), `:"`...)
+		rules = append(rules, checkedRule{r, when, sets, key})
+	}
+	return rules, nil
 }
 
 // watch notes what an active rule counts. Rules that count the same share a
 // counter that looks back far enough for all of them.
-func (c *Checks) watch(r Rule, parsed condition) {
-	for _, clause := range parsed {
-		w := clause.window()
-		if w == (window{}) || r.Inactive {
+func (c *Checks) watch(r checkedRule) {
+	for _, w := range r.when.windows {
+		if r.Inactive {
 			continue
+		}
+		if !slices.ContainsFunc(c.asked, func(a window) bool { return a.key() == w.key() && a.hours == w.hours }) {
+			c.asked = append(c.asked, w)
 		}
 		shared := false
 		for i := range c.windows {
@@ -78,6 +142,40 @@ func (c *Checks) watch(r Rule, parsed condition) {
 	}
 }
 
+// Server is the compiled configuration of the server's operator: rules of the
+// PSP level that every merchant's operations are held against. It may be
+// shared.
+type Server struct {
+	name  string // of the level; empty leaves it to the merchant's
+	rules []checkedRule
+}
+
+// CompileServer prepares a configuration for all merchants. It may name the
+// PSP level, and have sets and rules of that level; anything else belongs to
+// one merchant and is an error. It returns nil when there is nothing to check.
+func (c Config) CompileServer() (*Server, error) {
+	switch {
+	case c.Merchant != "":
+		return nil, errors.New("risk: config.merchant: the server's configuration is for all merchants")
+	case len(c.Limits) > 0:
+		return nil, errors.New("risk: config.limits: limits are a merchant's, the server has rules only")
+	case !c.White.empty() || !c.Black.empty():
+		return nil, errors.New("risk: config.lists: lists are a merchant's, the server has rules only")
+	case c.Levels.Shop != "" || c.Levels.Merchant != "":
+		return nil, errors.New("risk: config.levels: the server names the level psp only")
+	}
+	for i, r := range c.Rules {
+		if r.Level != PSPLevel {
+			return nil, fmt.Errorf("risk: config.rules[%d].level: must be psp in the server's configuration", i)
+		}
+	}
+	rules, err := c.compileRules()
+	if err != nil || len(rules) == 0 {
+		return nil, err
+	}
+	return &Server{c.Levels.PSP, rules}, nil
+}
+
 func (l List) empty() bool { return len(l.Cards)+len(l.IPs)+len(l.Emails) == 0 }
 
-func (l List) sets() sets { return sets{setOf(l.Cards), setOf(l.IPs), setOf(l.Emails)} }
+func (l List) lookups() lookups { return lookups{setOf(l.Cards), setOf(l.IPs), setOf(l.Emails)} }

@@ -59,11 +59,16 @@ const (
 // Period is a calendar period in UTC.
 type Period string
 
-// The periods.
+// The periods. A week begins on Monday.
 const (
 	Month Period = "month"
+	Week  Period = "week"
 	Day   Period = "day"
+	Hour  Period = "hour"
 )
+
+// periods are in the order in which messages name them.
+var periods = [...]Period{Month, Week, Day, Hour}
 
 // List holds what is always let through, or never.
 type List struct {
@@ -77,6 +82,7 @@ type Rule struct {
 	Level     Level
 	Alias     string
 	Condition string // kept verbatim: it is reported
+	CEL       bool   // the condition is a CEL expression, else it is in begateway's words
 	Action    Action
 	Inactive  bool // reported as skipped
 }
@@ -101,8 +107,8 @@ const (
 )
 
 // Parse reads a configuration document. Members that it does not know, or that
-// are there twice, are an error, as is everything that could not be checked
-// later; the error names the member.
+// are there twice, are an error, as is all else that is wrong but for the
+// conditions of rules, which Compile reads; the error names the member.
 func Parse(document []byte) (Config, error) {
 	if len(document) > maxDocument {
 		return Config{}, fmt.Errorf("risk: the document is longer than %d bytes", maxDocument)
@@ -152,7 +158,7 @@ func (c *Config) readLimit(n *node) error {
 			return err
 		},
 		"scope":  func(n *node) error { return oneOf(n, &l.Scope, PerMerchant, PerPayer) },
-		"period": func(n *node) error { return oneOf(n, &l.Period, Month, Day) },
+		"period": func(n *node) error { return oneOf(n, &l.Period, periods[:]...) },
 		"max":    func(n *node) error { return n.positive(&l.Max) },
 		"volume": func(n *node) error { return n.positive(&l.Volume) },
 		"count":  func(n *node) error { return n.positive(&l.Count) },
@@ -237,11 +243,12 @@ func (c *Config) readSets(n *node) error {
 
 func (c *Config) readRule(n *node) error {
 	var r Rule
-	active := true
+	active, inWords := true, false
 	err := n.object(fields{
 		"level":     func(n *node) error { return oneOf(n, &r.Level, levels...) },
 		"alias":     func(n *node) error { return n.name(&r.Alias) },
-		"condition": func(n *node) error { return n.name(&r.Condition) },
+		"condition": func(n *node) error { inWords = true; return n.name(&r.Condition) },
+		"cel":       func(n *node) error { r.CEL = true; return n.name(&r.Condition) },
 		"action":    func(n *node) error { return oneOf(n, &r.Action, Review, Reject, Skip3DS) },
 		"active":    func(n *node) error { return n.boolean(&active) },
 	})
@@ -249,8 +256,10 @@ func (c *Config) readRule(n *node) error {
 	switch {
 	case err != nil:
 		return err
+	case inWords && r.CEL:
+		return n.fault("has both condition and cel, which say the same in two languages")
 	case r.Level == "", r.Alias == "", r.Condition == "", r.Action == "":
-		return n.fault("needs level, alias, condition and action")
+		return n.fault("needs level, alias, condition or cel, and action")
 	case len(c.Rules) == maxRules:
 		return n.fault("is one more than the %d rules there may be", maxRules)
 	}
@@ -265,11 +274,6 @@ func (c *Config) readRule(n *node) error {
 
 // check looks at what only the whole document shows.
 func (c *Config) check(path string) error {
-	for i, r := range c.Rules {
-		if _, err := parseCondition(r.Condition, c.Sets); err != nil {
-			return fmt.Errorf("risk: %s.rules[%d].condition: %w", path, i, err)
-		}
-	}
 	for _, list := range []struct {
 		name         string
 		white, black []string

@@ -71,7 +71,7 @@ func TestParseRefuses(t *testing.T) {
 		`{"limits":[{"currency":"USD","max":"9"}]}`:                            "config.limits[0].max: must be a whole number",
 		`{"limits":[{"currency":"USD","max":9223372036854775807}]}`:            "config.limits[0].max: must be a whole number from 1 to",
 		`{"limits":[{"currency":"USD","max":1,"per":"day"}]}`:                  "config.limits[0].per: is not known",
-		`{"limits":[{"currency":"USD","max":1,"period":"week"}]}`:              `config.limits[0].period: must be one of "month", "day"`,
+		`{"limits":[{"currency":"USD","max":1,"period":"year"}]}`:              `config.limits[0].period: must be one of "month", "week", "day", "hour"`,
 		`{"limits":[{"currency":"USD","max":1},{"currency":"USD","count":1}]}`: "config.limits[1]: is a second limit for USD per merchant and month",
 		`{"lists":{"grey":{}}}`:                                                "config.lists.grey: is not known",
 		`{"lists":{"black":{"card":["4111111111111111"]}}}`:                    "config.lists.black.card[0]: must be a card's fingerprint",
@@ -80,7 +80,7 @@ func TestParseRefuses(t *testing.T) {
 		`{"lists":{"black":{"email":["A@b.c"]},"white":{"email":["a@B.c"]}}}`:  "config.lists.black.email[0]: is on the white list as well",
 		`{"sets":{"A B":[]}}`:                                                  "config.sets.A B: has a name that no condition could use",
 		`{"sets":{"A":["4111111"]}}`:                                           "config.sets.A[0]: must be one to six digits",
-		`{"rules":[{"level":"shop"}]}`:                                         "config.rules[0]: needs level, alias, condition and action",
+		`{"rules":[{"level":"shop"}]}`:                                         "config.rules[0]: needs level, alias, condition or cel, and action",
 		`{"rules":[{"level":"bank"}]}`:                                         `config.rules[0].level: must be one of "shop", "merchant", "psp"`,
 		`{"rules":[{"action":"passed"}]}`:                                      "config.rules[0].action: must be one of",
 		`{"rules":[{"active":"no"}]}`:                                          "config.rules[0].active: must be true or false",
@@ -89,6 +89,9 @@ func TestParseRefuses(t *testing.T) {
 		`{"sets":{"A":[[[[[[[[[]]]]]]]]]}}`:                                    "nested too deeply",
 	} {
 		c, err := Parse([]byte(document))
+		if err == nil {
+			_, err = c.Compile(Setup{Names: Levels{"a", "b", "c"}})
+		}
 		if err == nil {
 			t.Errorf("%s\nis read as %+v, want %q", document, c, want)
 		} else if !strings.Contains(err.Error(), want) {
@@ -117,14 +120,14 @@ func TestCompile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		checks, err := config.Compile(names)
+		checks, err := config.Compile(Setup{Names: names})
 		if err != nil || (checks == nil) != nothing {
 			t.Errorf("%s compiles to %v, %v", document, checks, err)
 		}
 	}
 	config := Config{Limits: []Limit{{Currency: "USD", Max: 1}}}
 	for _, names := range []Levels{{}, {"a", "a", "b"}, {"a", "b", "a"}, {"b", "a", "a"}, {"a", "b", ""}} {
-		if _, err := config.Compile(names); err == nil {
+		if _, err := config.Compile(Setup{Names: names}); err == nil {
 			t.Errorf("levels named %q compile", names)
 		}
 	}
@@ -138,7 +141,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if _, err := config.Compile(Levels{"the shop", "the merchant", "the psp"}); err != nil && !strings.Contains(err.Error(), "different names") {
+		if _, err := config.Compile(Setup{Names: Levels{"the shop", "the merchant", "the psp"}}); err != nil && !strings.Contains(err.Error(), "different names") {
 			t.Errorf("what was parsed does not compile: %v", err)
 		}
 	})

@@ -82,22 +82,37 @@ func (c *Checks) counted(in *Input) []Counter {
 }
 
 func counterOf(in *Input, s Scope, p Period) Counter {
-	at := in.At.UTC()
-	end := time.Date(at.Year(), at.Month()+1, 1, 0, 0, 0, 0, time.UTC)
-	if p == Day {
-		end = time.Date(at.Year(), at.Month(), at.Day()+1, 0, 0, 0, 0, time.UTC)
-	}
+	_, end := p.bounds(in.At)
 	return Counter{counterName(in, s, p), end.Add(grace)}
 }
+
+// bounds are the first instant of the period that an instant is in, and that
+// of the next.
+func (p Period) bounds(at time.Time) (start, end time.Time) {
+	at = at.UTC()
+	year, month, day := at.Date()
+	date := func(month time.Month, day int) time.Time { return time.Date(year, month, day, 0, 0, 0, 0, time.UTC) }
+	switch p {
+	case Hour:
+		start = at.Truncate(time.Hour)
+		return start, start.Add(time.Hour)
+	case Day:
+		return date(month, day), date(month, day+1)
+	case Week:
+		monday := day - (int(at.Weekday())+6)%7
+		return date(month, monday), date(month, monday+7)
+	}
+	return date(month, 1), date(month+1, 1)
+}
+
+// layouts are how counters name the beginnings of periods.
+var layouts = map[Period]string{Month: "2006-01", Week: "2006-01-02/w", Day: "2006-01-02", Hour: "2006-01-02T15"}
 
 // counterName is such as "USD/2026-10", "USD/2026-10-05" or, of a payer,
 // "USD/2026-10/<digest>".
 func counterName(in *Input, s Scope, p Period) string {
-	layout := "2006-01"
-	if p == Day {
-		layout = "2006-01-02"
-	}
-	name := string(in.Currency) + "/" + in.At.UTC().Format(layout)
+	start, _ := p.bounds(in.At)
+	name := string(in.Currency) + "/" + start.Format(layouts[p])
 	if s == PerPayer {
 		name += "/" + digest(in.Payer)
 	}

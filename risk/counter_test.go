@@ -81,7 +81,7 @@ func TestWindows(t *testing.T) {
 			{Level: ShopLevel, Alias: "a", Action: Reject, Condition: fmt.Sprintf("%s more than %d per card in %d hours", what, n, hours)},
 			{Level: ShopLevel, Alias: "b", Action: Review, Condition: what + " more or equal than 3 per card in 2 hours"},
 		}}
-		checks, err := config.Compile(Levels{"a", "b", "c"})
+		checks, err := config.Compile(Setup{Names: Levels{"a", "b", "c"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -141,7 +141,7 @@ func TestWindows(t *testing.T) {
 // count until they are answered.
 func TestLimitHolds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		checks, err := Config{Limits: []Limit{{Currency: "USD", Scope: PerMerchant, Period: Month, Volume: 1000, Count: 5}}}.Compile(Levels{"a", "b", "c"})
+		checks, err := Config{Limits: []Limit{{Currency: "USD", Scope: PerMerchant, Period: Month, Volume: 1000, Count: 5}}}.Compile(Setup{Names: Levels{"a", "b", "c"}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -32,7 +32,7 @@ func TestDocumentation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checks, err := config.Compile(Levels{})
+	checks, err := config.Compile(Setup{Names: Levels{}})
 	if err != nil {
 		t.Fatal(err)
 	}

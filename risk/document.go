@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
+	"time"
 )
 
 // document writes a verdict down.
-func (c *Checks) document(v *Verdict, f *findings) []byte {
+func (c *Checks) document(v *Verdict, f *findings, in *Input, u Usage) []byte {
 	b := make([]byte, 0, 512)
 	if v.Rejected {
 		b = append(b, `{"status":"failed","message":`...)
@@ -53,6 +54,39 @@ func (c *Checks) document(v *Verdict, f *findings) []byte {
 			b = appendString(b, name)
 		}
 		b = append(b, ']')
+	}
+	b = c.appendInput(append(b, `,"input":`...), in, u)
+	return append(b, '}')
+}
+
+// appendInput appends what the verdict rests on: all that was known of the
+// operation, and what the rules counted.
+func (c *Checks) appendInput(b []byte, in *Input, u Usage) []byte {
+	b = appendString(append(b, `{"type":`...), string(in.Type))
+	b = strconv.AppendInt(append(b, `,"amount":`...), in.Amount, 10)
+	b = appendString(append(b, `,"currency":`...), string(in.Currency))
+	b = in.At.UTC().AppendFormat(append(b, `,"at":"`...), time.RFC3339Nano)
+	b = append(b, '"')
+	for _, m := range [...][2]string{
+		{`,"payer":`, in.Payer}, {`,"card":`, in.Card}, {`,"bin":`, in.BIN}, {`,"holder":`, in.Holder}, {`,"ip":`, in.IP}, {`,"email":`, in.Email},
+	} {
+		if m[1] != "" {
+			b = appendString(append(b, m[0]...), m[1])
+		}
+	}
+	before := `,"counts":{`
+	for _, w := range c.asked {
+		name := w.name(in)
+		if name == "" {
+			continue
+		}
+		t := u[name]
+		b = appendString(append(b, before...), w.key()+"/"+strconv.Itoa(w.hours))
+		b = strconv.AppendInt(append(b, ':'), int64(w.count(in, &t)), 10)
+		before = ","
+	}
+	if before == "," {
+		b = append(b, '}')
 	}
 	return append(b, '}')
 }

@@ -18,7 +18,7 @@ const (
 	Refund        Type = "refund"
 )
 
-var types = []Type{Authorization, Payment, Capture, Void, Refund}
+var kinds = []Type{Authorization, Payment, Capture, Void, Refund}
 
 // spends tells whether limits apply: they are about money that is taken.
 func (t Type) spends() bool { return t == Payment || t == Capture }
@@ -78,8 +78,8 @@ type Verdict struct {
 
 	// Document is the verdict as it is kept with the operation, JSON: the
 	// members are status, message, limit, white_black_list and rules, then
-	// payer_limit, reason, review, skip_3ds and counted, in this order, each
-	// only where there is something to say. docs/risk.md explains them.
+	// payer_limit, reason, review, skip_3ds, counted and input, in this order,
+	// each only where there is something to say. docs/risk.md explains them.
 	Document []byte
 }
 
@@ -103,7 +103,7 @@ func (c *Checks) Evaluate(input Input, u Usage) Verdict {
 		f.rules = c.apply(in, u)
 	}
 	f.judge(&v)
-	v.Document = c.document(&v, &f)
+	v.Document = c.document(&v, &f, in, u)
 	return v
 }
 
@@ -127,7 +127,7 @@ func (c *Checks) apply(in *Input, u Usage) (outcomes [3][]string) {
 		for _, r := range level.rules {
 			outcome := skipped
 			if !r.Inactive {
-				switch r.condition.holds(in, u) {
+				switch r.when.holds(in, u, r.sets) {
 				case yes:
 					outcome = string(r.Action)
 				case no:

@@ -1,6 +1,9 @@
 package risk
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // limitFacts say which limits an operation would exceed.
 type limitFacts struct {
@@ -12,29 +15,33 @@ type limitFacts struct {
 	payerLimited            bool // a limit per payer was applied
 }
 
-// exceeded says which bounds of one scope an operation would exceed.
+// exceeded says which bounds of one scope an operation would exceed: its own
+// maximum, and of each of the periods the volume and the number.
 type exceeded struct {
-	max                    bool
-	monthVolume, dayVolume bool
-	monthCount, dayCount   bool
+	max     bool
+	volumes [len(periods)]bool
+	counts  [len(periods)]bool
 }
 
-func (e exceeded) volume() bool   { return e.monthVolume || e.dayVolume }
-func (e exceeded) count() bool    { return e.monthCount || e.dayCount }
+func (e exceeded) volume() bool   { return e.volumes != [len(periods)]bool{} }
+func (e exceeded) count() bool    { return e.counts != [len(periods)]bool{} }
 func (e exceeded) exceeded() bool { return e.max || e.volume() || e.count() }
 
 // words lists what is exceeded.
 func (e exceeded) words() string {
 	var words []string
-	for _, w := range []struct {
-		on   bool
-		name string
-	}{
-		{e.max, "maximum transaction amount"}, {e.monthVolume, "monthly volume"}, {e.dayVolume, "daily volume"},
-		{e.monthCount, "monthly transaction count"}, {e.dayCount, "daily transaction count"},
-	} {
-		if w.on {
-			words = append(words, w.name)
+	if e.max {
+		words = append(words, "maximum transaction amount")
+	}
+	every := [len(periods)]string{"monthly", "weekly", "daily", "hourly"}
+	for i, on := range e.volumes {
+		if on {
+			words = append(words, every[i]+" volume")
+		}
+	}
+	for i, on := range e.counts {
+		if on {
+			words = append(words, every[i]+" transaction count")
 		}
 	}
 	return strings.Join(words, ", ")
@@ -76,13 +83,9 @@ func (c *Checks) measure(in *Input, u Usage) limitFacts {
 			}
 		}
 		e.max = e.max || l.Max > 0 && in.Amount > l.Max
-		volume := l.Volume > 0 && add(t.Volume, t.HeldVolume, in.Amount) > l.Volume
-		count := l.Count > 0 && add(t.Count, t.HeldCount, 1) > l.Count
-		if l.Period == Month {
-			e.monthVolume, e.monthCount = volume, count
-		} else {
-			e.dayVolume, e.dayCount = volume, count
-		}
+		i := slices.Index(periods[:], l.Period)
+		e.volumes[i] = l.Volume > 0 && add(t.Volume, t.HeldVolume, in.Amount) > l.Volume
+		e.counts[i] = l.Count > 0 && add(t.Count, t.HeldCount, 1) > l.Count
 	}
 	return f
 }

@@ -30,6 +30,8 @@ const (
 	byEmail subject = "email"
 )
 
+var subjects = []subject{byCard, byIP, byEmail}
+
 // key is what two windows have in common that share their counters.
 func (w window) key() string { return w.of + "/" + string(w.per) }
 

@@ -19,6 +19,9 @@ const (
 	merchantPrefix = "mer_"
 	metaDefault    = "default_merchant"
 
+	// SealPurpose is what the credentials of the default merchant are sealed for.
+	SealPurpose = "sandbox credentials"
+
 	// The wallet user that a fresh merchant gets: his balance in minor units
 	// of USD, and how long his access token is valid.
 	openingBalance = 1_000_000_000_000_000
@@ -58,7 +61,7 @@ func (s *Sandbox) Default(ctx context.Context) (Credentials, error) {
 	if err != nil || kept == nil {
 		return Credentials{}, fmt.Errorf("credentials of the default merchant are missing: %w", err)
 	}
-	text, err := s.Keys.Open("sandbox credentials", kept.Sealed)
+	text, err := s.Keys.Open(SealPurpose, kept.Sealed)
 	if err != nil {
 		return Credentials{}, err
 	}
@@ -135,7 +138,7 @@ func (s *Sandbox) NewMerchant(ctx context.Context) (merchant.Merchant, Credentia
 	if err != nil {
 		return fail(err)
 	}
-	sealed, err := s.Keys.Seal("sandbox credentials", text)
+	sealed, err := s.Keys.Seal(SealPurpose, text)
 	if err != nil {
 		return fail(err)
 	}
@@ -221,20 +224,8 @@ func (s *Sandbox) set(ctx context.Context, name string, settings map[string]json
 	if err != nil {
 		return nil, err
 	}
-	if m.Settings == nil {
-		m.Settings = map[string]json.RawMessage{}
-	}
-	for key, value := range settings {
-		if key == "risk" && string(value) != "null" {
-			if err := s.CheckRisk(m, value); err != nil {
-				return nil, bad(err.Error())
-			}
-		}
-		if string(value) == "null" {
-			delete(m.Settings, key)
-		} else {
-			m.Settings[key] = value
-		}
+	if m.Settings, err = s.Settings.Apply(m.Settings, settings); err != nil {
+		return nil, bad(err.Error())
 	}
 	if err := s.Store.UpdateMerchant(ctx, *m); err != nil {
 		return nil, err

@@ -41,8 +41,7 @@ type Config struct {
 	// done.
 	Advance func(context.Context, time.Duration) error
 
-	// CheckRisk says what is wrong with a risk configuration, if anything.
-	CheckRisk func(m *merchant.Merchant, document []byte) error
+	Settings merchant.Settings // that there are
 
 	// UpdateClientKeys adds and retires public keys in the data of a wallet
 	// API client's credential.

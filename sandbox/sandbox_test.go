@@ -148,6 +148,9 @@ func TestBadControls(t *testing.T) {
 		{"POST", "/_sandbox/wallet/tokens/revoke", `{"access_token":"x"}`, "not found"},
 		{"POST", "/_sandbox/wallet/orders/x", `{"decision":"approve"}`, "no cashier order"},
 		{"PUT", "/_sandbox/risk", `{"limits":"all"}`, "limits"},
+		{"PATCH", "/_sandbox/settings", `{"settings":{"begateway.multi_captures":false}}`, `there is no setting "begateway.multi_captures"`},
+		{"PATCH", "/_sandbox/settings", `{"settings":{"begateway.multi_capture":"no"}}`, "begateway.multi_capture must be true or false"},
+		{"PATCH", "/_sandbox/settings", `{"settings":{"begateway.multi_capture":false},"merchant":"mer_x"}`, "no such merchant"},
 	} {
 		request, err := http.NewRequestWithContext(t.Context(), bad.method, s.URL+bad.path, strings.NewReader(bad.body))
 		if err != nil {

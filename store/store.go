@@ -175,6 +175,13 @@ func (r Record) Free(at time.Time) bool {
 	return !r.Pending && !r.Expires.IsZero() && !at.Before(r.Expires)
 }
 
+// Sized is a store that lies on a medium.
+type Sized interface {
+	// Size returns how many bytes the store takes: its data, and a log of
+	// changes that are not in the data yet.
+	Size(ctx context.Context) (data, log int64, err error)
+}
+
 // Reader reads. Each call sees one consistent state, not older than anything
 // acknowledged before the call.
 type Reader interface {
@@ -190,6 +197,10 @@ type Reader interface {
 
 	// Due returns up to limit timers due at or before now, earliest first.
 	Due(ctx context.Context, now time.Time, limit int) ([]payment.Timer, error)
+
+	// Agenda returns the timers of one kind that are due at or before until, at
+	// most limit, in the order they fall due.
+	Agenda(ctx context.Context, kind payment.TimerKind, until time.Time, limit int) ([]payment.Timer, error)
 
 	// NextDue returns when the next timer falls due; zero is never.
 	NextDue(ctx context.Context) (time.Time, error)
@@ -272,6 +283,14 @@ func StateOf(p *payment.Payment) State {
 	}
 }
 
+// Sealed names a place where a sealed value is: a meta value, else a
+// credential, else a document.
+type Sealed struct {
+	Meta       string
+	Credential merchant.Credential // Dialect, Kind and Lookup count
+	Document   document.Name
+}
+
 // Registry keeps what changes rarely: who may use the server, and how.
 type Registry interface {
 	// Meta returns a named value, nil if there is none. PutMeta sets it; with
@@ -295,6 +314,13 @@ type Registry interface {
 	Credentials(ctx context.Context, merchant int64) ([]merchant.Credential, error)
 	// PutCredential stores a credential, replacing one with the same lookup.
 	PutCredential(ctx context.Context, c merchant.Credential) error
+
+	// SealedDocuments returns up to limit documents that have a sealed part and
+	// a serial beyond after, in the order of their serials.
+	SealedDocuments(ctx context.Context, after int64, limit int) ([]document.Document, error)
+	// SwapSealed puts fresh in the place of a sealed value, if that is still
+	// old, and tells whether it was. Nothing else changes, no version either.
+	SwapSealed(ctx context.Context, at Sealed, old, fresh []byte) (bool, error)
 
 	// CreateUser stores a wallet user with an opening balance, posted from
 	// the issuance account of merchant m, and gives it an ID.

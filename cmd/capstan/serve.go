@@ -21,6 +21,7 @@ import (
 	"github.com/capstan-pay/capstan/keyring"
 	"github.com/capstan-pay/capstan/store"
 	"github.com/capstan-pay/capstan/store/sqlite"
+	"github.com/capstan-pay/capstan/telemetry"
 )
 
 type serveCommand struct {
@@ -36,6 +37,9 @@ type serveCommand struct {
 	TLSCert            string   `name:"tls-cert" placeholder:"FILE" help:"Certificate for TLS."`
 	TLSKey             string   `name:"tls-key" placeholder:"FILE" help:"Key for TLS."`
 	LogLevel           string   `enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error."`
+	LogFormat          string   `enum:"json,text" default:"json" help:"Form of the log: json or text."`
+	LogRequests        string   `enum:"failed,all,none" default:"failed" help:"Which requests are logged: those that failed, all, or none."`
+	OTLPEndpoint       string   `name:"otlp-endpoint" placeholder:"URL" help:"Send traces by OTLP over HTTP to this base URL. Default: what OTEL_EXPORTER_OTLP_ENDPOINT says; without either there are none."`
 	Pprof              bool     `help:"Serve Go's profiles below /debug/pprof on the admin listener."`
 }
 
@@ -123,6 +127,7 @@ type running struct {
 	main, admin   *http.Server
 	url, adminURL string
 	failed        chan error
+	traces        *telemetry.Traces
 }
 
 func (c serveCommand) start(o *output) (*running, error) {
@@ -154,7 +159,14 @@ func (c serveCommand) assemble(o *output, st store.Store) (*running, error) {
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	s := &running{store: st, failed: make(chan error, 4), url: "http://" + listener.Addr().String(), adminURL: "http://" + adminListener.Addr().String()}
+	logger := c.logger(o)
+	var traces *telemetry.Traces
+	if to := telemetry.TracesEndpoint(c.OTLPEndpoint, os.Getenv); to != "" {
+		if traces, err = telemetry.NewTraces(to, version, logger); err != nil {
+			return nil, errors.Join(err, listener.Close(), adminListener.Close())
+		}
+	}
+	s := &running{store: st, traces: traces, failed: make(chan error, 4), url: "http://" + listener.Addr().String(), adminURL: "http://" + adminListener.Addr().String()}
 	if c.TLSCert != "" {
 		s.url = "https://" + listener.Addr().String()
 	}
@@ -164,7 +176,8 @@ func (c serveCommand) assemble(o *output, st store.Store) (*running, error) {
 	}
 	s.Server, err = capstan.New(o, capstan.Config{
 		Store: st, Sealing: sealing, Sandbox: c.Sandbox, Dialects: c.Dialects, PublicURL: public, BaseURL: s.url, AdminURL: s.adminURL,
-		Logger: c.logger(o), Fatal: func(err error) { s.failed <- err },
+		Logger: logger, Fatal: func(err error) { s.failed <- err },
+		Version: version, LogRequests: telemetry.ParseRequests(c.LogRequests), Traces: traces,
 	})
 	if err != nil {
 		return nil, errors.Join(err, listener.Close(), adminListener.Close())
@@ -174,6 +187,9 @@ func (c serveCommand) assemble(o *output, st store.Store) (*running, error) {
 		admin = profiled(admin)
 	}
 	s.main, s.admin = capstan.HTTPServer(s.Server), capstan.HTTPServer(admin)
+	for _, server := range []*http.Server{s.main, s.admin} {
+		server.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelWarn)
+	}
 	go s.serve(s.main, listener)
 	go s.serve(s.admin, adminListener)
 	return s, nil
@@ -210,7 +226,11 @@ func (c serveCommand) listen(address string) (net.Listener, error) {
 func (c serveCommand) logger(o *output) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(c.LogLevel))
-	return slog.New(slog.NewJSONHandler(o.err, &slog.HandlerOptions{Level: level}))
+	options := &slog.HandlerOptions{Level: level}
+	if c.LogFormat == "text" {
+		return slog.New(slog.NewTextHandler(o.err, options))
+	}
+	return slog.New(slog.NewJSONHandler(o.err, options))
 }
 
 func (s *running) serve(server *http.Server, listener net.Listener) {
@@ -273,5 +293,5 @@ func (s *running) stop() error {
 	}
 	ctx, cancelClosing := context.WithTimeout(context.Background(), closing)
 	defer cancelClosing()
-	return errors.Join(s.Server.Close(ctx), s.store.Close())
+	return errors.Join(s.Server.Close(ctx), s.traces.Close(ctx), s.store.Close())
 }

@@ -40,7 +40,7 @@ type serverKeys struct {
 // The server key is kept in the store under this name, sealed for this
 // purpose.
 const (
-	serverKeyName    = "alipay.server_key"
+	ServerKeyName    = "alipay.server_key"
 	serverKeyPurpose = "alipay server key"
 )
 
@@ -74,7 +74,7 @@ func readServerKey(ctx context.Context, s dialect.Services) (*serverKey, error) 
 		private, err := publishedServer()
 		return &serverKey{version: publishedVersion, private: private}, err
 	}
-	kept, err := s.Meta.Meta(ctx, serverKeyName)
+	kept, err := s.Meta.Meta(ctx, ServerKeyName)
 	if err == nil && kept == nil {
 		kept, err = makeServerKey(ctx, s)
 	}
@@ -103,7 +103,21 @@ func makeServerKey(ctx context.Context, s dialect.Services) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.Meta.PutMeta(ctx, serverKeyName, kept, true)
+	return s.Meta.PutMeta(ctx, ServerKeyName, kept, true)
+}
+
+// ResealServerKey seals the server's key anew, as it is kept in the store, and
+// tells whether it was sealed under another key before.
+func ResealServerKey(sealing keyring.Sealing, kept []byte) (fresh []byte, changed bool, err error) {
+	var k sealedServerKey
+	if err := json.Unmarshal(kept, &k); err != nil {
+		return nil, false, err
+	}
+	if k.Sealed, changed, err = sealing.Reseal(k.Sealed, serverKeyPurpose); err != nil || !changed {
+		return kept, false, err
+	}
+	fresh, err = json.Marshal(k)
+	return fresh, true, err
 }
 
 func openServerKey(keys *keyring.Keyring, kept []byte) (*serverKey, error) {

@@ -129,7 +129,7 @@ func TestLiveServerKey(t *testing.T) {
 	if issued, err := parsePrivatePEM(r.shown.MerchantPrivateKey); err != nil || issued.Equal(merchants) {
 		t.Fatalf("the published key was issued in live mode, %v", err)
 	}
-	kept, err := r.store.Meta(t.Context(), serverKeyName)
+	kept, err := r.store.Meta(t.Context(), ServerKeyName)
 	if err != nil || bytes.Contains(kept, ours.private.D.Bytes()) || bytes.Contains(kept, ours.private.Primes[0].Bytes()) {
 		t.Errorf("the key is not sealed, %v", err)
 	}

@@ -68,8 +68,7 @@ func (d *Dialect) create(c *call, sale bool) answered {
 		return answered{problem: refused(authorizeOperation, out.Refusal, nil)}
 	}
 	d.keepCard(c.Context(), c.shop, &in, out.Payment)
-	body, err := d.appendAuthorization(make([]byte, 0, replySize), c.shop, out.Payment)
-	return answered{body: body, err: err}
+	return d.show(c, out.Payment, transaction{payment: out.Payment.ID}, c.shop.form())
 }
 
 // duplicateKey names an authorization or payment by what makes another one a
@@ -125,6 +124,7 @@ func (d *Dialect) readIntake(ctx context.Context, request value, s *shop) (in in
 	in.intake.Description = optional(fields["description"])
 	wrong.required(description, in.intake.Description, textLimit)
 	in.intake.Reference = optional(fields["tracking_id"])
+	in.intake.Labels = tracking(in.intake.Reference)
 	wrong.bounded(trackingID, in.intake.Reference, textLimit)
 	in.duplicates = readDuplicateCheck(fields["duplicate_check"], &wrong)
 	if in.intake.Test = fields["test"].is(true); in.intake.Test && !d.Sandbox {

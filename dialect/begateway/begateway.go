@@ -29,6 +29,9 @@ func (d *Dialect) Name() string { return Name }
 
 const (
 	transactionPath = "/transactions/"
+	trackingPath    = transactionPath + "tracking_id/"
+	renotifyPath    = "/renotify"
+	cardPath        = "/credit_cards"
 	receiptPath     = "/customer/transactions/"
 )
 
@@ -47,6 +50,25 @@ func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.serve(w, r, "void", d.void)
 	case r.Method == http.MethodPost && path == "/transactions/refunds":
 		d.serve(w, r, "refund", d.refund)
+	case r.Method == http.MethodPost && (path == cardPath || path == "/v2"+cardPath):
+		d.serve(w, r, "tokenize", func(c *call) answered { return d.tokenize(c, "") })
+	case r.Method == http.MethodPost && strings.HasPrefix(path, cardPath+"/"):
+		d.serveCard(w, r, path[len(cardPath)+1:])
+	case r.Method == http.MethodPut && strings.HasPrefix(path, "/v2"+cardPath+"/"):
+		d.serveCard(w, r, path[len("/v2"+cardPath)+1:])
+	case r.Method == http.MethodPost && path == "/services/credit_cards/charges":
+		d.serve(w, r, "charge", d.pay)
+	case r.Method == http.MethodPost && strings.HasPrefix(path, transactionPath) && strings.HasSuffix(path, renotifyPath):
+		uid, ok := segment(strings.TrimSuffix(path[len(transactionPath):], renotifyPath))
+		if !ok {
+			d.serveNothing(w, r)
+			return
+		}
+		d.serve(w, r, "renotify", func(c *call) answered { return d.renotify(c, uid) })
+	case r.Method == http.MethodGet && strings.HasPrefix(path, trackingPath):
+		d.serveTracking(w, r, path[len(trackingPath):], d.queryTrackingOne)
+	case r.Method == http.MethodGet && strings.HasPrefix(path, "/v2"+trackingPath):
+		d.serveTracking(w, r, path[len("/v2"+trackingPath):], d.queryTracking)
 	case r.Method == http.MethodGet && strings.HasPrefix(path, transactionPath):
 		if uid, ok := segment(path[len(transactionPath):]); ok {
 			d.serve(w, r, "query", func(c *call) answered { return d.query(c, uid) })
@@ -61,6 +83,27 @@ func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		d.serveNothing(w, r)
 	}
+}
+
+// serveTracking serves a look-up by tracking id. The id is all that is left of
+// the path: it may have any characters, escaped or not.
+func (d *Dialect) serveTracking(w http.ResponseWriter, r *http.Request, escaped string, look func(*call, string) answered) {
+	id, err := url.PathUnescape(escaped)
+	if err != nil || id == "" {
+		d.serveNothing(w, r)
+		return
+	}
+	d.serve(w, r, "query", func(c *call) answered { return look(c, id) })
+}
+
+// serveCard serves a change of the card that a token stands for.
+func (d *Dialect) serveCard(w http.ResponseWriter, r *http.Request, escaped string) {
+	token, ok := segment(escaped)
+	if !ok {
+		d.serveNothing(w, r)
+		return
+	}
+	d.serve(w, r, "tokenize", func(c *call) answered { return d.tokenize(c, token) })
 }
 
 // segment reads the last part of a path, escaped; ok is false when there is

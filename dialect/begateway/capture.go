@@ -11,6 +11,6 @@ func (d *Dialect) capture(c *call) answered {
 	}
 	return d.do(c, captureOperation, in.parent, payment.Capture{
 		Amount: in.amount, NoOverCapture: true, Final: !c.shop.multiCapture, DuplicateWithin: in.duplicates, Alongside: true,
-		Dialect: Name, Reference: in.tracking, Details: in.details.encode(),
+		Dialect: Name, Reference: in.tracking, Labels: tracking(in.tracking), Details: in.details.encode(),
 	})
 }

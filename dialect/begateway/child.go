@@ -203,6 +203,5 @@ func (d *Dialect) do(c *call, o operation, parent transaction, command payment.C
 	case out.Refusal != nil:
 		return answered{problem: refused(o, out.Refusal, out.Payment)}
 	}
-	body, err := d.appendChild(make([]byte, 0, replySize), c.shop, out.Payment, out.Op(), c.shop.form())
-	return answered{body: body, err: err}
+	return d.show(c, out.Payment, transaction{out.Payment.ID, out.Operation}, c.shop.form())
 }

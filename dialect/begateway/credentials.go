@@ -25,8 +25,10 @@ import (
 var sandboxKey []byte
 
 const (
-	keyBits     = 2048
-	sealPurpose = "begateway shop"
+	keyBits = 2048
+
+	// SealPurpose is what the keys of shops are sealed for.
+	SealPurpose = "begateway shop"
 )
 
 // Credentials are what a merchant is shown once.
@@ -74,7 +76,7 @@ func (d *Dialect) Issue(_ context.Context, m merchant.Merchant) ([]merchant.Cred
 	if err != nil {
 		return nil, nil, err
 	}
-	sealed, err := d.Keys.Seal(sealPurpose, plain)
+	sealed, err := d.Keys.Seal(SealPurpose, plain)
 	if err != nil {
 		return nil, nil, fmt.Errorf("begateway: seal a shop's keys: %w", err)
 	}

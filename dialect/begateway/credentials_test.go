@@ -24,7 +24,7 @@ func TestIssue(t *testing.T) {
 		if len(keep) != 2 || keep[0].Lookup != shown.ShopID || strings.Contains(keep[1].Lookup, shown.SecretKey) {
 			t.Fatalf("kept %+v", keep)
 		}
-		plain, err := w.Keys.Open(sealPurpose, keep[0].Sealed)
+		plain, err := w.Keys.Open(SealPurpose, keep[0].Sealed)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -38,6 +38,14 @@ type billing struct {
 	Phone     string `json:"phone,omitempty"`
 }
 
+// language of the payer's pages.
+func (k intakeDetails) language() string {
+	if k.Language == "" {
+		return "en"
+	}
+	return k.Language
+}
+
 func (k intakeDetails) encode() []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

@@ -32,6 +32,7 @@ const (
 	textNoCapture      = "transaction can't be captured"
 	textNoVoid         = "transaction can't be voided"
 	textNoRefund       = "transaction can't be refunded"
+	textNoNotice       = "transaction can't be renotified"
 	textNotProcessable = "transaction can't be processed"
 	textAntiFraud      = "Transaction didn't pass anti-fraud checks."
 )
@@ -69,29 +70,41 @@ func fails(at attribute, text string) *problem { return invalid(faults{{at, text
 
 // append appends the problem's body in the given envelope (section 3.1).
 func (p *problem) append(b []byte, envelope string) []byte {
-	faults := p.faults.sorted()
-	message := p.message
-	if len(faults) > 0 {
-		message = faults.message()
-	}
-	members := func(b []byte) []byte {
-		b = dialect.AppendString(append(b, `"message":`...), message)
-		if len(faults) > 0 {
-			b = faults.appendTree(append(b, `,"errors":`...))
-		}
-		return b
-	}
 	b = append(b, '{')
 	if envelope == envelopeFlat || envelope == envelopeBoth {
-		b = members(b)
+		b = p.appendMembers(b)
 	}
 	if envelope == envelopeBoth {
 		b = append(b, ',')
 	}
 	if envelope != envelopeFlat {
-		b = append(members(append(b, `"response":{`...)), '}')
+		b = append(p.appendMembers(append(b, `"response":{`...)), '}')
 	}
 	return append(b, '}')
+}
+
+// appendMembers appends what was wrong, in sentences and as a tree.
+func (p *problem) appendMembers(b []byte) []byte {
+	faults := p.faults.sorted()
+	message := p.message
+	if len(faults) > 0 {
+		message = faults.message()
+	}
+	b = dialect.AppendString(append(b, `"message":`...), message)
+	if len(faults) > 0 {
+		b = faults.appendTree(append(b, `,"errors":`...))
+	}
+	return b
+}
+
+// appendFlat appends the problem's body in version 3 of the API (section 10).
+// It has a code for what is wrong with a request, and for nothing else.
+func (p *problem) appendFlat(b []byte) []byte {
+	b = append(b, '{')
+	if len(p.faults) > 0 {
+		b = append(b, `"code":"E.1025","friendly_message":"Invalid request params",`...)
+	}
+	return append(p.appendMembers(b), '}')
 }
 
 // answer says what a guard of the core becomes: faults of the request, or a

@@ -41,7 +41,7 @@ func (d *Dialect) GaveUp(context.Context, *merchant.Merchant, outbox.Delivery) e
 // Subscriber implements dialect.Notifier. To whom a notification goes is said
 // in the request that it is about.
 func (d *Dialect) Subscriber(_ context.Context, m *merchant.Merchant) (outbox.Subscriber, error) {
-	return subscriber{children: merchant.Setting(m, Name+".notify_children", false)}, nil
+	return subscriber{children: notifyChildren.Of(m)}, nil
 }
 
 // subscriber says which transactions are told of. With children set, captures,
@@ -125,7 +125,7 @@ func (d *Dialect) Message(ctx context.Context, about dialect.Dispatch) (dialect.
 	if err != nil {
 		return dialect.Message{}, fmt.Errorf("begateway: context of a notice: %w", err)
 	}
-	body, err := d.appendTransaction(nil, s, about.Payment, transaction{about.Payment.ID, operation})
+	body, err := d.appendTransaction(nil, s, about.Payment, transaction{about.Payment.ID, operation}, formOfQuery)
 	if err != nil {
 		return dialect.Message{}, err
 	}
@@ -151,7 +151,7 @@ func (d *Dialect) keysOf(s *shop) (*shopKeys, error) {
 }
 
 func (d *Dialect) openKeys(sealed []byte) (*shopKeys, error) {
-	plain, err := d.Keys.Open(sealPurpose, sealed)
+	plain, err := d.Keys.Open(SealPurpose, sealed)
 	if err != nil {
 		return nil, fmt.Errorf("begateway: open a shop's keys: %w", err)
 	}

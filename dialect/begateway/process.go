@@ -158,8 +158,7 @@ func (d *Dialect) finish(c *call, uid string) answered {
 			return answered{err: err}
 		}
 	}
-	body, err := d.appendAuthorization(make([]byte, 0, replySize), c.shop, p)
-	return answered{body: body, err: err}
+	return d.show(c, p, t, formOfQuery)
 }
 
 // answerFor reports what the payer did and returns the payment afterwards. If

@@ -1,6 +1,11 @@
 package begateway
 
-import "github.com/capstan-pay/capstan/payment"
+import (
+	"unicode/utf8"
+
+	"github.com/capstan-pay/capstan/dialect"
+	"github.com/capstan-pay/capstan/payment"
+)
 
 // query answers GET /transactions/{uid} for a transaction of any type, as it
 // is now (section 7). A body is ignored.
@@ -13,25 +18,84 @@ func (d *Dialect) query(c *call, uid string) answered {
 	if err != nil {
 		return answered{err: err}
 	}
-	body, err := d.appendTransaction(nil, c.shop, p, t)
-	if body == nil && err == nil {
+	if !shown(p, t) {
 		return answered{problem: notFound}
 	}
+	return d.show(c, p, t, formOfQuery)
+}
+
+// show answers with a transaction, in the shape that the caller asks for.
+func (d *Dialect) show(c *call, p *payment.Payment, t transaction, f form) answered {
+	render := d.appendTransaction
+	if c.flat {
+		render = d.appendFlat
+	}
+	body, err := render(make([]byte, 0, replySize), c.shop, p, t, f)
 	return answered{body: body, err: err}
 }
 
-// appendTransaction appends a transaction as a query shows it, nothing if
-// there is none under that name.
-func (d *Dialect) appendTransaction(b []byte, s *shop, p *payment.Payment, t transaction) ([]byte, error) {
-	switch {
-	case p == nil || !expressible(p):
-		return b, nil
-	case t.operation == 0:
-		return d.appendAuthorization(b, s, p)
-	case isTransaction(p, t.operation):
-		return d.appendChild(b, s, p, p.Op(t.operation), formOfQuery)
+// queryTracking answers GET /v2/transactions/tracking_id/{id}: the newest
+// transactions that carry that id, which may be none.
+func (d *Dialect) queryTracking(c *call, id string) answered {
+	found, err := d.tracked(c, id, trackedLimit)
+	if err != nil {
+		return answered{err: err}
 	}
-	return b, nil
+	body := append(make([]byte, 0, replySize), `{"transactions":[`...)
+	for i, f := range found {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		t := transaction{f.Place.Payment, f.Place.Operation}
+		if c.flat {
+			body, err = d.appendFlat(body, c.shop, f.Payment, t, formOfQuery)
+		} else {
+			body, err = d.appendObject(body, c.shop, f.Payment, t, formOfQuery)
+		}
+		if err != nil {
+			return answered{err: err}
+		}
+	}
+	return answered{body: append(body, ']', '}')}
+}
+
+// queryTrackingOne answers GET /transactions/tracking_id/{id}, the older form of
+// the same: the newest of them alone.
+func (d *Dialect) queryTrackingOne(c *call, id string) answered {
+	found, err := d.tracked(c, id, 1)
+	switch {
+	case err != nil:
+		return answered{err: err}
+	case len(found) == 0:
+		return answered{problem: notFound}
+	}
+	return d.show(c, found[0].Payment, transaction{found[0].Place.Payment, found[0].Place.Operation}, formOfQuery)
+}
+
+// trackedLimit is how many transactions a look-up by tracking id shows.
+const trackedLimit = 10
+
+func (d *Dialect) tracked(c *call, id string, limit int) ([]dialect.Found, error) {
+	if id == "" || utf8.RuneCountInString(id) > textLimit {
+		return nil, nil
+	}
+	found, _, err := d.Page(c.Context(), payment.Listing{
+		Tenant: c.shop.merchant.Tenant, Merchant: c.shop.merchant.ID, Label: tracking(id)[0], Limit: limit,
+	}, func(f dialect.Found) bool { return shown(f.Payment, transaction{f.Place.Payment, f.Place.Operation}) })
+	return found, err
+}
+
+// tracking is the label of transactions with a tracking id, none if it is empty.
+func tracking(id string) []payment.Label {
+	if id == "" {
+		return nil
+	}
+	return []payment.Label{{Kind: Name + ".tracking_id", Value: id}}
+}
+
+// shown tells whether there is such a transaction.
+func shown(p *payment.Payment, t transaction) bool {
+	return p != nil && expressible(p) && (t.operation == 0 || isTransaction(p, t.operation))
 }
 
 // isTransaction tells whether an operation of a payment is a transaction of

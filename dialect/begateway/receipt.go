@@ -40,7 +40,7 @@ func (d *Dialect) findReceipt(r *http.Request, uid, hash string) (*receipt.Recei
 		return nil, err
 	}
 	p, err := d.Engine.Payment(r.Context(), s.merchant.Tenant, s.merchant.ID, t.payment)
-	if err != nil || p == nil || !expressible(p) || t.operation != 0 && !isTransaction(p, t.operation) {
+	if err != nil || !shown(p, t) {
 		return nil, err
 	}
 	return d.readReceipt(s, p, t)

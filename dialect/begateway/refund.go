@@ -11,7 +11,7 @@ func (d *Dialect) refund(c *call) answered {
 	}
 	return d.do(c, refundOperation, in.parent, payment.Refund{
 		Amount: in.amount, DuplicateWithin: in.duplicates,
-		Asked: payment.Asked{Dialect: Name, Reference: in.tracking, Details: in.details.encode(), Parent: in.parent.operation},
+		Asked: payment.Asked{Dialect: Name, Reference: in.tracking, Labels: tracking(in.tracking), Details: in.details.encode(), Parent: in.parent.operation},
 	})
 }
 

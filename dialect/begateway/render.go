@@ -51,6 +51,21 @@ func operationStatus(op *payment.Operation) string {
 	return statusIncomplete
 }
 
+// appendTransaction appends a transaction in its envelope, as a caller of the
+// version that has one gets it.
+func (d *Dialect) appendTransaction(b []byte, s *shop, p *payment.Payment, t transaction, f form) ([]byte, error) {
+	b, err := d.appendObject(append(b, `{"transaction":`...), s, p, t, f)
+	return append(b, '}'), err
+}
+
+// appendObject appends a transaction that there is.
+func (d *Dialect) appendObject(b []byte, s *shop, p *payment.Payment, t transaction, f form) ([]byte, error) {
+	if t.operation == 0 {
+		return d.appendAuthorization(b, s, p)
+	}
+	return d.appendChild(b, s, p, p.Op(t.operation), f)
+}
+
 // appendChild appends a capture, void or refund: op of payment p.
 func (d *Dialect) appendChild(b []byte, s *shop, p *payment.Payment, op *payment.Operation, f form) ([]byte, error) {
 	o := operationOf(op)
@@ -60,12 +75,7 @@ func (d *Dialect) appendChild(b []byte, s *shop, p *payment.Payment, op *payment
 		return nil, err
 	}
 	uid := d.uid(transaction{p.ID, op.Number})
-	parent := transaction{payment: p.ID}
-	if o.kind == payment.OpRefund {
-		parent.operation = op.Parent
-	}
-
-	b = append(b, `{"transaction":{`...)
+	b = append(b, '{')
 	if status != statusIncomplete && !checked.stopped() {
 		b = append(b, '"')
 		b = append(b, o.name...)
@@ -87,7 +97,7 @@ func (d *Dialect) appendChild(b []byte, s *shop, p *payment.Payment, op *payment
 		}
 		b = dialect.AppendStringOrNull(append(b, `,"reason":`...), kept.Reason)
 	}
-	b = dialect.AppendString(append(b, `,"parent_uid":`...), d.uid(parent))
+	b = dialect.AppendString(append(b, `,"parent_uid":`...), d.uid(parentOf(p, op)))
 	b = dialect.AppendString(append(b, `,"receipt_url":`...), d.receiptURL(s, uid))
 	b = dialect.AppendString(append(b, `,"currency":`...), p.Currency)
 	b = dialect.AppendString(append(b, `,"type":`...), o.name)
@@ -100,7 +110,16 @@ func (d *Dialect) appendChild(b []byte, s *shop, p *payment.Payment, op *payment
 		b = dialect.AppendStringOrNull(append(b, `,"tracking_id":`...), op.Reference)
 		b = append(b, `,"payment_method_type":"credit_card"`...)
 	}
-	return append(b, '}', '}'), nil
+	return append(b, '}'), nil
+}
+
+// parentOf is the transaction that a capture, void or refund is of.
+func parentOf(p *payment.Payment, op *payment.Operation) transaction {
+	parent := transaction{payment: p.ID}
+	if op.Kind == payment.OpRefund {
+		parent.operation = op.Parent
+	}
+	return parent
 }
 
 // operationOf is what this API calls an operation. A cancellation, which other
@@ -157,21 +176,26 @@ func declineText(a payment.Answer) string {
 
 // appendTimes appends the times of an operation.
 func appendTimes(b []byte, p *payment.Payment, op *payment.Operation) []byte {
-	updated, paid, settled := op.DoneAt, time.Time{}, time.Time{}
-	if updated.IsZero() {
-		updated = op.At
+	t := timesOf(p, op)
+	b = appendTime(append(b, `,"created_at":`...), t.created)
+	b = appendTime(append(b, `,"updated_at":`...), t.updated)
+	b = appendTime(append(b, `,"paid_at":`...), t.paid)
+	b = append(b, `,"closed_at":null`...)
+	return appendTime(append(b, `,"settled_at":`...), t.settled)
+}
+
+func timesOf(p *payment.Payment, op *payment.Operation) times {
+	t := times{created: op.At, updated: op.DoneAt}
+	if t.updated.IsZero() {
+		t.updated = op.At
 	}
 	if op.Status == payment.OpApproved {
-		paid = op.DoneAt
+		t.paid = op.DoneAt
 	}
 	if op.Settled {
-		settled = op.DoneAt.Add(p.Policy.SettleAfter)
+		t.settled = op.DoneAt.Add(p.Policy.SettleAfter)
 	}
-	b = appendTime(append(b, `,"created_at":`...), op.At)
-	b = appendTime(append(b, `,"updated_at":`...), updated)
-	b = appendTime(append(b, `,"paid_at":`...), paid)
-	b = append(b, `,"closed_at":null`...)
-	return appendTime(append(b, `,"settled_at":`...), settled)
+	return t
 }
 
 // appendTime appends an instant in UTC with milliseconds, or null.

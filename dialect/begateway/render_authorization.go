@@ -88,7 +88,7 @@ func (d *Dialect) appendAuthorization(b []byte, s *shop, p *payment.Payment) ([]
 	}
 	uid := d.uid(transaction{payment: p.ID})
 
-	b = dialect.AppendString(append(b, `{"transaction":{"uid":`...), uid)
+	b = dialect.AppendString(append(b, `{"uid":`...), uid)
 	b = dialect.AppendString(append(b, `,"status":`...), v.status)
 	b = dialect.AppendInt(append(b, `,"amount":`...), p.Amount)
 	b = dialect.AppendString(append(b, `,"currency":`...), p.Currency)
@@ -98,19 +98,15 @@ func (d *Dialect) appendAuthorization(b []byte, s *shop, p *payment.Payment) ([]
 	b = dialect.AppendStringOrNull(append(b, `,"tracking_id":`...), p.Reference)
 	b = dialect.AppendStringOrNull(append(b, `,"message":`...), v.message(checked))
 	b = dialect.AppendBool(append(b, `,"test":`...), p.Test)
-	b = v.appendTimes(b, kept)
-	language := kept.Language
-	if language == "" {
-		language = "en"
-	}
-	b = dialect.AppendString(append(b, `,"language":`...), language)
+	b = v.times(kept).append(b)
+	b = dialect.AppendString(append(b, `,"language":`...), kept.language())
 	b = append(b, `,"redirect_url":`...)
 	if d.awaitsPayer(p) {
 		b = dialect.AppendString(b, d.processURL(uid))
 	} else {
 		b = append(b, "null"...)
 	}
-	b = d.appendCard(append(b, `,"credit_card":`...), p)
+	b = append(d.appendCardMembers(append(b, `,"credit_card":{`...), p), '}')
 	b = dialect.AppendString(append(b, `,"receipt_url":`...), d.receiptURL(s, uid))
 	b = dialect.AppendString(append(b, `,"id":`...), uid)
 	b = append(b, `,"additional_data":`...)
@@ -124,33 +120,28 @@ func (d *Dialect) appendAuthorization(b []byte, s *shop, p *payment.Payment) ([]
 	}
 	b = d.appendThreeDS(b, p, uid)
 	if (v.status == statusSuccessful || v.status == statusFailed) && v.last != nil && !checked.stopped() {
-		b = v.appendSection(b, s, kept)
+		b = dialect.AppendString(append(b, ','), v.kind)
+		b = v.appendSection(append(b, ':'), s, kept)
 	}
 	b = appendChecks(b, kept)
-	b = appendCustomer(b, p, kept)
-	b = appendBilling(b, kept)
-	return append(b, '}', '}'), nil
+	b = append(appendCustomerMembers(append(b, `,"customer":{`...), p, kept), '}')
+	b = append(appendBillingMembers(append(b, `,"billing_address":{`...), kept), '}')
+	return append(b, '}'), nil
 }
 
-// appendTimes appends when things happened to the transaction; null where they
-// did not.
-func (v view) appendTimes(b []byte, kept intakeDetails) []byte {
-	var paid, until, settled time.Time
+// times are when things happened to the transaction.
+func (v view) times(kept intakeDetails) times {
+	t := times{created: v.CreatedAt, updated: v.UpdatedAt, closed: v.ClosedAt}
 	if v.status == statusSuccessful {
-		paid = v.last.DoneAt
+		t.paid = v.last.DoneAt
 	}
 	if v.kind == typePayment && v.last != nil && v.last.Settled {
-		settled = v.last.DoneAt.Add(v.Policy.SettleAfter)
+		t.settled = v.last.DoneAt.Add(v.Policy.SettleAfter)
 	}
 	if kept.ExpiredAt != 0 {
-		until = time.UnixMilli(kept.ExpiredAt)
+		t.expired = time.UnixMilli(kept.ExpiredAt)
 	}
-	b = appendTime(append(b, `,"created_at":`...), v.CreatedAt)
-	b = appendTime(append(b, `,"updated_at":`...), v.UpdatedAt)
-	b = appendTime(append(b, `,"paid_at":`...), paid)
-	b = appendTime(append(b, `,"expired_at":`...), until)
-	b = appendTime(append(b, `,"closed_at":`...), v.ClosedAt)
-	return appendTime(append(b, `,"settled_at":`...), settled)
+	return t
 }
 
 // appendSection appends what the processor said of the authorization, or of
@@ -167,8 +158,7 @@ func (v view) appendSection(b []byte, s *shop, kept intakeDetails) []byte {
 	if auth := v.Authorization(); code == "" && auth != nil && v.status == statusSuccessful {
 		code = auth.Answer.AuthCode
 	}
-	b = dialect.AppendString(append(b, ','), v.kind)
-	b = dialect.AppendStringOrNull(append(b, `:{"auth_code":`...), code)
+	b = dialect.AppendStringOrNull(append(b, `{"auth_code":`...), code)
 	b = append(b, `,"bank_code":null,"rrn":null`...) // no processor tells them
 	b = dialect.AppendStringOrNull(append(b, `,"ref_id":`...), v.last.Answer.Reference)
 	b = dialect.AppendString(append(b, `,"message":`...), message)
@@ -180,11 +170,11 @@ func (v view) appendSection(b []byte, s *shop, kept intakeDetails) []byte {
 	return append(b, '}')
 }
 
-// appendCard appends what may be shown of a card. Of one that was present at a
+// appendCardMembers appends what may be shown of a card. Of one that was present at a
 // terminal there is nothing but its token.
-func (d *Dialect) appendCard(b []byte, p *payment.Payment) []byte {
+func (d *Dialect) appendCardMembers(b []byte, p *payment.Payment) []byte {
 	m := p.Method
-	b = dialect.AppendStringOrNull(append(b, `{"holder":`...), m.Holder)
+	b = dialect.AppendStringOrNull(append(b, `"holder":`...), m.Holder)
 	b = dialect.AppendStringOrNull(append(b, `,"stamp":`...), m.Fingerprint)
 	b = dialect.AppendStringOrNull(append(b, `,"brand":`...), brand(m))
 	b = dialect.AppendStringOrNull(append(b, `,"last_4":`...), m.Last4)
@@ -196,8 +186,7 @@ func (d *Dialect) appendCard(b []byte, p *payment.Payment) []byte {
 	b = appendIntOrNull(append(b, `,"exp_month":`...), m.ExpMonth)
 	b = appendIntOrNull(append(b, `,"exp_year":`...), m.ExpYear)
 	b = append(b, `,"token_provider":null`...)
-	b = dialect.AppendString(append(b, `,"token":`...), d.cardToken(p.Merchant, m))
-	return append(b, '}')
+	return dialect.AppendString(append(b, `,"token":`...), d.cardToken(p.Merchant, m))
 }
 
 func appendIntOrNull(b []byte, n int) []byte {
@@ -215,26 +204,24 @@ func appendChecks(b []byte, kept intakeDetails) []byte {
 	return append(b, '}', '}')
 }
 
-func appendCustomer(b []byte, p *payment.Payment, kept intakeDetails) []byte {
-	b = dialect.AppendStringOrNull(append(b, `,"customer":{"ip":`...), p.IP)
+func appendCustomerMembers(b []byte, p *payment.Payment, kept intakeDetails) []byte {
+	b = dialect.AppendStringOrNull(append(b, `"ip":`...), p.IP)
 	b = dialect.AppendStringOrNull(append(b, `,"email":`...), p.Email)
 	b = dialect.AppendStringOrNull(append(b, `,"device_id":`...), kept.DeviceID)
-	b = dialect.AppendStringOrNull(append(b, `,"birth_date":`...), kept.BirthDate)
-	return append(b, '}')
+	return dialect.AppendStringOrNull(append(b, `,"birth_date":`...), kept.BirthDate)
 }
 
-func appendBilling(b []byte, kept intakeDetails) []byte {
+func appendBillingMembers(b []byte, kept intakeDetails) []byte {
 	var a billing
 	if kept.Billing != nil {
 		a = *kept.Billing
 	}
-	b = dialect.AppendStringOrNull(append(b, `,"billing_address":{"first_name":`...), a.FirstName)
+	b = dialect.AppendStringOrNull(append(b, `"first_name":`...), a.FirstName)
 	b = dialect.AppendStringOrNull(append(b, `,"last_name":`...), a.LastName)
 	b = dialect.AppendStringOrNull(append(b, `,"address":`...), a.Address)
 	b = dialect.AppendStringOrNull(append(b, `,"country":`...), a.Country)
 	b = dialect.AppendStringOrNull(append(b, `,"city":`...), a.City)
 	b = dialect.AppendStringOrNull(append(b, `,"zip":`...), a.Zip)
 	b = dialect.AppendStringOrNull(append(b, `,"state":`...), a.State)
-	b = dialect.AppendStringOrNull(append(b, `,"phone":`...), a.Phone)
-	return append(b, '}')
+	return dialect.AppendStringOrNull(append(b, `,"phone":`...), a.Phone)
 }

@@ -60,7 +60,7 @@ func riskOf(t *testing.T, maximum, volume int64, black string) func(payment.Inst
 	if err != nil {
 		t.Fatal(err)
 	}
-	checks, err := config.Compile(risk.Levels{})
+	checks, err := config.Compile(risk.Setup{})
 	if err != nil {
 		t.Fatal(err)
 	}

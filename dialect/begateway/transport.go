@@ -14,6 +14,7 @@ type call struct {
 	*http.Request
 	shop *shop
 	body []byte
+	flat bool // he wants replies without an envelope: version 3 of the API
 }
 
 // answered is what becomes of a call: a body for 200 OK, or a problem. An
@@ -52,7 +53,7 @@ func (d *Dialect) serve(w http.ResponseWriter, r *http.Request, operation string
 	case err != nil: // the client broke off
 		d.write(w, r, s, answered{problem: fails(base, textBadJSON)})
 	default:
-		d.write(w, r, s, d.answer(&call{Request: r, shop: s, body: body}, handle))
+		d.write(w, r, s, d.answer(&call{Request: r, shop: s, body: body, flat: wantsFlat(r)}, handle))
 	}
 }
 
@@ -78,7 +79,7 @@ func (d *Dialect) write(w http.ResponseWriter, r *http.Request, s *shop, a answe
 	}
 	status, body := http.StatusOK, a.body
 	if a.problem != nil {
-		status, body = a.problem.render(s)
+		status, body = a.problem.render(s, wantsFlat(r))
 	}
 	h := w.Header()
 	h["Content-Type"] = contentType
@@ -108,9 +109,19 @@ func statusLine(status int) []string {
 	return []string{strconv.Itoa(status) + " " + http.StatusText(status)}
 }
 
+// wantsFlat tells whether a caller asks for version 3 of the API, whose replies
+// have no envelope. Every other version gets the shapes of version 2.
+func wantsFlat(r *http.Request) bool { return r.Header.Get("X-Api-Version") == "3" }
+
 // render is the status and the body of a problem as a shop gets it.
-func (p *problem) render(s *shop) (status int, body []byte) {
+func (p *problem) render(s *shop, flat bool) (status int, body []byte) {
 	status, envelope := p.status, envelopeWrapped
+	if flat {
+		if status == http.StatusBadRequest {
+			status = http.StatusUnprocessableEntity
+		}
+		return status, p.appendFlat(nil)
+	}
 	if s != nil {
 		envelope = s.envelope
 		if status == http.StatusBadRequest {

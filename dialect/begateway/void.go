@@ -10,6 +10,6 @@ func (d *Dialect) void(c *call) answered {
 	}
 	return d.do(c, voidOperation, in.parent, payment.Void{
 		Amount: in.amount, DuplicateWithin: in.duplicates, Alongside: true,
-		Asked: payment.Asked{Dialect: Name, Reference: in.tracking, Details: in.details.encode()},
+		Asked: payment.Asked{Dialect: Name, Reference: in.tracking, Labels: tracking(in.tracking), Details: in.details.encode()},
 	})
 }

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/capstan-pay/capstan/dialect"
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/throttle"
@@ -36,13 +35,6 @@ type account struct {
 	rate     throttle.Rule // of the merchant's requests through all dialects
 	over     int64         // percent of a hold that may be captured where it was asked for; 0 is 100
 }
-
-// Defaults of settings.
-const (
-	captureWindow = 7 * 24 * time.Hour // the seed's 7 days
-	patience      = 20 * time.Second
-	lockWait      = 5 * time.Second
-)
 
 // authenticate finds who is asking.
 func (x *exchange) authenticate(ctx context.Context) *problem {
@@ -83,18 +75,7 @@ func (d *Dialect) newAccount(a *merchant.Access) (any, error) {
 	}
 	acc.sees = func(p *payment.Payment) bool { return expressible(p) && d.live(p) != acc.test }
 	acc.scope = "intents " + strconv.FormatInt(a.ID, 10) + " " + mode
-	acc.window = time.Duration(merchant.Setting(&a.Merchant, "intents.capture_window_seconds", int64(captureWindow/time.Second))) * time.Second
-	acc.patience = dialect.Patience(&a.Merchant, Name, patience)
-	acc.lockWait = time.Duration(merchant.Setting(&a.Merchant, "intents.lock_wait_ms", lockWait.Milliseconds())) * time.Millisecond
-	if acc.window < time.Second || acc.window > 365*24*time.Hour {
-		acc.window = captureWindow
-	}
-	// A percentage below 100 is what may come on top, else all together.
-	if acc.over = merchant.Setting(&a.Merchant, "intents.overcapture", int64(0)); acc.over > 0 && acc.over < 100 {
-		acc.over += 100
-	}
-	acc.over = min(acc.over, 1000)
-	acc.rate = dialect.RateOf(&a.Merchant)
+	acc.set(&a.Merchant)
 	return acc, nil
 }
 

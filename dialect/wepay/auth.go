@@ -26,6 +26,7 @@ type app struct {
 	settleAfter    time.Duration
 	perEndpoint    throttle.Rule // of requests to one endpoint
 	rate           throttle.Rule // of all requests
+	patience       time.Duration
 }
 
 // authenticate finds the application by its token. Whatever is wrong, the
@@ -63,27 +64,19 @@ func (d *Dialect) readApp(access *merchant.Access) (any, error) {
 	m := &access.Merchant
 	a := &app{
 		access: access, id: known.AppID, accountID: d.accountOf(access.ID),
-		accountUsable:  merchant.Setting(m, "wepay.account_can_accept_payments", true),
-		currency:       money.Currency(merchant.Setting(m, "wepay.account_currency", "")),
-		feePercent:     max(merchant.Setting(m, "wepay.fee_threshold_percent", int64(20)), 0),
-		presentPercent: max(merchant.Setting(m, "wepay.card_present_over_capture_percent", int64(120)), 0),
-		settleAfter:    time.Duration(max(merchant.Setting(m, "wepay.settlement_delay_seconds", d.settlementDelay()), 0)) * time.Second,
-		perEndpoint:    throttle.Window(merchant.Setting(m, "wepay.rate_limit", 0), window),
+		accountUsable:  accountUsable.Of(m),
+		currency:       money.Currency(accountCurrency.Of(m)),
+		feePercent:     feeThreshold.Of(m),
+		presentPercent: presentOverCapture.Of(m),
+		settleAfter:    time.Duration(settlementDelay.Or(m, d.settlementSeconds())) * time.Second,
+		perEndpoint:    throttle.Window(int(rateLimit.Of(m)), window),
 		rate:           dialect.RateOf(m),
+		patience:       dialect.Milliseconds(patience, m),
 	}
 	if a.presentPercent == 0 {
 		a.presentPercent = payment.NoCap
 	}
 	return a, nil
-}
-
-// settlementDelay is how many seconds captured money is in transit, unless a
-// setting says otherwise.
-func (d *Dialect) settlementDelay() int64 {
-	if d.Sandbox {
-		return 1
-	}
-	return 24 * 60 * 60
 }
 
 // tokenName is the name under which a token is kept: its keyed hash.

@@ -162,7 +162,7 @@ func (c *call) payment() payment.ID {
 // request returns what all commands to the engine have in common.
 func (c *call) request(command payment.Command) payment.Request {
 	r := payment.Request{
-		Tenant: c.access.Tenant, Merchant: c.access.ID, Command: command, Retain: retain, Sees: sees, Patience: dialect.Patience(&c.access.Merchant, Name, patience),
+		Tenant: c.access.Tenant, Merchant: c.access.ID, Command: command, Retain: retain, Sees: sees, Patience: c.app.patience,
 	}
 	if c.key != "" {
 		// One name space for all requests of an application.

@@ -15,10 +15,6 @@ import (
 // Name is the label of this dialect.
 const Name = "wepay"
 
-// patience is how long a request waits for a remote processor. The original
-// let a request run for 30 seconds; clients give up earlier.
-const patience = 10 * time.Second
-
 // retain is how long a Unique-Key is remembered. An authorization lives seven
 // days, and no retry of a request about it comes much later.
 const retain = 30 * 24 * time.Hour

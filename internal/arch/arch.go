@@ -49,13 +49,14 @@ var Rules = []Rule{
 	{"dialect/*", "card clock dialect document keyring merchant money outbox payment receipt signature throttle vault wallet wireid", "dialects do not know each other, nor store, engine and processors"},
 	{"receipt", "keyring money merchant payment", "the payer's page shows what a payment says, and stands below the dialects that send people to it"},
 
-	{"webhook", "clock dialect keyring merchant money outbox payment signature store", "deliveries are made from what is stored"},
+	{"webhook", "clock dialect document keyring merchant money outbox payment signature store", "deliveries are made from what is stored"},
+	{"telemetry", "card clock dialect document engine money payment store", "those who watch decide nothing, and know no dialect by name"},
 	{"console", "clock keyring money ledger merchant payment risk store wallet wireid", "the operator's pages show what is stored"},
 	{"verify", "money ledger outbox payment risk store wallet", "the auditor reads what was written without calling the rules that wrote it"},
 	{"sandbox", "clock document keyring money ledger merchant outbox payment risk store wallet webhook wireid dialect processor processor/scripted", "sandbox controls work through the engine like any caller"},
 
 	{
-		"", "card clock console dialect dialect/* document engine keyring ledger merchant money outbox payment processor processor/* receipt risk sandbox signature store store/* throttle vault verify wallet webhook wireid",
+		"", "card clock console dialect dialect/* document engine keyring ledger merchant money outbox payment processor processor/* receipt risk sandbox signature store store/* telemetry throttle vault verify wallet webhook wireid",
 		"the assembly knows every part, and neither the program nor its tools",
 	},
 	{"bench", "", "the load generator sees the server from outside"},

@@ -147,16 +147,26 @@ func (s *Store) record(tenant int64, key payment.Key) (store.Record, bool) {
 
 // Due implements store.Reader.
 func (s *Store) Due(_ context.Context, now time.Time, limit int) ([]payment.Timer, error) {
+	return s.due(limit, func(t payment.Timer) bool { return !t.Due.After(now) }), nil
+}
+
+// Agenda implements store.Reader.
+func (s *Store) Agenda(_ context.Context, kind payment.TimerKind, until time.Time, limit int) ([]payment.Timer, error) {
+	return s.due(limit, func(t payment.Timer) bool { return t.Kind == kind && !t.Due.After(until) }), nil
+}
+
+// due returns the first timers that are wanted.
+func (s *Store) due(limit int, wanted func(payment.Timer) bool) []payment.Timer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var due []payment.Timer
 	for _, t := range s.timers {
-		if !t.Due.After(now) {
+		if wanted(t) {
 			due = append(due, t)
 		}
 	}
 	slices.SortFunc(due, byDue)
-	return due[:min(limit, len(due))], nil
+	return due[:min(limit, len(due))]
 }
 
 func byDue(a, b payment.Timer) int {

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"os"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -55,6 +56,34 @@ func (s *Store) Due(ctx context.Context, now time.Time, limit int) (due []paymen
 		})
 	})
 	return due, err
+}
+
+// Agenda implements store.Reader. It walks through all timers that are due
+// until then, which are in order.
+func (s *Store) Agenda(ctx context.Context, kind payment.TimerKind, until time.Time, limit int) (due []payment.Timer, err error) {
+	err = s.view(ctx, func(r *reader) error {
+		stmt := r.conn.Prep(selectTimer + ` WHERE due <= ? AND kind = ? ORDER BY due, payment, kind, operation LIMIT ?`)
+		stmt.BindInt64(1, until.UnixMilli())
+		stmt.BindInt64(2, int64(kind))
+		stmt.BindInt64(3, int64(limit))
+		return each(stmt, func(row *sqlite.Stmt) error {
+			due = append(due, timerOf(row))
+			return nil
+		})
+	})
+	return due, err
+}
+
+// Size implements store.Sized.
+func (s *Store) Size(context.Context) (data, log int64, err error) {
+	file, err := os.Stat(s.path)
+	if err != nil {
+		return 0, 0, err
+	}
+	if wal, err := os.Stat(s.path + "-wal"); err == nil {
+		log = wal.Size()
+	}
+	return file.Size(), log, nil
 }
 
 // NextDue implements store.Reader.

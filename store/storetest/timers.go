@@ -46,6 +46,37 @@ func testDue(t *testing.T, s store.Store) {
 	equal(t, "next due", next, noon.Add(10*time.Minute))
 }
 
+func testAgenda(t *testing.T, s store.Store) {
+	kinds := []payment.TimerKind{payment.DeadlineTimer, payment.ProcessorTimer, payment.DeadlineTimer, payment.SettleTimer, payment.DeadlineTimer}
+	var set store.Change
+	for i, kind := range kinds {
+		it := timer(noon.Add(time.Duration(50-10*i)*time.Minute), payment.ID(i+1), i)
+		it.Kind = kind
+		set.Timers = append(set.Timers, it)
+	}
+	must(t, s, set)
+	for _, c := range []struct {
+		what  string
+		kind  payment.TimerKind
+		until time.Duration
+		limit int
+		want  []payment.Timer
+	}{
+		{"none so early", payment.DeadlineTimer, 10*time.Minute - time.Millisecond, 9, nil},
+		{"the last instant counts", payment.DeadlineTimer, 30 * time.Minute, 9, []payment.Timer{set.Timers[4], set.Timers[2]}},
+		{"all of a kind", payment.DeadlineTimer, time.Hour, 9, []payment.Timer{set.Timers[4], set.Timers[2], set.Timers[0]}},
+		{"a limit", payment.DeadlineTimer, time.Hour, 2, []payment.Timer{set.Timers[4], set.Timers[2]}},
+		{"another kind", payment.ProcessorTimer, time.Hour, 9, []payment.Timer{set.Timers[1]}},
+		{"a kind of which there is none", payment.CaptureTimer, time.Hour, 9, nil},
+	} {
+		got, err := s.Agenda(ctx, c.kind, noon.Add(c.until), c.limit)
+		check(t, err)
+		if len(got) != 0 || len(c.want) != 0 {
+			equal(t, c.what, got, c.want)
+		}
+	}
+}
+
 func testDone(t *testing.T, s store.Store) {
 	first := timer(noon, 7, 0)
 	must(t, s, store.Change{Timers: []payment.Timer{first, timer(noon, 8, 0)}})

@@ -9,44 +9,15 @@ import (
 	"github.com/capstan-pay/capstan/money"
 )
 
-// condition is a compiled condition: it holds when all its clauses do.
-type condition []clause
-
-// clause is one part of a condition.
-type clause interface {
-	// holds tells whether the clause is true of an operation.
-	holds(in *Input, u Usage) truth
-	// window is what the clause counts, the zero window if nothing.
-	window() window
-}
-
-// truth is what is known about a clause.
-type truth uint8
-
-const (
-	no truth = iota
-	unknown
-	yes
-)
-
-// holds is yes when all clauses hold, no when one does not, and unknown when
-// that depends on something the operation does not say.
-func (c condition) holds(in *Input, u Usage) truth {
-	result := yes
-	for _, clause := range c {
-		result = min(result, clause.holds(in, u))
-	}
-	return result
-}
-
 // Bounds of what a condition may count.
 const (
 	maxCount = 1000
 	maxHours = 24 * 366
 )
 
-// parseCondition reads a condition: clauses joined by " AND ". Words are
-// matched without regard to case, names of sets exactly.
+// inWords translates a condition in begateway's words to CEL. It is a list of
+// clauses joined by " AND ". Words are matched without regard to case, names of
+// sets exactly.
 //
 //	Transaction amount more [or equal] than <major units>
 //	Transaction currency is <currency>
@@ -57,8 +28,8 @@ const (
 //
 // where a type is authorization, payment, capture, void or refund, and a
 // subject is IP address, card or email.
-func parseCondition(text string, sets map[string][]string) (condition, error) {
-	var c condition
+func inWords(text string, sets map[string][]string) (string, error) {
+	var clauses []string
 	for part := range strings.SplitSeq(text, " AND ") {
 		p := &parser{words: strings.Fields(part)}
 		clause, err := p.clause(sets)
@@ -66,11 +37,11 @@ func parseCondition(text string, sets map[string][]string) (condition, error) {
 			err = fmt.Errorf("%q is not expected", p.words[0])
 		}
 		if err != nil {
-			return nil, fmt.Errorf("clause %d: %w", len(c)+1, err)
+			return "", fmt.Errorf("clause %d: %w", len(clauses)+1, err)
 		}
-		c = append(c, clause)
+		clauses = append(clauses, clause)
 	}
-	return c, nil
+	return strings.Join(clauses, " && "), nil
 }
 
 // parser takes words off the front of a clause.
@@ -106,7 +77,7 @@ func (p *parser) next(what string) (string, error) {
 	return word, nil
 }
 
-func (p *parser) clause(sets map[string][]string) (clause, error) {
+func (p *parser) clause(sets map[string][]string) (string, error) {
 	switch {
 	case p.accept("Transaction", "amount"):
 		return p.amount()
@@ -114,22 +85,22 @@ func (p *parser) clause(sets map[string][]string) (clause, error) {
 		return p.currency()
 	case p.accept("Transaction", "type", "is"):
 		t, err := p.kind()
-		return typeIs(t), err
+		return fmt.Sprintf("operation.type == %q", t), err
 	case p.accept("BIN", "is", "in"):
 		return p.bin(sets)
 	case p.accept("Unique", "CardHolder", "count"):
-		return p.count(window{of: holders})
+		return p.count("")
 	case len(p.words) == 0:
-		return nil, errors.New("is empty")
+		return "", errors.New("is empty")
 	}
 	t, err := p.kind()
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	if err := p.expect("transaction", "count"); err != nil {
-		return nil, err
+		return "", err
 	}
-	return p.count(window{of: string(t)})
+	return p.count(t)
 }
 
 func (p *parser) kind() (Type, error) {
@@ -137,7 +108,7 @@ func (p *parser) kind() (Type, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, t := range types {
+	for _, t := range kinds {
 		if strings.EqualFold(word, string(t)) {
 			return t, nil
 		}
@@ -146,14 +117,14 @@ func (p *parser) kind() (Type, error) {
 }
 
 // more reads "more than" or "more or equal than".
-func (p *parser) more() (orEqual bool, err error) {
+func (p *parser) more() (operator string, err error) {
 	if p.accept("more", "or", "equal", "than") {
-		return true, nil
+		return ">=", nil
 	}
 	if p.accept("more", "than") {
-		return false, nil
+		return ">", nil
 	}
-	return false, errors.New(`expected "more than" or "more or equal than"`)
+	return "", errors.New(`expected "more than" or "more or equal than"`)
 }
 
 func (p *parser) number(what string, most int) (int, error) {
@@ -168,82 +139,80 @@ func (p *parser) number(what string, most int) (int, error) {
 	return int(n), nil
 }
 
-func (p *parser) amount() (clause, error) {
-	orEqual, err := p.more()
+func (p *parser) amount() (string, error) {
+	operator, err := p.more()
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	word, err := p.next("an amount")
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	whole, fraction, point := strings.Cut(word, ".")
-	digits, err := strconv.ParseUint(whole+fraction, 10, 64)
-	bad := err != nil || whole == "" || (point && fraction == "") || len(whole) > 12 || len(fraction) > len(pow10)-1
-	if bad || strings.Trim(whole+fraction, "0123456789") != "" {
-		return nil, errors.New("the amount must be major units such as 100 or 99.50, at most 12 digits and 3 decimals")
+	if !looksLikeMajor(word) {
+		return "", errors.New("the amount must be major units such as 100 or 99.50, at most 12 digits and 3 decimals")
 	}
-	return amountMore{digits, len(fraction), orEqual}, nil
+	return fmt.Sprintf("amountVersus(%q) %s 0", word, operator), nil
 }
 
-func (p *parser) currency() (clause, error) {
+func (p *parser) currency() (string, error) {
 	word, err := p.next("a currency")
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	code, err := money.ParseCurrency(strings.ToUpper(word))
 	if err != nil {
-		return nil, fmt.Errorf("%q is no ISO 4217 currency", word)
+		return "", fmt.Errorf("%q is no ISO 4217 currency", word)
 	}
-	return currencyIs(code), nil
+	return fmt.Sprintf("operation.currency == %q", code), nil
 }
 
-func (p *parser) bin(sets map[string][]string) (clause, error) {
+func (p *parser) bin(sets map[string][]string) (string, error) {
 	name, err := p.next("the name of a set")
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	bins, ok := sets[name]
-	if !ok {
-		return nil, fmt.Errorf("there is no set %q", name)
+	if _, ok := sets[name]; !ok {
+		return "", fmt.Errorf("there is no set %q", name)
 	}
-	return binIn(setOf(bins)), nil
+	return "binIn(" + quoted(name) + ")", nil
 }
 
-func (p *parser) count(w window) (clause, error) {
-	orEqual, err := p.more()
+// count reads what follows "count" of a type, or of card holders if it is
+// empty.
+func (p *parser) count(of Type) (string, error) {
+	operator, err := p.more()
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	n, err := p.number("the count", maxCount)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	limit := n + 1
-	if orEqual {
-		limit = n
-	}
-	w.per, w.keep = byCard, limit
-	if w.of != holders || p.accept("per") {
-		if w.of != holders {
+	per := byCard
+	if of != "" || p.accept("per") {
+		if of != "" {
 			if err := p.expect("per"); err != nil {
-				return nil, err
+				return "", err
 			}
 		}
-		if w.per, err = p.subject(); err != nil {
-			return nil, err
+		if per, err = p.subject(); err != nil {
+			return "", err
 		}
 	}
 	if err := p.expect("in"); err != nil {
-		return nil, err
+		return "", err
 	}
-	if w.hours, err = p.number("the hours", maxHours); err != nil {
-		return nil, err
+	hours, err := p.number("the hours", maxHours)
+	if err != nil {
+		return "", err
 	}
 	if !p.accept("hours") && !p.accept("hour") {
-		return nil, errors.New(`expected "hours"`)
+		return "", errors.New(`expected "hours"`)
 	}
-	return countMore{w, limit}, nil
+	if of == "" {
+		return fmt.Sprintf("holders(%q, %d) %s %d", per, hours, operator, n), nil
+	}
+	return fmt.Sprintf("attempts(%q, %q, %d) %s %d", of, per, hours, operator, n), nil
 }
 
 func (p *parser) subject() (subject, error) {
@@ -256,4 +225,10 @@ func (p *parser) subject() (subject, error) {
 		return byEmail, nil
 	}
 	return "", errors.New(`expected "IP address", "card" or "email"`)
+}
+
+// quoted is a text as CEL writes it: every byte that could mean something is
+// escaped.
+func quoted(s string) string {
+	return strconv.QuoteToASCII(s)
 }

@@ -1,0 +1,42 @@
+package wepay
+
+import (
+	"time"
+
+	"github.com/capstan-pay/capstan/dialect"
+	"github.com/capstan-pay/capstan/merchant"
+)
+
+// What an operator may set for a merchant account.
+var (
+	accountUsable = merchant.Switch(Name+".account_can_accept_payments", true,
+		"the account may take payments")
+	accountCurrency = merchant.Choice(Name+".account_currency", "",
+		"the account's currency; empty takes both", "USD", "CAD", "")
+	feeThreshold = merchant.Number(Name+".fee_threshold_percent", 20, 0, 100,
+		"the most that a fee may be of its payment; 0 is no bound")
+	presentOverCapture = merchant.Number(Name+".card_present_over_capture_percent", 120, 0, 1_000_000,
+		"the most that may be captured of a card that was present, in percent of the hold; 0: the acquirer decides")
+	settlementDelay = merchant.Number(Name+".settlement_delay_seconds", 0, 0, dialect.Century,
+		"how long captured money and refunds are in transit, of payments made from then on").Otherwise("1 in a sandbox, else 86400")
+	rateLimit = merchant.Number(Name+".rate_limit", 0, 0, 100_000,
+		"requests of an application to one endpoint in ten seconds, counted by each instance; 0 is no bound")
+	patience = dialect.Patience(Name, 10*time.Second) // the original let a request run for 30 seconds; clients give up earlier
+)
+
+// Settings are the settings of this dialect.
+func Settings() []merchant.Declaration {
+	return []merchant.Declaration{
+		accountUsable.Declaration, accountCurrency.Declaration, feeThreshold.Declaration, presentOverCapture.Declaration,
+		settlementDelay.Declaration, rateLimit.Declaration, patience.Declaration,
+	}
+}
+
+// settlementSeconds is how many seconds captured money is in transit, unless a
+// setting says otherwise.
+func (d *Dialect) settlementSeconds() int64 {
+	if d.Sandbox {
+		return 1
+	}
+	return 24 * 60 * 60
+}

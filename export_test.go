@@ -1,0 +1,8 @@
+package capstan
+
+// Unwatch takes everything away that watches the server, so that it can be
+// measured what that costs. Nobody may use the server meanwhile.
+func (s *Server) Unwatch() {
+	s.watcher, s.Engine.Observer = nil, nil
+	s.mux = s.route()
+}
