@@ -182,7 +182,9 @@ func TestSealingKeysAreRotated(t *testing.T) {
 	if status, _ := charge(s, `"token":"`+token+`"`, 300); status != "successful" || string(s.Credentials.Begateway) != string(credentials) {
 		t.Errorf("with the fresh key alone: %s", status)
 	}
-	var sent struct{ Webhooks []struct{ Headers http.Header } } // by now, also under the old key
+	var sent struct {
+		Webhooks []struct{ Headers http.Header }
+	} // by now, also under the old key
 	s.Control(t, http.MethodGet, "/_sandbox/webhooks", nil, &sent)
 	if got := sink.Messages(); len(sent.Webhooks) < 2 || len(got) < 2 || sent.Webhooks[0].Headers.Get("Authorization") != got[0].Header.Get("Authorization") {
 		t.Errorf("%d messages, of which are shown %+v", len(got), sent)

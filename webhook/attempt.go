@@ -54,7 +54,7 @@ func (d *Deliverer) deliver(one outbox.Delivery) (failed, silent bool) {
 			d.Logger.Error("an attempt could not be sealed", "error", err)
 		}
 	}
-	d.keep(a)
+	d.keep(one, a)
 	return failed, silent
 }
 
@@ -141,6 +141,13 @@ func (d *Deliverer) message(n dialect.Notifier, one outbox.Delivery, a *outbox.A
 	message, err := n.Message(d.base, dialect.Dispatch{
 		Notice: *told, Payment: p, Merchant: m, Endpoint: one.Endpoint, Attempt: a.Number, At: a.At,
 	})
+	if err != nil {
+		return message, m, err
+	}
+	standard, err := d.Signing.of(d.base, m.ID, a.At)
+	if err == nil && standard != nil {
+		standard.Sign(message.Header, messageID(d.Keys, one.NoticeID), a.At, message.Body)
+	}
 	return message, m, err
 }
 

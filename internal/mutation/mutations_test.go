@@ -50,14 +50,14 @@ var mutations = []Mutation{
 	{
 		"answers come before the commit", "engine/commit.go",
 		[]Change{
-			{"	return b.Commit(ctx, changes)\n", "	e.leave(items)\n	return b.Commit(ctx, changes)\n"},
+			{"	return e.commit(ctx, b, changes)\n", "	e.leave(items)\n	return e.commit(ctx, b, changes)\n"},
 			{"	e.leave(items)\n	return true\n", "	return true\n"},
 		},
 		"./engine", "TestNobodyIsAnsweredBeforeTheCommit",
 	},
 	{
 		"it is answered whatever the commit says", "engine/commit.go",
-		[]Change{{"	return b.Commit(ctx, changes)\n", "	_ = b.Commit(ctx, changes)\n	return nil\n"}},
+		[]Change{{"	return e.commit(ctx, b, changes)\n", "	_ = e.commit(ctx, b, changes)\n	return nil\n"}},
 		"./engine", "TestStoreThatCannotWrite",
 	},
 	{
