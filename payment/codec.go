@@ -24,6 +24,7 @@ const (
 	isFinal
 	hasIntakeLabels // behind everything else
 	hasAskedLabels
+	hasKept
 	hasTold
 	knownParts = 1<<iota - 1
 )
@@ -55,6 +56,9 @@ func (e Event) AppendBody(b []byte) []byte {
 	if e.Asked != nil && len(e.Asked.Labels) > 0 {
 		parts |= hasAskedLabels
 	}
+	if !e.Kept.IsZero() {
+		parts |= hasKept
+	}
 	if e.Told != 0 {
 		parts |= hasTold
 	}
@@ -83,6 +87,9 @@ func (e Event) AppendBody(b []byte) []byte {
 	}
 	if parts&hasAskedLabels != 0 {
 		w.labels(e.Asked.Labels)
+	}
+	if parts&hasKept != 0 {
+		w.kept(e.Kept)
 	}
 	if parts&hasTold != 0 {
 		w.int(int64(e.Told))
@@ -124,6 +131,9 @@ func (e *Event) DecodeBody(body []byte) error {
 	if parts&hasAskedLabels != 0 {
 		e.Asked.Labels = r.labels()
 	}
+	if parts&hasKept != 0 {
+		e.Kept = r.kept()
+	}
 	if parts&hasTold != 0 {
 		e.Told = int(r.int())
 	}
@@ -131,6 +141,22 @@ func (e *Event) DecodeBody(body []byte) error {
 		return errCorrupt
 	}
 	return nil
+}
+
+func (w *writer) kept(until time.Time) {
+	if until.Equal(Always) {
+		w.uint(0)
+	} else {
+		w.uint(uint64(until.UnixMilli()))
+	}
+}
+
+func (r *reader) kept() time.Time {
+	ms := r.uint()
+	if ms == 0 {
+		return Always
+	}
+	return time.UnixMilli(int64(ms)).UTC()
 }
 
 func (w *writer) intake(i *Intake) {

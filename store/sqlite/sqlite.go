@@ -32,6 +32,7 @@ type Store struct {
 	writer  *writer // nil when opened read-only
 	readers *readers
 	keeper  *housekeeper
+	sweeper sweeper
 	claims  claims
 
 	closing sync.Once

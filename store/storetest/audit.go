@@ -59,6 +59,26 @@ func testAudit(t *testing.T, s store.Store) {
 	}
 	equal(t, "entry", entry, captured.Entries[0])
 	check(t, sums.Apply(entry))
+
+	var records, timers, marks []payment.ID
+	check(t, s.Audit(ctx, func(a store.Audit) error {
+		balances, err := a.Balances()
+		equal(t, "balances in the audit", balances, n.Balances)
+		swept, err2 := a.Swept()
+		if latest := noon; swept.Before(latest) {
+			t.Errorf("records that expired by %s may be gone, but a record was written at %s", swept, latest)
+		}
+		return errors.Join(err, err2,
+			a.Records(func(r store.Record) error { records = append(records, r.Payment); return nil }),
+			a.Timers(func(t payment.Timer) error { timers = append(timers, t.Payment); return nil }),
+			a.Marks(func(m store.Mark) error { marks = append(marks, m.Payment); return nil }),
+			a.Strays(func(what string) error { t.Errorf("out of place: %s", what); return nil }))
+	}))
+	for what, ids := range map[string][]payment.ID{"records": records, "timers": timers, "marks": marks} {
+		if len(ids) < 2 || !slices.IsSorted(ids) {
+			t.Errorf("%s are not in the order of their payments: %v", what, ids)
+		}
+	}
 }
 
 func testAuditStops(t *testing.T, s store.Store) {
