@@ -234,6 +234,11 @@ type Reader interface {
 	// Every currency that was ever posted appears.
 	Balances(ctx context.Context, merchant int64) (ledger.Balances, error)
 
+	// Trail returns all that is kept of a payment, whichever tenant's it is;
+	// nil when there is none. It is for an operator who looks into one payment,
+	// and may take as long as it takes to look through all records and timers.
+	Trail(ctx context.Context, id payment.ID) (*Trail, error)
+
 	// Audit calls fn with a view of one consistent state.
 	Audit(ctx context.Context, fn func(Audit) error) error
 }
@@ -264,6 +269,8 @@ type Audit interface {
 	Counters(func(Counter) error) error
 	// Balances are what Reader.Balances says of all merchants.
 	Balances() (ledger.Balances, error)
+	// Acts: the log of administration, by number.
+	Acts(func(Act) error) error
 	// Notices: all notices with their deliveries, by payment, version, dialect
 	// and number. Told is how many deliveries the notice was written with.
 	Notices(func(n outbox.Notice, told int) error) error
@@ -372,4 +379,6 @@ type Registry interface {
 	// UseGrant revokes a grant, and tells whether it was there and not revoked
 	// before: of several callers at once, one is told so.
 	UseGrant(ctx context.Context, tenant int64, name string) (bool, error)
+
+	Acts
 }

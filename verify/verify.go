@@ -44,6 +44,7 @@ type Report struct {
 	Marks    int       `json:"marks"`    // places in listings
 	Notices  int       `json:"notices"`
 	Sent     int       `json:"deliveries"`
+	Acts     int       `json:"acts"` // of administration
 	Findings []Finding `json:"findings"`
 	More     int       `json:"more"` // findings beyond the first maxFindings
 }
@@ -80,6 +81,9 @@ type audit struct {
 	books    *books
 	counters map[store.Ref[string]]*counter
 	swept    int64 // records that expired by then may be gone, Unix milliseconds
+
+	lastAct int64
+	chain   store.Chain // of the last act
 }
 
 // sequenced is something of one event.
@@ -110,6 +114,9 @@ func (a *audit) run(view store.Audit) error {
 		return err
 	}
 	a.books.conclude(a.report)
+	if err := view.Acts(a.act); err != nil {
+		return err
+	}
 	return view.Strays(func(what string) error { a.report.add(0, "%s", what); return nil })
 }
 

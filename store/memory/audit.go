@@ -22,6 +22,7 @@ type audit struct {
 	counters []counter
 	latest   time.Time // at which a record was written
 	balances ledger.Balances
+	acts     []store.Act
 	outbox   mail
 	marks    []store.Mark
 

@@ -41,6 +41,7 @@ type Store struct {
 	credentials []merchant.Credential
 	users       []wallet.User
 	grants      map[grantName]wallet.Grant
+	acts        []store.Act
 }
 
 // history is all there is of one payment.
@@ -223,6 +224,7 @@ func (s *Store) Audit(_ context.Context, fn func(store.Audit) error) error {
 		purses:   maps.Clone(s.purses),
 		counters: slices.Collect(maps.Values(s.counters)),
 		users:    slices.Clone(s.users),
+		acts:     slices.Clone(s.acts),
 		outbox:   s.outbox.clone(),
 		marks:    slices.Collect(maps.Keys(s.marks)),
 		documents: slices.SortedFunc(maps.Values(s.documents), func(a, b document.Document) int {
