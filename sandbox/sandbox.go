@@ -84,6 +84,8 @@ func New(c Config) *Sandbox {
 		"GET /_sandbox/ledger":                    s.getLedger,
 		"GET /_sandbox/payments/{id}":             s.getPayment,
 		"GET /_sandbox/webhooks":                  s.getWebhooks,
+		"POST /_sandbox/webhooks/keys":            s.postWebhookKeys,
+		"POST /_sandbox/webhooks/redeliver":       s.postWebhookRedeliver,
 	} {
 		s.mux.HandleFunc(pattern, s.handle(h))
 	}
