@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -139,7 +140,28 @@ func (s *Sandbox) getPayment(r *http.Request) (any, error) {
 			ids[d.Name()] = &id
 		}
 	}
-	return map[string]any{"status": p.Status.String(), "ids": ids, "receipt_url": s.ReceiptURL(p, 0)}, nil
+	answer := map[string]any{"status": p.Status.String(), "ids": ids, "receipt_url": s.ReceiptURL(p, 0)}
+	if found := screenings(p); len(found) > 0 {
+		answer["screenings"] = found
+	}
+	return answer, nil
+}
+
+// screening is what the risk checks found about an operation.
+type screening struct {
+	Operation int             `json:"operation"`
+	Kind      string          `json:"kind"`
+	Verdict   json.RawMessage `json:"verdict"` // of docs/risk.md
+}
+
+func screenings(p *payment.Payment) []screening {
+	var found []screening
+	for i := range p.Operations {
+		if op := &p.Operations[i]; len(op.Answer.Screening) > 0 {
+			found = append(found, screening{op.Number, op.Kind.String(), op.Answer.Screening})
+		}
+	}
+	return found
 }
 
 func (s *Sandbox) postWalletUsers(r *http.Request) (any, error) {
