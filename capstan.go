@@ -151,9 +151,10 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	shifted := clock.NewShifted(c.Clock, offset)
 	s := &Server{
-		Store: c.Store, Keys: c.Keys, IDs: wireid.New(c.Keys.Derive("wire ids", 16)), Clock: clock.NewShifted(c.Clock, offset),
-		Merchants: merchant.NewDirectory(c.Store, clock.System{}.Now), Logger: c.Logger, Sandbox: c.Sandbox,
+		Store: c.Store, Keys: c.Keys, IDs: wireid.New(c.Keys.Derive("wire ids", 16)), Clock: shifted,
+		Merchants: merchant.NewDirectory(c.Store, clock.System{}.Now).By(shifted.Now), Logger: c.Logger, Sandbox: c.Sandbox,
 		PublicURL: c.PublicURL, base: cmp.Or(c.BaseURL, c.PublicURL), admin: c.AdminURL,
 		wallet: book.Processor{}, script: scripted.NewScript(),
 	}
@@ -182,7 +183,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	s.Engine = engine.New(watched)
 	s.watcher.Metrics.Engine.Watch(s.Engine)
-	s.watcher.Metrics.Register(telemetry.NewSurvey(c.Store, s.Clock.Now, c.Logger))
+	s.watcher.Metrics.Register(telemetry.NewSurvey(c.Store, s.Clock.Now, s.watcher.Metrics.Engine.Currencies, c.Logger))
 	err = s.addDialects(c)
 	s.post.dialects = s.known
 	close(s.post.assembled)
@@ -251,7 +252,7 @@ func (s *Server) addDialects(c Config) error {
 		services.Cards.Behaviour = cardsim.Behaviour
 	}
 	services.Vault = &vault.Vault{Documents: s.Store, Keys: s.Keys, Cards: services.Cards, Clock: s.Clock, Random: c.Random}
-	s.known = []dialect.Dialect{alipay.New(services), intents.New(services), begateway.New(services), wepay.New(services)}
+	s.known = allDialects(services)
 	for _, name := range c.Dialects {
 		i := slices.IndexFunc(s.known, func(d dialect.Dialect) bool { return d.Name() == name })
 		if i < 0 {
@@ -323,9 +324,9 @@ func (s *Server) controls() *sandbox.Sandbox {
 
 // markMode marks a new store, and refuses one of the other mode.
 func markMode(ctx context.Context, st store.Registry, sandbox bool) error {
-	mode := "live"
+	mode := liveMode
 	if sandbox {
-		mode = "sandbox"
+		mode = sandboxMode
 	}
 	marked, err := st.PutMeta(ctx, metaMode, []byte(mode), true)
 	if err != nil {

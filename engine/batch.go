@@ -164,6 +164,7 @@ func (b *batch) change(it *item, d payment.Decision, at time.Time) *store.Change
 		}
 	}
 	if c.Record.Key != (payment.Key{}) {
+		promise(d, c.Record)
 		it.left = c.Record
 		b.records[it.left.Key] = &c.Record
 	}
@@ -171,6 +172,21 @@ func (b *batch) change(it *item, d payment.Decision, at time.Time) *store.Change
 		return nil
 	}
 	return c
+}
+
+// promise writes on the event of a decision that decides it, until when its
+// record is kept.
+func promise(d payment.Decision, r store.Record) {
+	last := len(d.Events) - 1
+	for last > 0 && r.Pending && !d.Events[last].Kind.Pending() {
+		last--
+	}
+	if last < 0 {
+		return
+	}
+	if d.Events[last].Kept = r.Expires; r.Expires.IsZero() {
+		d.Events[last].Kept = payment.Always
+	}
 }
 
 func later(a, b time.Time) time.Time {

@@ -102,6 +102,8 @@ type Engine struct {
 
 	advancing chan struct{} // holds a token while timers are fired
 
+	settling sync.Mutex // held while a batch is on its way, and while records are swept
+
 	commitTook time.Duration // by the batch that is being processed; the committer's own
 }
 
@@ -137,8 +139,9 @@ func New(c Config) *Engine {
 	}
 	e.base, e.stop = context.WithCancel(context.Background())
 	go e.commitLoop()
-	e.work.Add(1)
+	e.work.Add(2)
 	go e.timerLoop()
+	go e.sweepLoop()
 	return e
 }
 
@@ -192,7 +195,7 @@ func (e *Engine) Do(ctx context.Context, r payment.Request) (payment.Outcome, er
 func (e *Engine) do(ctx context.Context, it *item) (payment.Outcome, error) {
 	r := &it.Request
 	if it.Key == (payment.Key{}) {
-		it.Key = e.newKey()
+		it.Key, it.Retain = e.newKey(), keylessKept
 	}
 	switch c := r.Command.(type) {
 	case payment.Create:

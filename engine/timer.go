@@ -175,7 +175,7 @@ func (e *Engine) fire(due []payment.Timer) []error {
 	items := make([]*item, len(due))
 	for i, t := range due {
 		it := &item{
-			Request: payment.Request{Tenant: t.Tenant, Merchant: t.Merchant, Payment: t.Payment, Key: e.newKey(), Command: t.Command()},
+			Request: payment.Request{Tenant: t.Tenant, Merchant: t.Merchant, Payment: t.Payment, Key: e.newKey(), Retain: keylessKept, Command: t.Command()},
 			timers:  []payment.Timer{t}, done: make(chan struct{}),
 		}
 		if t.Kind == payment.ProcessorTimer {
@@ -284,7 +284,7 @@ func (e *Engine) Advance(ctx context.Context, c *clock.Shifted, by time.Duration
 	if err := doDue(ctx, also); err != nil {
 		return err
 	}
-	return failed.first()
+	return cmp.Or(failed.first(), e.sweepNow(ctx))
 }
 
 // nextOf returns when the next timer falls due that is not among the failed, or

@@ -11,14 +11,11 @@ import (
 	"time"
 
 	"github.com/capstan-pay/capstan/merchant"
-	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/wallet"
-	"github.com/capstan-pay/capstan/wireid"
 )
 
 const (
-	merchantPrefix = "mer_"
-	metaDefault    = "default_merchant"
+	metaDefault = "default_merchant"
 
 	// SealPurpose is what the credentials of the default merchant are sealed for.
 	SealPurpose = "sandbox credentials"
@@ -94,7 +91,7 @@ func (s *Sandbox) defaultMerchant(ctx context.Context) (int64, error) {
 }
 
 func (s *Sandbox) merchantName(id int64) string {
-	return s.IDs.Base62(merchantPrefix, wireid.Name{Kind: wireid.Merchant, Payment: payment.ID(id)})
+	return s.IDs.Merchant(id)
 }
 
 // NewMerchant makes a merchant in a tenant of its own, with credentials for

@@ -155,11 +155,10 @@ func (s *Sandbox) merchantOf(ctx context.Context, name string) (*merchant.Mercha
 		return nil, err
 	}
 	if name != "" {
-		n, ok := s.IDs.ParseBase62(merchantPrefix, name)
-		if !ok || n.Kind != wireid.Merchant {
+		var ok bool
+		if id, ok = s.IDs.ParseMerchant(name); !ok {
 			return nil, problem{http.StatusNotFound, "no such merchant"}
 		}
-		id = int64(n.Payment)
 	}
 	m, err := s.Store.Merchant(ctx, id)
 	if err == nil && m == nil {
