@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -52,6 +53,27 @@ func TestServeOnPostgres(t *testing.T) {
 	for _, s := range []served{first, second} {
 		if code, problems := s.stop(); code != exitOK {
 			t.Errorf("exit %d: %s", code, problems)
+		}
+	}
+}
+
+// A database is made, given a merchant and migrated like a file.
+func TestAdministerPostgres(t *testing.T) {
+	store, keys := pgtest.URL(t), filepath.Join(t.TempDir(), "keys.json")
+	for _, command := range []struct {
+		args string
+		want string
+	}{
+		{"migrate --store STORE", "schema 0 -> "},
+		{"migrate --store STORE --check", "nothing to do"},
+		{"merchant create --name Shop --store STORE --keys KEYS --out " + filepath.Join(t.TempDir(), "shop.json"), "Shop"},
+		{"merchant list --store STORE --keys KEYS", "Shop"},
+		{"verify --store STORE", "0 findings"},
+	} {
+		var out, problems bytes.Buffer
+		args := strings.Fields(strings.NewReplacer("STORE", store, "KEYS", keys).Replace(command.args))
+		if code := run(t.Context(), args, &out, &problems); code != exitOK || !strings.Contains(out.String(), command.want) {
+			t.Fatalf("%s: exit %d: %s%s", command.args, code, &out, &problems)
 		}
 	}
 }

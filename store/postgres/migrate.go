@@ -90,6 +90,22 @@ func schemaOf(ctx context.Context, conn *pgx.Conn) (version int, err error) {
 	return version, err
 }
 
+// Schema returns which schema the store in a database has, 0 if there is none,
+// and which one this version makes of it.
+func Schema(ctx context.Context, address string) (has, knows int, err error) {
+	config, err := parse(address)
+	if err != nil {
+		return 0, 0, err
+	}
+	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	has, err = schemaOf(ctx, conn)
+	return has, latest(), err
+}
+
 // checkCurrent refuses a store that has to be migrated first.
 func checkCurrent(ctx context.Context, conn *pgx.Conn) error {
 	version, err := schemaOf(ctx, conn)

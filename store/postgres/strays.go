@@ -24,7 +24,7 @@ var strays = []string{
 	`SELECT format('a grant is of wallet user %s, who does not exist in tenant %s', g.holder, g.tenant) FROM wallet_grants g
 		LEFT JOIN wallet_users u ON u.tenant = g.tenant AND u.id = g.holder WHERE u.id IS NULL`,
 	`SELECT format('a %s credential (%s) is of merchant %s, who does not exist', c.dialect, c.kind, c.merchant) FROM credentials c
-		LEFT JOIN merchants m ON m.id = c.merchant WHERE m.id IS NULL`,
+		LEFT JOIN merchants m ON m.id = c.merchant WHERE m.id IS NULL AND NOT (c.merchant = 0 AND c.dialect = 'admin')`,
 	`SELECT format('payment %s is of tenant %s, its merchant %s of tenant %s', s.payment, s.tenant, s.merchant, m.tenant) FROM states s
 		JOIN merchants m ON m.id = s.merchant WHERE m.tenant <> s.tenant`,
 	`SELECT format('payment %s is of merchant %s, who does not exist', s.payment, s.merchant) FROM states s
