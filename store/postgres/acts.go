@@ -48,6 +48,11 @@ func (s *Store) Administer(ctx context.Context, c store.Administration) (store.A
 		if err == nil {
 			err = putOwn(ctx, tx, c, act.Merchant)
 		}
+		for name, value := range c.Meta {
+			if err == nil {
+				err = putMeta(ctx, tx, name, value, false)
+			}
+		}
 		if err != nil {
 			return err
 		}

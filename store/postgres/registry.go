@@ -44,18 +44,23 @@ func meta(ctx context.Context, q querier, name string) (value []byte, err error)
 
 // PutMeta implements store.Registry.
 func (s *Store) PutMeta(ctx context.Context, name string, value []byte, once bool) (kept []byte, err error) {
-	if value == nil {
-		value = []byte{}
-	}
 	err = s.change(ctx, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO meta (name, value) VALUES ($1, $2)
-			ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE NOT $3`, name, value, once)
+		err := putMeta(ctx, tx, name, value, once)
 		if err == nil {
 			kept, err = meta(ctx, tx, name)
 		}
 		return err
 	})
 	return kept, err
+}
+
+func putMeta(ctx context.Context, tx pgx.Tx, name string, value []byte, once bool) error {
+	if value == nil {
+		value = []byte{}
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO meta (name, value) VALUES ($1, $2)
+		ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE NOT $3`, name, value, once)
+	return err
 }
 
 const selectMerchant = `SELECT id, tenant, name, disabled, created_at, settings FROM merchants`
