@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os/exec"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -23,7 +24,7 @@ type instances struct {
 	mu     sync.Mutex
 	live   [3]*server
 	errors atomic.Int64 // of requests to instances that were not being killed
-	lost   atomic.Int64 // of requests to one that was
+	lost   atomic.Int64 // requests to one that was, which were sent to another
 }
 
 // at is the instance in a place, now.
@@ -104,10 +105,16 @@ func (c *instances) work(ctx context.Context, l *load, dialect string, place int
 				both.Go(func() { results[j] = capture(place + i + j) })
 			}
 			both.Wait()
+			done := slices.ContainsFunc(results, func(r drive.Result) bool { return r.Verdict == drive.Done })
 			for _, r := range results {
 				switch r.Verdict {
 				case drive.Done, drive.Replayed, drive.Duplicate:
 					kept.verdict = drive.Done
+				case drive.InProcess: // both went to the same one, since another is dead
+					if done {
+						continue
+					}
+					fallthrough
 				default:
 					c.t.Errorf("%s: capture %d of %s, sent %d times: %s %s", dialect, i, h.id, len(results), r.Verdict, r.Code)
 				}
@@ -156,7 +163,7 @@ func TestOneOfThreeIsKilled(t *testing.T) {
 	for _, h := range l.holds {
 		settle(t, c.at(0).Credentials, h)
 	}
-	t.Logf("%d holds, %d captures, %d requests were in hand of an instance that was killed", len(l.holds), l.acked, c.lost.Load())
+	t.Logf("%d holds, %d captures, %d requests went to another instance because theirs was killed", len(l.holds), l.acked, c.lost.Load())
 	for _, s := range c.live {
 		stopping, end := context.WithTimeout(t.Context(), 10*time.Second)
 		if err := s.stop(stopping); err != nil {
