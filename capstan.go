@@ -178,7 +178,9 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	s.Engine = engine.New(watched)
 	s.watcher.Metrics.Engine.Watch(s.Engine)
-	s.watcher.Metrics.Register(telemetry.NewSurvey(c.Store, s.Clock.Now, s.watcher.Metrics.Engine.Currencies, c.Logger))
+	s.watcher.Metrics.Register(telemetry.NewSurvey(c.Store, s.Clock.Now, telemetry.Always{
+		Currencies: s.watcher.Metrics.Engine.Currencies, Dialects: Dialects(),
+	}, c.Logger))
 	err = s.addDialects(c)
 	s.post.dialects = s.known
 	close(s.post.assembled)
@@ -187,7 +189,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	s.Deliverer = webhook.New(webhook.Config{
 		Store: c.Store, Clock: s.Clock, Merchants: s.Merchants, Keys: s.Keys, Guard: guard, Logger: c.Logger,
-		Notifier: s.post.notifier, KeepBodies: c.Sandbox,
+		Notifier: s.post.notifier, Observer: s.watcher.Deliveries(Dialects()), KeepBodies: c.Sandbox,
 	})
 	s.post.deliverer.Store(s.Deliverer)
 	if c.Sandbox {

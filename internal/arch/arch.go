@@ -50,7 +50,7 @@ var Rules = []Rule{
 	{"receipt", "keyring money merchant payment", "the payer's page shows what a payment says, and stands below the dialects that send people to it"},
 
 	{"webhook", "clock dialect document keyring merchant money outbox payment signature store", "deliveries are made from what is stored"},
-	{"telemetry", "card clock dialect document engine money payment store", "those who watch decide nothing, and know no dialect by name"},
+	{"telemetry", "card clock dialect document engine money outbox payment store", "those who watch decide nothing, and know no dialect by name"},
 	{"console", "clock keyring money ledger merchant payment risk store wallet wireid", "the operator's pages show what is stored"},
 	{"verify", "money ledger outbox payment risk store wallet", "the auditor reads what was written without calling the rules that wrote it"},
 	{"sandbox", "clock document keyring money ledger merchant outbox payment risk store wallet webhook wireid dialect processor processor/scripted", "sandbox controls work through the engine like any caller"},
