@@ -6,3 +6,6 @@ func (s *Server) Unwatch() {
 	s.watcher, s.Engine.Observer = nil, nil
 	s.mux = s.route()
 }
+
+// Update is the flag that rewrites pages.
+var Update = update
