@@ -9,3 +9,6 @@ func (s *Server) Unwatch() {
 
 // Update is the flag that rewrites pages.
 var Update = update
+
+// ProbeAgain makes /readyz forget what it knows of the store.
+func (s *Server) ProbeAgain() { s.health.probed = false }

@@ -1,7 +1,9 @@
 package rules
 
 import (
+	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -81,7 +83,14 @@ func TestAlerts(t *testing.T) {
 		})
 		tested[c.alert] = append(tested[c.alert], c.fires)
 	}
+	page, err := os.ReadFile("../../docs/observability.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, a := range alerts(t) {
+		if !strings.Contains(string(page), a.Alert) {
+			t.Errorf("docs/observability.md does not say what to do about %s", a.Alert)
+		}
 		if cases := tested[a.Alert]; !slices.Contains(cases, true) || !slices.Contains(cases, false) {
 			t.Errorf("%s has no case in which it fires, or none in which it is quiet", a.Alert)
 		}
