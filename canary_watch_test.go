@@ -104,8 +104,7 @@ func TestCanaryOfWatching(t *testing.T) {
 			}
 		}
 	}
-	metrics := httptest.NewRecorder()
-	s.Admin().ServeHTTP(metrics, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	metrics := askAdmin(s, "/metrics")
 	s.Stop()
 	if err := traces.Close(t.Context()); err != nil {
 		t.Error(err)

@@ -25,11 +25,18 @@ import (
 // scraped is what /metrics said.
 type scraped map[string]*dto.MetricFamily
 
+// askAdmin asks the admin listener from this machine.
+func askAdmin(s *capstantest.Server, path string) *httptest.ResponseRecorder {
+	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, path, nil)
+	r.RemoteAddr, r.Host = "127.0.0.1:4000", "127.0.0.1:8081"
+	s.Admin().ServeHTTP(w, r)
+	return w
+}
+
 // scrape asks the admin listener for its metrics, as Prometheus does.
 func scrape(t *testing.T, s *capstantest.Server) scraped {
 	t.Helper()
-	w := httptest.NewRecorder()
-	s.Admin().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	w := askAdmin(s, "/metrics")
 	if w.Code != http.StatusOK {
 		t.Fatalf("status %d: %s", w.Code, w.Body)
 	}

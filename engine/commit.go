@@ -43,6 +43,8 @@ func (e *Engine) commitLoop() {
 // on.
 func (e *Engine) process(items []*item) bool {
 	ctx := context.Background() // a command that was taken is carried out
+	e.settling.Lock()           // until it is known what became of the batch, its records stay
+	defer e.settling.Unlock()
 	began := e.began()
 	traced := e.traceCommit(items)
 	err := e.try(ctx, items)

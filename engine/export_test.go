@@ -1,5 +1,7 @@
 package engine
 
+import "context"
+
 // Load is how many commands wait in the queue and how many keys are being
 // worked on.
 func (e *Engine) Load() (waiting, keys int) {
@@ -7,3 +9,6 @@ func (e *Engine) Load() (waiting, keys int) {
 	defer e.mu.Unlock()
 	return len(e.queue), len(e.inFlight)
 }
+
+// SweepNow forgets what is over.
+func (e *Engine) SweepNow(ctx context.Context) error { return e.sweepNow(ctx) }

@@ -195,7 +195,7 @@ func (d *Dialect) readChild(c *call, o operation) (childRequest, *problem, error
 func (d *Dialect) do(c *call, o operation, parent transaction, command payment.Command) answered {
 	out, err := d.Engine.Do(c.Context(), payment.Request{
 		Tenant: c.shop.merchant.Tenant, Merchant: c.shop.merchant.ID, Payment: parent.payment,
-		Command: command, Sees: o.parent, Patience: c.shop.patience,
+		Command: command, Sees: o.parent, Patience: c.shop.patience, Screening: c.shop.screening,
 	})
 	switch {
 	case err != nil:
