@@ -104,7 +104,11 @@ func TestCanaryOfWatching(t *testing.T) {
 			}
 		}
 	}
-	metrics := askAdmin(s, "/metrics")
+	metrics := httptest.NewRecorder()
+	s.Admin().ServeHTTP(metrics, fromHere("/metrics"))
+	if metrics.Code != http.StatusOK {
+		t.Errorf("metrics are answered %d", metrics.Code)
+	}
 	s.Stop()
 	if err := traces.Close(t.Context()); err != nil {
 		t.Error(err)

@@ -300,7 +300,7 @@ func (s *Server) processor(_ int64, m payment.Method) processor.Processor {
 	switch {
 	case m.Kind == payment.WalletMethod:
 		return s.wallet
-	case m.Kind == payment.CardMethod && s.cards != nil:
+	case (m.Kind == payment.CardMethod || m.Kind == payment.PayeeCard) && s.cards != nil:
 		return s.cards
 	}
 	return nil

@@ -189,6 +189,7 @@ func TestSurveyInTime(t *testing.T) {
 			t.Errorf("the store was asked %d times", n)
 		}
 		time.Sleep(surveyEvery)
+		synctest.Wait()
 		b.slow = 5 * time.Second
 		began := time.Now()
 		f, ok := s.findings()
@@ -196,17 +197,20 @@ func TestSurveyInTime(t *testing.T) {
 			t.Errorf("waited %s for %+v", took, f)
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		b.slow, b.err = 0, errors.New("disk on fire")
 		f, ok = s.findings()
 		if !ok || !f.failed || f.holds["USD"].minor != 100 {
 			t.Errorf("after a failure: %+v", f)
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		b.slow, b.err = time.Hour, nil
 		if f, _ = s.findings(); !f.failed {
 			t.Error("a store that does not answer")
 		}
 		time.Sleep(surveyTimeout + surveyEvery)
+		synctest.Wait()
 		b.slow = 0
 		if f, _ = s.findings(); f.failed {
 			t.Error("still failed when all is well again")

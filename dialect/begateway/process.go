@@ -17,7 +17,7 @@ import (
 // Only a sandbox has them: issuers have pages of their own.
 func (d *Dialect) process(w http.ResponseWriter, r *http.Request, rest string) {
 	name, action, _ := strings.Cut(rest, "/")
-	uid, ok := segment(name)
+	uid, ok := segment(name, "", "")
 	if !ok || !d.Sandbox {
 		d.serveNothing(w, r)
 		return
@@ -120,7 +120,7 @@ func (d *Dialect) returnPayer(w http.ResponseWriter, r *http.Request, uid string
 // issuer itself: it brings the answer and gets the transaction. What was
 // answered before is not answered again.
 func (d *Dialect) finish(c *call, uid string) answered {
-	doc, ok := document(c.body)
+	doc, ok := readDocument(c.body)
 	if !ok {
 		return answered{problem: fails(base, textBadJSON)}
 	}
