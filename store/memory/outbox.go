@@ -177,6 +177,29 @@ func (s *Store) NextDelivery(context.Context) (time.Time, error) {
 	return next, nil
 }
 
+// Backlog implements store.Outbox.
+func (s *Store) Backlog(_ context.Context, limit int) ([]store.Backlog, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var due []outbox.Delivery
+	for _, d := range s.outbox.deliveries {
+		if !d.Due.IsZero() {
+			due = append(due, d)
+		}
+	}
+	slices.SortFunc(due, func(a, b outbox.Delivery) int { return a.Due.Compare(b.Due) })
+	found := map[string]store.Backlog{}
+	for _, d := range due[:min(limit, len(due))] {
+		b, ok := found[d.Dialect]
+		if !ok {
+			b = store.Backlog{Dialect: d.Dialect, Due: d.Due}
+		}
+		b.Deliveries++
+		found[d.Dialect] = b
+	}
+	return slices.SortedFunc(maps.Values(found), func(a, b store.Backlog) int { return cmp.Compare(a.Dialect, b.Dialect) }), nil
+}
+
 // Notice implements store.Outbox.
 func (s *Store) Notice(_ context.Context, tenant int64, id outbox.NoticeID) (*outbox.Notice, error) {
 	s.mu.Lock()

@@ -200,6 +200,20 @@ func (s *Store) NextDelivery(ctx context.Context) (next time.Time, err error) {
 	return next, err
 }
 
+// Backlog implements store.Outbox.
+func (s *Store) Backlog(ctx context.Context, limit int) (backlog []store.Backlog, err error) {
+	err = s.view(ctx, func(r *reader) error {
+		stmt := r.conn.Prep(`SELECT dialect, count(*), min(due) FROM
+			(SELECT dialect, due FROM deliveries WHERE due IS NOT NULL ORDER BY due LIMIT ?) GROUP BY dialect ORDER BY dialect`)
+		stmt.BindInt64(1, int64(limit))
+		return each(stmt, func(row *sqlite.Stmt) error {
+			backlog = append(backlog, store.Backlog{Dialect: row.ColumnText(0), Deliveries: row.ColumnInt(1), Due: columnTime(row, 2)})
+			return nil
+		})
+	})
+	return backlog, err
+}
+
 // Notice implements store.Outbox.
 func (s *Store) Notice(ctx context.Context, tenant int64, id outbox.NoticeID) (found *outbox.Notice, err error) {
 	err = s.view(ctx, func(r *reader) error {

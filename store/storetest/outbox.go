@@ -51,6 +51,33 @@ func attempt(d outbox.Delivery, state outbox.State, due time.Time) outbox.Attemp
 	}
 }
 
+func testBacklog(t *testing.T, s store.Store) {
+	expect := func(what string, limit int, want ...store.Backlog) {
+		t.Helper()
+		got, err := s.Backlog(ctx, limit)
+		check(t, err)
+		if len(got) != 0 || len(want) != 0 {
+			equal(t, what, got, want)
+		}
+	}
+	expect("nothing is to be delivered", 9)
+	a := newAuthor(t)
+	first := a.create(card(1000, "USD"))
+	tell(&first, 0, false, "a", "b")
+	tell(&first, 1, false, "a")
+	first.Notices[1].Dialect, first.Notices[1].Deliveries[0].Dialect = "another", "another"
+	due := first.Notices[0].At
+	later := due.Add(time.Hour)
+	first.Notices[0].Deliveries[1].Due = later
+	must(t, s, first)
+	expect("by dialect", 9, store.Backlog{Dialect: "another", Deliveries: 1, Due: due}, store.Backlog{Dialect: "test", Deliveries: 2, Due: due})
+	expect("the first ones", 2, store.Backlog{Dialect: "another", Deliveries: 1, Due: due}, store.Backlog{Dialect: "test", Deliveries: 1, Due: due})
+	for _, d := range claim(t, s, everything(due), true) {
+		check(t, s.Attempted(ctx, []outbox.Attempt{attempt(d, outbox.Delivered, time.Time{})}))
+	}
+	expect("what is delivered is not in it", 9, store.Backlog{Dialect: "test", Deliveries: 1, Due: later})
+}
+
 func testNotices(t *testing.T, s store.Store) {
 	a := newAuthor(t)
 	first := a.create(card(1000, "USD"))

@@ -48,6 +48,7 @@ func Run(t *testing.T, open func(*testing.T) store.Store) {
 		{"a document is listed until it is deleted", testDocumentPages},
 		{"of several who change a document one succeeds", testDocumentRace},
 		{"documents of a change are put with it", testDocumentsOfChange},
+		{"what is to be delivered is counted", testBacklog},
 		{"what is over is swept", testSweep},
 		{"a pending record is swept once it is answered", testSweepPending},
 		{"a sweep takes no more than it may", testSweepLimit},
