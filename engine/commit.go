@@ -20,6 +20,9 @@ func (e *Engine) commitLoop() {
 	batch := make([]*item, 0, e.BatchLimit)
 	for first := range e.queue {
 		batch = append(batch[:0], first)
+		if e.gathering != nil {
+			e.gathering()
+		}
 	gather:
 		for len(batch) < e.BatchLimit {
 			select {
@@ -112,6 +115,9 @@ func (e *Engine) alone(ctx context.Context, it *item, err error) error {
 		}
 		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrUnknown) {
 			break
+		}
+		if it.timers != nil && errors.Is(err, store.ErrConflict) {
+			break // another engine may have done it: whoever fires it looks at the agenda again
 		}
 		e.retried(err)
 	}

@@ -62,6 +62,8 @@ type Config struct {
 	QueueLength int // commands that may wait; 0 is 4096
 	BatchLimit  int // commands in one commit; 0 is 256
 	Calls       int // calls to processors at a time; 0 is 64
+
+	gathering func() // called before a batch takes what waits: a simulation holds it up there
 }
 
 // What Do returns besides refusals.

@@ -1,5 +1,10 @@
 package engine
 
+import "flag"
+
+// Seed is what random tests begin with.
+var Seed = flag.Uint64("seed", 0, "of random tests; a simulation runs nothing else then")
+
 // Load is how many commands wait in the queue and how many keys are being
 // worked on.
 func (e *Engine) Load() (waiting, keys int) {
