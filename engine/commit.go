@@ -46,6 +46,8 @@ func (e *Engine) commitLoop() {
 // on.
 func (e *Engine) process(items []*item) bool {
 	ctx := context.Background() // a command that was taken is carried out
+	e.settling <- struct{}{}    // until it is known what became of the batch, its records stay
+	defer func() { <-e.settling }()
 	began := e.began()
 	traced := e.traceCommit(items)
 	err := e.try(ctx, items)

@@ -38,10 +38,10 @@ type Config struct {
 	Processor func(merchant int64, m payment.Method) processor.Processor
 
 	// Checks returns the risk checks of a merchant, nil if none are
-	// configured. It is called for every command that asks a processor for
+	// configured, unless always asks for such as check nothing. It is called for every command that asks a processor for
 	// something, by many at a time: it has to be quick. A nil func is no
 	// checks at all.
-	Checks func(ctx context.Context, merchant int64) (*risk.Checks, error)
+	Checks func(ctx context.Context, merchant int64, always bool) (*risk.Checks, error)
 
 	// Subscriber returns who says what is to be told of a merchant's payments,
 	// nil if nobody does. It is called for every command, by many at a time, and
@@ -104,6 +104,8 @@ type Engine struct {
 
 	advancing chan struct{} // holds a token while timers are fired
 
+	settling chan struct{} // holds a token while a batch is on its way, and while records are swept
+
 	commitTook time.Duration // by the batch that is being processed; the committer's own
 }
 
@@ -135,12 +137,13 @@ func New(c Config) *Engine {
 		Config: c, queue: make(chan *item, c.QueueLength), stopped: make(chan struct{}),
 		failed: make(chan struct{}), hurried: make(chan struct{}), poke: make(chan struct{}, 1), inFlight: map[payment.Key]struct{}{},
 		waiting: map[operation][]chan payment.Outcome{}, calling: map[operation]struct{}{}, silent: map[operation]struct{}{},
-		calls: make(chan struct{}, c.Calls), advancing: make(chan struct{}, 1),
+		calls: make(chan struct{}, c.Calls), advancing: make(chan struct{}, 1), settling: make(chan struct{}, 1),
 	}
 	e.base, e.stop = context.WithCancel(context.Background())
 	go e.commitLoop()
-	e.work.Add(1)
+	e.work.Add(2)
 	go e.timerLoop()
+	go e.sweepLoop()
 	return e
 }
 
@@ -194,7 +197,7 @@ func (e *Engine) Do(ctx context.Context, r payment.Request) (payment.Outcome, er
 func (e *Engine) do(ctx context.Context, it *item) (payment.Outcome, error) {
 	r := &it.Request
 	if it.Key == (payment.Key{}) {
-		it.Key = e.newKey()
+		it.Key, it.Retain = e.newKey(), keylessKept
 	}
 	switch c := r.Command.(type) {
 	case payment.Create:
@@ -204,7 +207,7 @@ func (e *Engine) do(ctx context.Context, it *item) (payment.Outcome, error) {
 	case payment.Authorize:
 		it.secret = c.Secret
 	}
-	checks, err := e.checks(ctx, r.Merchant, r.Command)
+	checks, err := e.checks(ctx, r)
 	if err != nil {
 		return payment.Outcome{}, err
 	}

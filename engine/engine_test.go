@@ -302,7 +302,7 @@ func TestTimerSurvivesAClockThatIsSetBack(t *testing.T) {
 	c := &unsteady{now: noon}
 	s := &setsBack{Store: memory.Open(), clock: c, by: time.Second}
 	e := engine.New(engine.Config{
-		Store: s, Clock: c, IDs: payment.NewIDs(0),
+		Store: s.Store, Clock: c, IDs: payment.NewIDs(0),
 		Processor: func(int64, payment.Method) processor.Processor { return &acquirer{} },
 	})
 	out, err := e.Do(t.Context(), payment.Request{
@@ -311,10 +311,10 @@ func TestTimerSurvivesAClockThatIsSetBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.set(out.Payment.ExpiresAt)
 	if err := e.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	c.set(out.Payment.ExpiresAt)
 	e = engine.New(engine.Config{Store: s, Clock: c, IDs: payment.NewIDs(0)})
 	for range 5000 {
 		if s.fired.Load() {

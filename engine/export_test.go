@@ -1,6 +1,9 @@
 package engine
 
-import "flag"
+import (
+	"context"
+	"flag"
+)
 
 // Seed is what random tests begin with.
 var Seed = flag.Uint64("seed", 0, "of random tests; a simulation runs nothing else then")
@@ -12,3 +15,6 @@ func (e *Engine) Load() (waiting, keys int) {
 	defer e.mu.Unlock()
 	return len(e.queue), len(e.inFlight)
 }
+
+// SweepNow forgets what is over.
+func (e *Engine) SweepNow(ctx context.Context) error { return e.sweepNow(ctx) }

@@ -108,7 +108,7 @@ func newWorld(seed uint64) *world {
 	w.bank = &simBank{w: w, known: map[string]*simOperation{}, strays: map[string]*simCall{}}
 	for range 2 {
 		u := wallet.User{Tenant: 1}
-		if err := w.store.CreateUser(context.Background(), 1, &u, []wallet.Balance{{Currency: "USD", Available: 3000}}, w.clock.Now()); err != nil {
+		if err := w.store.CreateUser(context.Background(), 1, &u, []wallet.Balance{{Currency: "USD", Available: 1500}}, w.clock.Now()); err != nil {
 			w.fail("%v", err)
 		}
 		w.users = append(w.users, u.ID)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -172,13 +173,13 @@ func (e *Engine) fire(due []payment.Timer) []error {
 	items := make([]*item, len(due))
 	for i, t := range due {
 		it := &item{
-			Request: payment.Request{Tenant: t.Tenant, Merchant: t.Merchant, Payment: t.Payment, Key: e.newKey(), Command: t.Command()},
+			Request: payment.Request{Tenant: t.Tenant, Merchant: t.Merchant, Payment: t.Payment, Key: e.newKey(), Retain: keylessKept, Command: t.Command()},
 			timers:  []payment.Timer{t}, done: make(chan struct{}),
 		}
 		if t.Kind == payment.ProcessorTimer {
 			it.Command = payment.Inquire{Operation: t.Operation, Attempt: t.Attempt + 1, Again: inquiryAfter(t.Attempt + 1)}
 		}
-		checks, err := e.checks(context.Background(), t.Merchant, it.Command)
+		checks, err := e.checks(context.Background(), &it.Request)
 		if err == nil {
 			it.told, err = e.subscriber(context.Background(), t.Merchant)
 		}
@@ -281,7 +282,7 @@ func (e *Engine) Advance(ctx context.Context, c *clock.Shifted, by time.Duration
 	if err := doDue(ctx, also); err != nil {
 		return err
 	}
-	return failed.first()
+	return cmp.Or(failed.first(), e.sweepNow(ctx))
 }
 
 // nextOf returns when the next timer falls due that is not among the failed, or

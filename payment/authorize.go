@@ -32,6 +32,10 @@ type Attempt struct {
 	PayerAbsent  bool
 	Unchallenged bool
 
+	// Payout: nothing is authorized. The money goes the other way, from the
+	// merchant to the card. The method's kind is PayeeCard then.
+	Payout bool
+
 	Asked
 }
 
@@ -75,7 +79,11 @@ func (c Create) decide(d *decision) {
 		return
 	}
 	d.take(PaymentCreated, c.Intake)
-	if c.Attempt != nil {
+	switch {
+	case c.Attempt == nil:
+	case c.Attempt.Payout:
+		d.payOut(*c.Attempt)
+	default:
 		d.authorize(*c.Attempt)
 	}
 }

@@ -296,6 +296,9 @@ func (d *desk) checkBooks() {
 		d.t.Fatalf("%d held of a payment that is %s", d.balance(ledger.Held), p.Status)
 	}
 	earned := d.balance(ledger.Merchant) + d.balance(ledger.PlatformFees) + d.balance(ledger.InTransit)
+	if p.Status == payment.PaidOut {
+		earned += p.Amount
+	}
 	if earned != p.Captured-p.Refunded {
 		d.t.Fatalf("accounts have %d, payment says %d captured and %d refunded", earned, p.Captured, p.Refunded)
 	}

@@ -33,6 +33,9 @@ const (
 	MoneyRefunded
 	RefundDeclined
 	CaptureSettled
+	PayoutPending
+	MoneyPaidOut
+	PayoutDeclined
 	eventKindCount
 )
 
@@ -45,6 +48,7 @@ var eventNames = [...]string{
 	PaymentCancelled: "payment_cancelled", HoldExpired: "hold_expired",
 	RefundPending: "refund_pending", MoneyRefunded: "money_refunded", RefundDeclined: "refund_declined",
 	CaptureSettled: "capture_settled",
+	PayoutPending:  "payout_pending", MoneyPaidOut: "money_paid_out", PayoutDeclined: "payout_declined",
 }
 
 // String is the name of the kind in reports, such as "hold_captured".
@@ -152,6 +156,8 @@ func (p *Payment) apply(e Event) (ledger.Entry, error) {
 		return p.applyVoid(op, e), nil
 	case RefundPending, MoneyRefunded, RefundDeclined:
 		return p.applyRefund(op, e), nil
+	case PayoutPending, MoneyPaidOut, PayoutDeclined:
+		return p.applyPayout(e), nil
 	}
 	return nil, fmt.Errorf("%w: unknown kind %d", ErrIllegal, e.Kind)
 }
@@ -236,6 +242,12 @@ func (k EventKind) operation() (OperationKind, OperationStatus) {
 		return OpRefund, OpApproved
 	case RefundDeclined:
 		return OpRefund, OpFailed
+	case PayoutPending:
+		return OpPayout, OpPending
+	case MoneyPaidOut:
+		return OpPayout, OpApproved
+	case PayoutDeclined:
+		return OpPayout, OpFailed
 	}
 	return 0, 0
 }

@@ -13,11 +13,12 @@ const (
 	NoMethod MethodKind = iota
 	CardMethod
 	WalletMethod
+	PayeeCard // a card that money is sent to
 )
 
 // String is the name of the kind in reports, such as "card".
 func (k MethodKind) String() string {
-	return [...]string{"none", "card", "wallet"}[min(k, WalletMethod)]
+	return [...]string{"none", "card", "wallet", "payee_card"}[min(k, PayeeCard)]
 }
 
 // Method is what a payment is paid with, as far as it may be kept. The full

@@ -66,10 +66,11 @@ const (
 	OpVoid
 	OpCancel
 	OpRefund
+	OpPayout
 	operationKindCount
 )
 
-var operationNames = [...]string{OpAuthorize: "authorize", OpCapture: "capture", OpVoid: "void", OpCancel: "cancel", OpRefund: "refund"}
+var operationNames = [...]string{OpAuthorize: "authorize", OpCapture: "capture", OpVoid: "void", OpCancel: "cancel", OpRefund: "refund", OpPayout: "payout"}
 
 // String is the name of the kind in APIs and reports, such as "capture".
 func (k OperationKind) String() string {

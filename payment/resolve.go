@@ -29,6 +29,8 @@ func (c Resolve) decide(d *decision) {
 		d.concludeVoid(e, c.Answer)
 	case OpRefund:
 		d.concludeRefund(e, c.Answer)
+	case OpPayout:
+		d.concludePayout(e, c.Answer)
 	}
 	d.expireIfDue()
 	d.rearm()

@@ -52,7 +52,7 @@ func document(t *testing.T) string {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", s, final, meanings[constant(s.String())])
 	}
 	b.WriteString("\nA payment that is over says what ended it:\n\n| Ended by | Meaning |\n|---|---|\n")
-	for e := payment.EndedByCapture; e <= payment.EndedByDecline; e++ {
+	for e := payment.EndedByCapture; e <= payment.EndedByPayout; e++ {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", e, meanings["EndedBy"+constant(e.String())])
 	}
 	b.WriteString("\n## Moves\n")
@@ -119,10 +119,10 @@ func TestNames(t *testing.T) {
 	check("status", names(payment.Statuses())...)
 	check("event", names(payment.EventKinds())...)
 	check("guard", names(payment.Guards())...)
-	check("ending", names([]payment.Ending{payment.Open, payment.EndedByCapture, payment.EndedByVoid, payment.EndedByCancel, payment.EndedByDeadline, payment.EndedByDecline})...)
-	check("operation", names([]payment.OperationKind{payment.OpAuthorize, payment.OpCapture, payment.OpVoid, payment.OpCancel, payment.OpRefund})...)
+	check("ending", names([]payment.Ending{payment.Open, payment.EndedByCapture, payment.EndedByVoid, payment.EndedByCancel, payment.EndedByDeadline, payment.EndedByDecline, payment.EndedByPayout})...)
+	check("operation", names([]payment.OperationKind{payment.OpAuthorize, payment.OpCapture, payment.OpVoid, payment.OpCancel, payment.OpRefund, payment.OpPayout})...)
 	check("operation status", names([]payment.OperationStatus{payment.OpPending, payment.OpAwaiting, payment.OpApproved, payment.OpFailed})...)
-	check("method", names([]payment.MethodKind{payment.NoMethod, payment.CardMethod, payment.WalletMethod})...)
+	check("method", names([]payment.MethodKind{payment.NoMethod, payment.CardMethod, payment.WalletMethod, payment.PayeeCard})...)
 	var reasons []string
 	for _, r := range payment.Reasons() {
 		reasons = append(reasons, string(r))
@@ -130,8 +130,8 @@ func TestNames(t *testing.T) {
 	check("reason", reasons...)
 
 	for _, odd := range []fmt.Stringer{
-		payment.Status(len(payment.Statuses())), payment.EndedByDecline + 1, payment.EventKind(0), payment.EventKind(len(payment.EventKinds()) + 1),
-		payment.OperationKind(0), payment.OpRefund + 1, payment.OperationStatus(0), payment.OpFailed + 1,
+		payment.Status(len(payment.Statuses())), payment.EndedByPayout + 1, payment.EventKind(0), payment.EventKind(len(payment.EventKinds()) + 1),
+		payment.OperationKind(0), payment.OpPayout + 1, payment.OperationStatus(0), payment.OpFailed + 1,
 	} {
 		if got := odd.String(); !strings.HasPrefix(got, "payment.") {
 			t.Errorf("%T out of range is called %q", odd, got)
@@ -162,7 +162,7 @@ func TestFinalStatesAreFinal(t *testing.T) {
 			final = append(final, s)
 		}
 	}
-	if want := []payment.Status{payment.Captured, payment.Voided, payment.Expired, payment.Declined}; !slices.Equal(final, want) {
+	if want := []payment.Status{payment.Captured, payment.Voided, payment.Expired, payment.Declined, payment.PaidOut}; !slices.Equal(final, want) {
 		t.Errorf("final are %v", final)
 	}
 }

@@ -5,8 +5,8 @@ import "fmt"
 // Status says where a payment stands.
 type Status uint8
 
-// The states of a payment. Declined, Captured, Voided and Expired are final:
-// no hold is open and none can be opened. A captured payment can still be
+// The states of a payment. Captured and those after it are final: no hold is
+// open and none can be opened. A captured payment can still be
 // refunded and settled, which moves money but not the state.
 const (
 	None          Status = iota // nothing is there yet
@@ -17,13 +17,14 @@ const (
 	Captured                    // the hold is closed and something was captured
 	Voided                      // closed by the merchant with nothing captured
 	Expired                     // closed by its deadline with nothing captured
-	Declined                    // the authorization, or a capture that may not be repeated, was declined
+	Declined                    // the authorization, a capture that may not be repeated, or a payout was declined
+	PaidOut                     // money went to the payee
 	statusCount
 )
 
 var statusNames = [...]string{
 	None: "none", Created: "created", Authorizing: "authorizing", AwaitingPayer: "awaiting_payer",
-	Authorized: "authorized", Captured: "captured", Voided: "voided", Expired: "expired", Declined: "declined",
+	Authorized: "authorized", Captured: "captured", Voided: "voided", Expired: "expired", Declined: "declined", PaidOut: "paid_out",
 }
 
 // String is the name of the status in APIs and reports, such as "authorized".
@@ -59,12 +60,13 @@ const (
 	EndedByCancel                 // cancelled as a whole
 	EndedByDeadline               // the deadline passed
 	EndedByDecline                // declined by the processor
+	EndedByPayout                 // the payee was paid
 	endingCount
 )
 
 var endingNames = [...]string{
 	Open: "open", EndedByCapture: "capture", EndedByVoid: "void", EndedByCancel: "cancel",
-	EndedByDeadline: "deadline", EndedByDecline: "decline",
+	EndedByDeadline: "deadline", EndedByDecline: "decline", EndedByPayout: "payout",
 }
 
 // String is the name of the ending in reports, such as "void".
@@ -114,6 +116,11 @@ func Edges() []Edge {
 		{Authorized, HoldExpired, Expired},
 		{Authorized, HoldExpired, Captured},
 		{AwaitingPayer, HoldExpired, Expired},
+		{Created, PayoutPending, Authorizing},
+		{Created, MoneyPaidOut, PaidOut},
+		{Authorizing, MoneyPaidOut, PaidOut},
+		{Created, PayoutDeclined, Declined},
+		{Authorizing, PayoutDeclined, Declined},
 	}
 	for s := Created; s < statusCount; s++ {
 		edges = append(edges, Edge{s, PaymentRevised, s})

@@ -19,7 +19,7 @@ func method(m payment.Method) string {
 	switch {
 	case m.Kind == payment.WalletMethod:
 		return "Wallet"
-	case m.Kind != payment.CardMethod:
+	case m.Kind != payment.CardMethod && m.Kind != payment.PayeeCard:
 		return ""
 	case m.Last4 == "":
 		return "Card"

@@ -105,7 +105,11 @@ func Of(p *payment.Payment, operation int, m *merchant.Merchant) Receipt {
 	if done.Sub(at) >= time.Minute { // the page shows minutes
 		r.fact("Completed", "", done)
 	}
-	r.fact("Paid with", method(p.Method), time.Time{})
+	with := "Paid with"
+	if p.Method.Kind == payment.PayeeCard {
+		with = "Paid to"
+	}
+	r.fact(with, method(p.Method), time.Time{})
 	r.fact("For", p.Description, time.Time{})
 	reference := p.Reference
 	if op != nil && op.Reference != "" {
@@ -143,6 +147,8 @@ func (r Receipt) Initial() string {
 func StateOf(p *payment.Payment) State {
 	held := !p.AuthorizedAt.IsZero()
 	switch {
+	case p.Status == payment.PaidOut:
+		return Paid
 	case p.Captured > 0 && p.Refunded == p.Captured:
 		return Refunded
 	case p.Captured > 0:
@@ -170,7 +176,7 @@ func stateOf(op *payment.Operation) State {
 		switch op.Kind {
 		case payment.OpAuthorize:
 			return Reserved
-		case payment.OpCapture:
+		case payment.OpCapture, payment.OpPayout:
 			return Paid
 		case payment.OpRefund:
 			return Refunded
@@ -188,7 +194,7 @@ var wholes = [...]string{
 
 var headlines = map[payment.OperationKind]string{
 	payment.OpAuthorize: "Reservation", payment.OpCapture: "Payment", payment.OpVoid: "Release", payment.OpCancel: "Cancellation",
-	payment.OpRefund: "Refund",
+	payment.OpRefund: "Refund", payment.OpPayout: "Payout",
 }
 
 var outcomes = map[payment.OperationStatus]string{

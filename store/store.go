@@ -56,6 +56,12 @@ type Store interface {
 	Outbox
 	document.Store
 
+	// Sweep forgets a little of what is over, at most limit rows of it, and
+	// takes little time. What it tells that it has forgotten is gone. With More
+	// there may be more to forget, and it is called again; without, all is gone
+	// that was over an hour before. A pending record is never over.
+	Sweep(ctx context.Context, over Over, limit int) (Swept, error)
+
 	Close() error
 }
 
@@ -64,6 +70,21 @@ type Touched struct {
 	Keys     []Ref[payment.Key]
 	Payments []Ref[payment.ID]
 }
+
+// Over says of what Sweep may forget.
+type Over struct {
+	Before time.Time // records, counters and documents that expired then or earlier
+	Grants time.Time // grants that expired then or earlier
+}
+
+// Swept is what Sweep forgot.
+type Swept struct {
+	Records, Counters, Documents, Grants int
+	More                                 bool
+}
+
+// Rows is how many rows that were.
+func (s Swept) Rows() int { return s.Records + s.Counters + s.Documents + s.Grants }
 
 // Ref is a name within a tenant.
 type Ref[Name comparable] struct {
@@ -213,6 +234,11 @@ type Reader interface {
 	// Every currency that was ever posted appears.
 	Balances(ctx context.Context, merchant int64) (ledger.Balances, error)
 
+	// Trail returns all that is kept of a payment, whichever tenant's it is;
+	// nil when there is none. It is for an operator who looks into one payment,
+	// and may take as long as it takes to look through all records and timers.
+	Trail(ctx context.Context, id payment.ID) (*Trail, error)
+
 	// Audit calls fn with a view of one consistent state.
 	Audit(ctx context.Context, fn func(Audit) error) error
 }
@@ -243,6 +269,8 @@ type Audit interface {
 	Counters(func(Counter) error) error
 	// Balances are what Reader.Balances says of all merchants.
 	Balances() (ledger.Balances, error)
+	// Acts: the log of administration, by number.
+	Acts(func(Act) error) error
 	// Notices: all notices with their deliveries, by payment, version, dialect
 	// and number. Told is how many deliveries the notice was written with.
 	Notices(func(n outbox.Notice, told int) error) error
@@ -351,4 +379,6 @@ type Registry interface {
 	// UseGrant revokes a grant, and tells whether it was there and not revoked
 	// before: of several callers at once, one is told so.
 	UseGrant(ctx context.Context, tenant int64, name string) (bool, error)
+
+	Acts
 }

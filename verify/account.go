@@ -158,6 +158,14 @@ func (acc *account) fold(sequence int, e *payment.Event) {
 		want[ledger.Held] -= e.Released
 		want[acc.source()] += e.Released
 		acc.end(payment.Expired)
+	case payment.PayoutPending:
+		acc.status = payment.Authorizing
+	case payment.MoneyPaidOut:
+		acc.status = payment.PaidOut
+		want[ledger.Merchant] -= e.Amount
+		want[acc.source()] += e.Amount
+	case payment.PayoutDeclined:
+		acc.status = payment.Declined
 	case payment.MoneyRefunded:
 		acc.refunded += e.Amount
 		want[acc.source()] += e.Amount

@@ -46,6 +46,9 @@ var outcomes = map[payment.EventKind]struct {
 	payment.RefundPending:         {payment.OpRefund, true, false},
 	payment.MoneyRefunded:         {payment.OpRefund, false, true},
 	payment.RefundDeclined:        {payment.OpRefund, false, true},
+	payment.PayoutPending:         {payment.OpPayout, true, false},
+	payment.MoneyPaidOut:          {payment.OpPayout, false, true},
+	payment.PayoutDeclined:        {payment.OpPayout, false, true},
 }
 
 // operation finds the operation of an event and moves it on.

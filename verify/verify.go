@@ -41,6 +41,7 @@ type Report struct {
 	Timers   int       `json:"timers"`
 	Counters int       `json:"counters"` // of risk checks
 	Marks    int       `json:"marks"`    // places in listings
+	Acts     int       `json:"acts"`     // of administration
 	Findings []Finding `json:"findings"`
 	More     int       `json:"more"` // findings beyond the first maxFindings
 }
@@ -77,6 +78,9 @@ type audit struct {
 	books    *books
 	counters map[store.Ref[string]]*counter
 	swept    int64 // records that expired by then may be gone, Unix milliseconds
+
+	lastAct int64
+	chain   store.Chain // of the last act
 }
 
 // sequenced is something of one event.
@@ -107,6 +111,9 @@ func (a *audit) run(view store.Audit) error {
 		return err
 	}
 	a.books.conclude(a.report)
+	if err := view.Acts(a.act); err != nil {
+		return err
+	}
 	return view.Strays(func(what string) error { a.report.add(0, "%s", what); return nil })
 }
 

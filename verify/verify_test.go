@@ -15,6 +15,7 @@ import (
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor"
 	"github.com/capstan-pay/capstan/processor/book"
+	"github.com/capstan-pay/capstan/store"
 	storesqlite "github.com/capstan-pay/capstan/store/sqlite"
 	"github.com/capstan-pay/capstan/verify"
 	"github.com/capstan-pay/capstan/wallet"
@@ -123,6 +124,12 @@ func build(t *testing.T, path string) {
 	do(hold(1100, nil), payment.Capture{Final: true}) // pending for ever
 	if err := e.Close(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	for number := range int64(3) {
+		act := store.Act{Number: number + 1, At: noon, By: "alice", Action: "merchant.set", Merchant: m.ID, Subject: "risk", Details: []byte(`{}`)}
+		if _, err := st.Administer(t.Context(), store.Administration{Act: act}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := st.Close(); err != nil {
 		t.Fatal(err)

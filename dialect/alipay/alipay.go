@@ -150,8 +150,10 @@ func (d *Dialect) write(w http.ResponseWriter, r *http.Request, c *call, body []
 const maxMinor = 9_999_999_999_999_999
 
 // sees tells whether a payment can be expressed here: a card's or a wallet's,
-// in any currency, but no amount of more than 16 digits.
-func sees(p *payment.Payment) bool { return p.Amount <= maxMinor }
+// in any currency, but no amount of more than 16 digits, and no payout.
+func sees(p *payment.Payment) bool {
+	return p.Amount <= maxMinor && p.Method.Kind != payment.PayeeCard
+}
 
 // PaymentID is how the dialect calls a payment: the day it was made and 39
 // digits; empty if it cannot express it.

@@ -73,7 +73,7 @@ func FuzzReadAmount(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		v, ok := document([]byte(body))
+		v, ok := readDocument([]byte(body))
 		if !ok {
 			return
 		}

@@ -31,7 +31,7 @@ func (d *Dialect) authorize(c *call) answered { return d.create(c, false) }
 func (d *Dialect) pay(c *call) answered { return d.create(c, true) }
 
 func (d *Dialect) create(c *call, sale bool) answered {
-	doc, ok := document(c.body)
+	doc, ok := readDocument(c.body)
 	if !ok {
 		return answered{problem: fails(base, textBadJSON)}
 	}
@@ -45,7 +45,7 @@ func (d *Dialect) create(c *call, sale bool) answered {
 	in.intake.Policy = c.shop.policy(sale)
 	in.intake.Policy.PayerDeadline = in.payerDeadline
 	request := payment.Request{
-		Tenant: c.shop.merchant.Tenant, Merchant: c.shop.merchant.ID, Patience: c.shop.patience,
+		Tenant: c.shop.merchant.Tenant, Merchant: c.shop.merchant.ID, Patience: c.patience, Screening: c.shop.screening,
 		Command: payment.Create{
 			Intake:  in.intake,
 			Attempt: &payment.Attempt{Secret: in.secret, Unchallenged: !in.threeDSecure, Asked: payment.Asked{Dialect: Name, Reference: in.intake.Reference}},
@@ -110,27 +110,10 @@ type intakeRequest struct {
 func (d *Dialect) readIntake(ctx context.Context, request value, s *shop) (in intakeRequest, wrong faults) {
 	fields := map[string]value{}
 	request.members(func(name string, v value) { fields[name] = v })
-	in.intake.Dialect = Name
 	kept := intakeDetails{Version: 1}
 
-	minor, text := readAmount(fields["amount"])
-	switch in.intake.Amount = minor; {
-	case text != "":
-		wrong.add(amount, text)
-	case minor > payment.MaxAmount:
-		wrong.add(amount, textTooLarge(payment.MaxAmount))
-	}
-	in.intake.Currency = readCurrency(fields["currency"], &wrong)
-	in.intake.Description = optional(fields["description"])
-	wrong.required(description, in.intake.Description, textLimit)
-	in.intake.Reference = optional(fields["tracking_id"])
-	in.intake.Labels = tracking(in.intake.Reference)
-	wrong.bounded(trackingID, in.intake.Reference, textLimit)
+	d.readBasics(fields, &in.intake, &wrong)
 	in.duplicates = readDuplicateCheck(fields["duplicate_check"], &wrong)
-	if in.intake.Test = fields["test"].is(true); in.intake.Test && !d.Sandbox {
-		wrong.add(base, textNotProcessable) // only a sandbox has somebody who moves no money
-	}
-
 	d.readCard(ctx, fields, s, &in, &kept, &wrong)
 	readCustomer(fields["customer"], s, &in.intake, &kept, &wrong)
 	readBilling(fields["billing_address"], s, &kept, &wrong)
@@ -154,6 +137,28 @@ func (d *Dialect) readIntake(ctx context.Context, request value, s *shop) (in in
 		wrong.add(base, textNotProcessable)
 	}
 	return in, wrong
+}
+
+// readBasics reads what every request for money names: how much, of what, what
+// for, and the shop's own name for it.
+func (d *Dialect) readBasics(fields map[string]value, in *payment.Intake, wrong *faults) {
+	in.Dialect = Name
+	minor, text := readAmount(fields["amount"])
+	switch in.Amount = minor; {
+	case text != "":
+		wrong.add(amount, text)
+	case minor > payment.MaxAmount:
+		wrong.add(amount, textTooLarge(payment.MaxAmount))
+	}
+	in.Currency = readCurrency(fields["currency"], wrong)
+	in.Description = optional(fields["description"])
+	wrong.required(description, in.Description, textLimit)
+	in.Reference = optional(fields["tracking_id"])
+	in.Labels = tracking(in.Reference)
+	wrong.bounded(trackingID, in.Reference, textLimit)
+	if in.Test = fields["test"].is(true); in.Test && !d.Sandbox {
+		wrong.add(base, textNotProcessable) // only a sandbox has somebody who moves no money
+	}
 }
 
 // leaks tells whether the card's number stands in what would be kept, where a

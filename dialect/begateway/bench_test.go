@@ -79,7 +79,7 @@ func BenchmarkDecode(b *testing.B) {
 	body := []byte(text)
 	b.ReportAllocs()
 	for b.Loop() {
-		doc, ok := document(body)
+		doc, ok := readDocument(body)
 		if _, wrong := decodeChild(doc.member("request"), captureOperation); !ok || len(wrong) > 0 {
 			b.Fatal(wrong)
 		}

@@ -38,9 +38,11 @@ var (
 )
 
 // isAuthorization tells whether a payment of the core is an authorization
-// here. One that is captured at once is a payment: there is nothing to capture
-// or void.
-func isAuthorization(p *payment.Payment) bool { return expressible(p) && !p.Policy.AutoCapture }
+// here. Of one that is captured at once, and of one that goes to the card, there
+// is nothing to capture or void.
+func isAuthorization(p *payment.Payment) bool {
+	return expressible(p) && !p.Policy.AutoCapture && !isCredit(p)
+}
 
 // has tells whether a transaction may be named as the parent: payment p itself,
 // or its operation with the given number.
@@ -162,7 +164,7 @@ func readDuplicateCheck(v value, wrong *faults) time.Duration {
 // section 4.2). A good request is not held against its parent here: the engine
 // does that, with the parent as it is when its turn comes.
 func (d *Dialect) readChild(c *call, o operation) (childRequest, *problem, error) {
-	doc, ok := document(c.body)
+	doc, ok := readDocument(c.body)
 	if !ok {
 		return childRequest{}, fails(base, textBadJSON), nil
 	}
@@ -195,7 +197,7 @@ func (d *Dialect) readChild(c *call, o operation) (childRequest, *problem, error
 func (d *Dialect) do(c *call, o operation, parent transaction, command payment.Command) answered {
 	out, err := d.Engine.Do(c.Context(), payment.Request{
 		Tenant: c.shop.merchant.Tenant, Merchant: c.shop.merchant.ID, Payment: parent.payment,
-		Command: command, Sees: o.parent, Patience: c.shop.patience,
+		Command: command, Sees: o.parent, Patience: c.patience, Screening: c.shop.screening,
 	})
 	switch {
 	case err != nil:

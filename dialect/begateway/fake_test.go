@@ -141,11 +141,13 @@ func newWorld(t testing.TB) *world {
 	}
 	keys := keyring.Fixed("test")
 	cards := card.Inspector{MAC: keys.MAC, Behaviour: cardsim.Behaviour}
+	shelves := memory.Open()
 	w.Dialect = New(dialect.Services{
-		Engine: w.engine, Merchants: merchant.NewDirectory(w.registry, w.clock.Now), Clock: w.clock,
+		Documents: shelves,
+		Engine:    w.engine, Merchants: merchant.NewDirectory(w.registry, w.clock.Now), Clock: w.clock,
 		IDs: wireid.New(keys.Derive("ids", 16)), Keys: keys,
 		Cards:  cards,
-		Vault:  &vault.Vault{Documents: memory.Open(), Keys: keys, Cards: cards, Clock: w.clock, Random: rand.Reader},
+		Vault:  &vault.Vault{Documents: shelves, Keys: keys, Cards: cards, Clock: w.clock, Random: rand.Reader},
 		Logger: slog.New(slog.DiscardHandler), Random: rand.Reader, Sandbox: true,
 		PublicURL: "https://gateway.ecomcharge.com",
 		Anywhere: func(_ context.Context, id payment.ID) (*payment.Payment, error) {

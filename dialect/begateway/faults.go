@@ -31,6 +31,7 @@ const (
 	cardDate
 	cardNumber
 	currency
+	name
 	description
 	parentUID
 	amount
@@ -66,6 +67,7 @@ var places = [attributeCount]struct{ section, name string }{
 	cardDate:              {"credit_card", "date"},
 	cardNumber:            {"credit_card", "number"},
 	currency:              {"", "currency"},
+	name:                  {"", "name"},
 	description:           {"", "description"},
 	parentUID:             {"", "parent_uid"},
 	amount:                {"", "amount"},

@@ -15,8 +15,8 @@ import (
 // as nothing, numbers may come as strings and strings as numbers.
 type value []byte
 
-// document returns the JSON document of a body, and whether it is one.
-func document(body []byte) (value, bool) {
+// readDocument returns the JSON document of a body, and whether it is one.
+func readDocument(body []byte) (value, bool) {
 	if !json.Valid(body) || !utf8.Valid(body) {
 		return nil, false
 	}

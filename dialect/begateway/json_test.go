@@ -7,7 +7,7 @@ import (
 )
 
 func TestMembers(t *testing.T) {
-	doc, ok := document([]byte(` { "a" : 1 ,"b":[ {"x":"}"} , "]" ],"c":{ },"d":"q\"\\","\u0061":null, "e":-1.5e3 } ` + "\n"))
+	doc, ok := readDocument([]byte(` { "a" : 1 ,"b":[ {"x":"}"} , "]" ],"c":{ },"d":"q\"\\","\u0061":null, "e":-1.5e3 } ` + "\n"))
 	if !ok {
 		t.Fatal("not a document")
 	}
@@ -27,7 +27,7 @@ func TestMembers(t *testing.T) {
 
 func TestNoDocument(t *testing.T) {
 	for _, body := range []string{"", " ", "{", `{"a":1}}`, `{'a':1}`, "nul", "{\"a\":\"\xff\"}", `{"a":01}`, "\ufeff{}", "amount=5"} {
-		if _, ok := document([]byte(body)); ok {
+		if _, ok := readDocument([]byte(body)); ok {
 			t.Errorf("%q is taken for JSON", body)
 		}
 	}
@@ -39,7 +39,7 @@ func FuzzMembers(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		v, ok := document([]byte(body))
+		v, ok := readDocument([]byte(body))
 		if !ok {
 			return
 		}
@@ -85,7 +85,7 @@ func FuzzDecodeChild(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		doc, ok := document([]byte(body))
+		doc, ok := readDocument([]byte(body))
 		if !ok {
 			return
 		}

@@ -17,7 +17,7 @@ import (
 // Only a sandbox has them: issuers have pages of their own.
 func (d *Dialect) process(w http.ResponseWriter, r *http.Request, rest string) {
 	name, action, _ := strings.Cut(rest, "/")
-	uid, ok := segment(name)
+	uid, ok := segment(name, "", "")
 	if !ok || !d.Sandbox {
 		d.serveNothing(w, r)
 		return
@@ -120,7 +120,7 @@ func (d *Dialect) returnPayer(w http.ResponseWriter, r *http.Request, uid string
 // issuer itself: it brings the answer and gets the transaction. What was
 // answered before is not answered again.
 func (d *Dialect) finish(c *call, uid string) answered {
-	doc, ok := document(c.body)
+	doc, ok := readDocument(c.body)
 	if !ok {
 		return answered{problem: fails(base, textBadJSON)}
 	}
@@ -168,8 +168,13 @@ func (d *Dialect) answerFor(ctx context.Context, p *payment.Payment, approved bo
 	if !approved {
 		command.Data = payment.Authentication{Flow: "challenge", Result: "N"}.Document()
 	}
+	access, err := d.Merchants.Merchant(ctx, p.Merchant)
+	if err != nil || access == nil {
+		return nil, err
+	}
+	set := readSettings(&access.Merchant)
 	out, err := d.Engine.Do(ctx, payment.Request{
-		Tenant: p.Tenant, Merchant: p.Merchant, Payment: p.ID, Command: command, Patience: defaultPatience,
+		Tenant: p.Tenant, Merchant: p.Merchant, Payment: p.ID, Command: command, Patience: set.patience, Screening: set.screening,
 	})
 	if err != nil {
 		return nil, err

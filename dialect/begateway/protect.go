@@ -26,7 +26,7 @@ func readVerification(screening []byte) (*verification, error) {
 	if len(screening) == 0 {
 		return nil, nil
 	}
-	doc, ok := document(screening)
+	doc, ok := readDocument(screening)
 	if !ok || !doc.isObject() {
 		return nil, errVerdict
 	}

@@ -31,7 +31,21 @@ func (d *Dialect) show(c *call, p *payment.Payment, t transaction, f form) answe
 		render = d.appendFlat
 	}
 	body, err := render(make([]byte, 0, replySize), c.shop, p, t, f)
-	return answered{body: body, err: err}
+	a := answered{body: body, err: err}
+	if err == nil && isPending(p, t) {
+		a.pending = &t
+	}
+	return a
+}
+
+// isPending tells whether what became of a transaction is its processor's to
+// say.
+func isPending(p *payment.Payment, t transaction) bool {
+	op := p.Op(t.operation)
+	if op == nil {
+		op = viewOf(p).last
+	}
+	return op != nil && op.Status == payment.OpPending
 }
 
 // queryTracking answers GET /v2/transactions/tracking_id/{id}: the newest

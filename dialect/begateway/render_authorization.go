@@ -12,6 +12,7 @@ import (
 const (
 	typeAuthorization = "authorization"
 	typePayment       = "payment"
+	typeCredit        = "credit" // money that goes to the card
 )
 
 // view is a payment of the core as this API sees it.
@@ -23,6 +24,13 @@ type view struct {
 }
 
 func viewOf(p *payment.Payment) view {
+	if isCredit(p) {
+		v := view{Payment: p, kind: typeCredit, status: statusIncomplete, last: p.Op(1)}
+		if v.last != nil {
+			v.status = operationStatus(v.last)
+		}
+		return v
+	}
 	v := view{Payment: p, kind: typeAuthorization, last: p.Authorization()}
 	v.status = authorizationStatus(p, v.last)
 	if !p.Policy.AutoCapture {
@@ -67,12 +75,10 @@ func (v view) message(checked *verification) string {
 	return ""
 }
 
-func (v view) declined() string {
-	if v.kind == typePayment {
-		return "Payment was declined"
-	}
-	return "Authorization was declined"
-}
+// titles are what sentences call the types.
+var titles = map[string]string{typeAuthorization: "Authorization", typePayment: "Payment", typeCredit: "Credit"}
+
+func (v view) declined() string { return titles[v.kind] + " was declined" }
 
 // appendAuthorization appends an authorization or payment in the one form it
 // has (section 6.1).
@@ -149,10 +155,7 @@ func (v view) times(kept intakeDetails) times {
 func (v view) appendSection(b []byte, s *shop, kept intakeDetails) []byte {
 	message := v.declined()
 	if v.status == statusSuccessful {
-		message = "Authorization was approved"
-		if v.kind == typePayment {
-			message = "Payment was approved"
-		}
+		message = titles[v.kind] + " was approved"
 	}
 	code := v.last.Answer.AuthCode
 	if auth := v.Authorization(); code == "" && auth != nil && v.status == statusSuccessful {

@@ -41,7 +41,7 @@ func decodeToken(request value, token string) tokenRequest {
 // or in the request without a number, it changes holder and expiry of the card
 // that the token stands for.
 func (d *Dialect) tokenize(c *call, token string) answered {
-	doc, ok := document(c.body)
+	doc, ok := readDocument(c.body)
 	if !ok {
 		return answered{problem: fails(base, textBadJSON)}
 	}

@@ -1,9 +1,11 @@
 package begateway
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/capstan-pay/capstan/dialect"
 	"github.com/capstan-pay/capstan/wireid"
@@ -14,19 +16,25 @@ type call struct {
 	*http.Request
 	shop *shop
 	body []byte
+	// patience is how long he waits for a processor that has to be asked.
+	patience time.Duration
+
 	flat bool // he wants replies without an envelope: version 3 of the API
 }
 
-// answered is what becomes of a call: a body for 200 OK, or a problem. An
-// error is ours.
+// answered is what becomes of a call: a body, or a problem. An error is ours.
 type answered struct {
+	status  int // of the body; 0 is 200 OK
 	body    []byte
 	problem *problem
 	err     error
+
+	// pending is the transaction in the body if its processor has not answered.
+	pending *transaction
 }
 
-// serve authenticates a request, reads it, and writes what handle makes of it.
-func (d *Dialect) serve(w http.ResponseWriter, r *http.Request, operation string, handle func(*call) answered) {
+// serve authenticates a request, reads it, and writes what the action makes of it.
+func (d *Dialect) serve(w http.ResponseWriter, r *http.Request, operation string, act action) {
 	s, err := d.authenticate(r)
 	memo := dialect.MemoOf(r.Context())
 	memo.Operation = operation
@@ -53,14 +61,14 @@ func (d *Dialect) serve(w http.ResponseWriter, r *http.Request, operation string
 	case err != nil: // the client broke off
 		d.write(w, r, s, answered{problem: fails(base, textBadJSON)})
 	default:
-		d.write(w, r, s, d.answer(&call{Request: r, shop: s, body: body, flat: wantsFlat(r)}, handle))
+		d.write(w, r, s, d.answer(&call{Request: r, shop: s, body: body, patience: s.patience, flat: wantsFlat(r)}, act))
 	}
 }
 
 // answer makes the answer to a call.
-func (d *Dialect) answer(c *call, handle func(*call) answered) (a answered) {
+func (d *Dialect) answer(c *call, act action) (a answered) {
 	defer d.Rescue(Name, func() { a = answered{problem: failed} })
-	return handle(c)
+	return act(c)
 }
 
 // serveNothing answers for what is not there.
@@ -77,7 +85,7 @@ func (d *Dialect) write(w http.ResponseWriter, r *http.Request, s *shop, a answe
 		d.Logger.Error("request failed", "dialect", Name, "operation", memo.Operation, "request_id", id, "error", a.err)
 		a.problem = failed
 	}
-	status, body := http.StatusOK, a.body
+	status, body := cmp.Or(a.status, http.StatusOK), a.body
 	if a.problem != nil {
 		status, body = a.problem.render(s, wantsFlat(r))
 	}

@@ -58,7 +58,10 @@ func (d *Dialect) ParsePaymentID(uid string) (payment.ID, bool) {
 
 // expressible tells whether this API, which is one for cards, can show a
 // payment.
-func expressible(p *payment.Payment) bool { return p.Method.Kind == payment.CardMethod }
+func expressible(p *payment.Payment) bool { return p.Method.Kind == payment.CardMethod || isCredit(p) }
+
+// isCredit tells whether a payment of the core goes to the card.
+func isCredit(p *payment.Payment) bool { return p.Method.Kind == payment.PayeeCard }
 
 // receiptPurpose keys the hash in receipt URLs, receiptMAC is how many of its
 // bytes are an HMAC.

@@ -64,7 +64,7 @@ func (d *Dialect) ParsePaymentID(id string) (payment.ID, bool) {
 // expressible tells whether the wire has words for a payment. Another dialect
 // may have moved a part of the smallest unit that a currency has here.
 func expressible(p *payment.Payment) bool {
-	if p.Method.Kind == payment.WalletMethod || unsupported[p.Currency] {
+	if p.Method.Kind == payment.WalletMethod || p.Method.Kind == payment.PayeeCard || unsupported[p.Currency] {
 		return false
 	}
 	units := scaleOf(p.Currency)

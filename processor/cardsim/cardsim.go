@@ -31,6 +31,10 @@ func (Processor) Decide(i payment.Instruction, _ *payment.Payer) payment.Answer 
 		}
 		a.Data = b.authentication(i)
 		return a
+	case payment.OpPayout:
+		if b.decline != "" {
+			return decline(b.decline)
+		}
 	case payment.OpCapture:
 		switch {
 		case b.captureDecline != "" && (!b.once || captureAttempts(i.Payment) == 0):

@@ -40,16 +40,20 @@ func (a *audit) each(query string, fn func(row *sqlite.Stmt) error) error {
 	return errors.Join(err, stmt.Finalize())
 }
 
+const selectStates = `SELECT payment, tenant, merchant, version, status, updated_at,
+	authorized, extended, captured, voided, released, refunded FROM states`
+
+func stateOf(row *sqlite.Stmt) store.State {
+	return store.State{
+		Payment: payment.ID(row.ColumnInt64(0)), Tenant: row.ColumnInt64(1), Merchant: row.ColumnInt64(2),
+		Version: row.ColumnInt(3), Status: payment.Status(row.ColumnInt64(4)), UpdatedAt: columnTime(row, 5),
+		Authorized: row.ColumnInt64(6), Extended: row.ColumnInt64(7), Captured: row.ColumnInt64(8),
+		Voided: row.ColumnInt64(9), Released: row.ColumnInt64(10), Refunded: row.ColumnInt64(11),
+	}
+}
+
 func (a *audit) States(fn func(store.State) error) error {
-	return a.each(`SELECT payment, tenant, merchant, version, status, updated_at,
-		authorized, extended, captured, voided, released, refunded FROM states ORDER BY payment`, func(row *sqlite.Stmt) error {
-		return fn(store.State{
-			Payment: payment.ID(row.ColumnInt64(0)), Tenant: row.ColumnInt64(1), Merchant: row.ColumnInt64(2),
-			Version: row.ColumnInt(3), Status: payment.Status(row.ColumnInt64(4)), UpdatedAt: columnTime(row, 5),
-			Authorized: row.ColumnInt64(6), Extended: row.ColumnInt64(7), Captured: row.ColumnInt64(8),
-			Voided: row.ColumnInt64(9), Released: row.ColumnInt64(10), Refunded: row.ColumnInt64(11),
-		})
-	})
+	return a.each(selectStates+` ORDER BY payment`, func(row *sqlite.Stmt) error { return fn(stateOf(row)) })
 }
 
 // Events follows the history of each payment. Where the histories do not lead

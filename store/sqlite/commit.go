@@ -87,7 +87,14 @@ func (b *batch) writeRecord(c *store.Change) error {
 		return err
 	}
 	b.records[r.Key] = r
-	return runRecord(stmt.addRecord, r)
+	if err := runRecord(stmt.addRecord, r); err != nil {
+		return err
+	}
+	// Its id may be that of a record which was deleted before.
+	if id, lowest := b.w.conn.LastInsertRowID(), b.w.lowest.Load(); lowest == 0 || id < lowest {
+		b.w.lowest.Store(id)
+	}
+	return nil
 }
 
 // writePayment appends the events and postings of a change and moves the

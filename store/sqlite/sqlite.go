@@ -32,6 +32,7 @@ type Store struct {
 	writer  *writer // nil when opened read-only
 	readers *readers
 	keeper  *housekeeper
+	sweeper sweeper
 	claims  claims
 
 	closing sync.Once
@@ -51,6 +52,9 @@ type Options struct {
 
 // ErrReadOnly is returned for a change to a store that was opened read-only.
 var ErrReadOnly = errors.New("sqlite: the store was opened read-only")
+
+// ErrInUse is returned for a store that another process has open for writing.
+var ErrInUse = errors.New("another process has it open for writing")
 
 // Open opens the store in the file at path as its only writer. It creates the
 // file if there is none, and applies pending migrations. A file that another

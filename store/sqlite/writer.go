@@ -23,6 +23,7 @@ type writer struct {
 	stmt statements
 
 	between func() error          // called in its turn before each transaction; may be nil
+	lowest  atomic.Int64          // the lowest id of a record that took another's place since a sweep; 0 is none
 	broken  atomic.Pointer[error] // after the medium failed: nothing is written any more
 
 	lastEvent int64 // the highest number that an event or a deposit has

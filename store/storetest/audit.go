@@ -88,10 +88,12 @@ func testAuditStops(t *testing.T, s store.Store) {
 	tell(&told, 0, false, "a")
 	must(t, s, told, a.create(purse(u, 300, "USD")))
 	check(t, count(s, nil, counterOf("a", "1")))
+	_, err := s.Administer(ctx, store.Administration{Act: act(1, "merchant.list", 0)})
+	check(t, err)
 	check(t, s.Attempted(ctx, []outbox.Attempt{attempt(told.Notices[0].Deliveries[0], outbox.Delivered, time.Time{})}))
 	check(t, s.PutDocument(ctx, paper("a")))
 	enough := errors.New("enough")
-	err := s.Audit(ctx, func(a store.Audit) error {
+	err = s.Audit(ctx, func(a store.Audit) error {
 		for name, walk := range map[string]func() error{
 			"states":    func() error { return a.States(func(store.State) error { return enough }) },
 			"events":    func() error { return a.Events(func(payment.ID, int, payment.Event) error { return enough }) },
@@ -102,6 +104,7 @@ func testAuditStops(t *testing.T, s store.Store) {
 			"counters":  func() error { return a.Counters(func(store.Counter) error { return enough }) },
 			"marks":     func() error { return a.Marks(func(store.Mark) error { return enough }) },
 			"documents": func() error { return a.Documents(func(document.Document) error { return enough }) },
+			"acts":      func() error { return a.Acts(func(store.Act) error { return enough }) },
 
 			"notices":    func() error { return a.Notices(func(outbox.Notice, int) error { return enough }) },
 			"deliveries": func() error { return a.Deliveries(func(outbox.Delivery) error { return enough }) },
@@ -204,6 +207,8 @@ func testReopen(t *testing.T, s store.Store, reopen func() store.Store) {
 	_, err := s.PutMeta(ctx, "mode", []byte("sandbox"), true)
 	check(t, err)
 	check(t, count(s, nil, counterOf("a", "1")))
+	_, err = s.Administer(ctx, store.Administration{Act: act(1, "key.disable", 0)})
+	check(t, err)
 	check(t, s.PutDocument(ctx, paper("a")))
 	before := take(t, s)
 	for range 2 {
