@@ -56,8 +56,14 @@ func (e *Engine) sweepLoop() {
 // meanwhile: a commit of which it is not known whether it took place is looked
 // up by its records. Another instance sweeps them two hours later at the earliest.
 func (e *Engine) sweep(ctx context.Context) (store.Swept, error) {
-	e.settling.Lock()
-	defer e.settling.Unlock()
+	select {
+	case e.settling <- struct{}{}:
+		defer func() { <-e.settling }()
+	case <-ctx.Done():
+		return store.Swept{}, ctx.Err()
+	case <-e.failed:
+		return store.Swept{}, nil
+	}
 	select {
 	case <-e.failed:
 		return store.Swept{}, nil
