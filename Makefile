@@ -8,6 +8,7 @@
 GO       ?= go
 FUZZTIME ?= 10s
 ROUNDS   ?= 200
+KILLS    ?= 1000
 
 .PHONY: build test lint bench smoke fuzz long
 
@@ -39,4 +40,5 @@ fuzz:
 long:
 	$(GO) test -race -count=1 -timeout 1h ./...
 	$(GO) test -count=1 -timeout 1h ./engine -run TestRaces -races 10000
-	$(GO) test -count=1 -timeout 2h ./internal/crash -rounds $(ROUNDS)
+	$(GO) test -count=1 -timeout 2h ./internal/crash -skip Notifications -rounds $(ROUNDS)
+	$(GO) test -count=1 -timeout 2h ./internal/crash -run Notifications -rounds $(KILLS)
