@@ -9,6 +9,7 @@ GO       ?= go
 FUZZTIME ?= 10s
 ROUNDS   ?= 200
 SEEDS    ?= 100000
+KILLS    ?= 1000
 
 .PHONY: build test lint bench smoke fuzz long
 
@@ -42,4 +43,5 @@ long:
 	$(GO) test -count=1 -timeout 1h ./engine -run TestRaces -races 10000
 	$(GO) test -count=1 -timeout 6h ./engine -run 'TestSimulation$$' -seeds $(SEEDS)
 	$(GO) test -count=1 -timeout 1h ./internal/mutation -run TestSimulationNotices -all
-	$(GO) test -count=1 -timeout 2h ./internal/crash -rounds $(ROUNDS)
+	$(GO) test -count=1 -timeout 2h ./internal/crash -skip Notifications -rounds $(ROUNDS)
+	$(GO) test -count=1 -timeout 2h ./internal/crash -run Notifications -rounds $(KILLS)

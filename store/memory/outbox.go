@@ -17,6 +17,7 @@ type mail struct {
 	deliveries map[outbox.DeliveryID]outbox.Delivery
 	attempts   map[outbox.DeliveryID][]outbox.Attempt
 	claimed    map[outbox.DeliveryID]time.Time // until when
+	swept      time.Time                       // notices of what happened by then may be gone
 }
 
 // notice is a notice and how many deliveries it was written with.
@@ -35,7 +36,7 @@ func newMail() mail {
 }
 
 func (m mail) clone() mail {
-	return mail{notices: maps.Clone(m.notices), deliveries: maps.Clone(m.deliveries), attempts: maps.Clone(m.attempts)}
+	return mail{notices: maps.Clone(m.notices), deliveries: maps.Clone(m.deliveries), attempts: maps.Clone(m.attempts), swept: m.swept}
 }
 
 // notices writes the notices of a change with their deliveries.
@@ -282,6 +283,8 @@ func (a *audit) Notices(fn func(outbox.Notice, int) error) error {
 	}
 	return nil
 }
+
+func (a *audit) NoticesSwept() (time.Time, error) { return a.outbox.swept, nil }
 
 func (a *audit) Deliveries(fn func(outbox.Delivery) error) error {
 	for _, id := range slices.SortedFunc(maps.Keys(a.outbox.deliveries), byDelivery) {

@@ -60,6 +60,7 @@ func Run(t *testing.T, open func(*testing.T) store.Store) {
 		{"ordered deliveries wait for each other", testOrdered},
 		{"a delivery can be made again", testRedeliver},
 		{"notices are listed", testNoticeList},
+		{"notices are swept when all is told", testSweepNotices},
 		{"a sealed value is swapped for another", testSealed},
 		{"meta values are kept", testMeta},
 		{"merchants are kept", testMerchants},
