@@ -107,6 +107,7 @@ type Server struct {
 	known  []dialect.Dialect // all there are, also those that are not served
 	cards  processor.Processor
 	wallet processor.Processor
+	risk   *riskChecks
 	script *scripted.Script
 	post   *postOffice
 	mux    http.Handler
@@ -150,14 +151,18 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	shifted := clock.NewShifted(c.Clock, offset)
 	s := &Server{
-		Store: c.Store, Keys: c.Keys, IDs: wireid.New(c.Keys.Derive("wire ids", 16)), Clock: clock.NewShifted(c.Clock, offset),
-		Merchants: merchant.NewDirectory(c.Store, clock.System{}.Now), Logger: c.Logger, Sandbox: c.Sandbox,
+		Store: c.Store, Keys: c.Keys, IDs: wireid.New(c.Keys.Derive("wire ids", 16)), Clock: shifted,
+		Merchants: merchant.NewDirectory(c.Store, clock.System{}.Now).By(shifted.Now), Logger: c.Logger, Sandbox: c.Sandbox,
 		PublicURL: c.PublicURL, base: cmp.Or(c.BaseURL, c.PublicURL), admin: c.AdminURL,
 		wallet: book.Processor{}, script: scripted.NewScript(),
 	}
 	if c.Sandbox {
 		s.cards, s.wallet = s.script.Before(cardsim.Processor{}), s.script.Before(book.Processor{})
+	}
+	if s.risk, err = newRiskChecks(ctx, s.Merchants, c.Store); err != nil {
+		return nil, err
 	}
 	guard := &webhook.Guard{Allow: c.WebhookAllow}
 	if c.Sandbox {
@@ -169,7 +174,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	s.watcher = &telemetry.Watcher{Metrics: telemetry.NewMetrics(c.Version), Logger: c.Logger, Requests: c.LogRequests, Traces: c.Traces}
 	watched := engine.Config{
 		Store: c.Store, Clock: s.Clock, IDs: payment.NewIDs(0), Logger: c.Logger, Processor: s.processor,
-		Checks:     (&riskChecks{merchants: s.Merchants, compiled: map[int64]compiledChecks{}}).of,
+		Checks:     s.risk.of,
 		Subscriber: s.post.subscriber, Noticed: s.post.wake,
 		Fatal: c.Fatal, QueueLength: c.QueueLength, Observer: s.watcher.Metrics.Engine,
 	}
@@ -178,7 +183,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	s.Engine = engine.New(watched)
 	s.watcher.Metrics.Engine.Watch(s.Engine)
-	s.watcher.Metrics.Register(telemetry.NewSurvey(c.Store, s.Clock.Now, c.Logger))
+	s.watcher.Metrics.Register(telemetry.NewSurvey(c.Store, s.Clock.Now, s.watcher.Metrics.Engine.Currencies, c.Logger))
 	err = s.addDialects(c)
 	s.post.dialects = s.known
 	close(s.post.assembled)
@@ -247,7 +252,7 @@ func (s *Server) addDialects(c Config) error {
 		services.Cards.Behaviour = cardsim.Behaviour
 	}
 	services.Vault = &vault.Vault{Documents: s.Store, Keys: s.Keys, Cards: services.Cards, Clock: s.Clock, Random: c.Random}
-	s.known = []dialect.Dialect{alipay.New(services), intents.New(services), begateway.New(services), wepay.New(services)}
+	s.known = allDialects(services)
 	for _, name := range c.Dialects {
 		i := slices.IndexFunc(s.known, func(d dialect.Dialect) bool { return d.Name() == name })
 		if i < 0 {
@@ -299,20 +304,29 @@ func (s *Server) processor(_ int64, m payment.Method) processor.Processor {
 	return nil
 }
 
+// SetRisk keeps the risk configuration for all merchants, as SetServerRisk
+// does, and takes it to effect at once.
+func (s *Server) SetRisk(ctx context.Context, document []byte) error {
+	if err := SetServerRisk(ctx, s.Store, document); err != nil {
+		return err
+	}
+	return s.risk.reread(ctx)
+}
+
 // controls returns the sandbox controls.
 func (s *Server) controls() *sandbox.Sandbox {
 	return sandbox.New(sandbox.Config{
 		Store: s.Store, Engine: s.Engine, Merchants: s.Merchants, Dialects: s.known, Keys: s.Keys, IDs: s.IDs, Clock: s.Clock,
 		Logger: s.Logger, Script: s.script, Deliverer: s.Deliverer, Advance: s.AdvanceClock, UpdateClientKeys: alipay.UpdateKeys,
-		Settings: Settings(), ReceiptURL: s.Receipts.URL, BaseURL: s.base, AdminURL: s.admin,
+		Settings: Settings(), CheckServerRisk: CheckServerRisk, SetServerRisk: s.SetRisk, ReceiptURL: s.Receipts.URL, BaseURL: s.base, AdminURL: s.admin,
 	})
 }
 
 // markMode marks a new store, and refuses one of the other mode.
 func markMode(ctx context.Context, st store.Registry, sandbox bool) error {
-	mode := "live"
+	mode := liveMode
 	if sandbox {
-		mode = "sandbox"
+		mode = sandboxMode
 	}
 	marked, err := st.PutMeta(ctx, metaMode, []byte(mode), true)
 	if err != nil {

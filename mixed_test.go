@@ -86,7 +86,7 @@ func TestMixedPayments(t *testing.T) {
 				// capture that is not the last where the hold ends with it.
 				several := (through == "alipay" || through == "begateway") && (from == "alipay" || from == "begateway")
 				if through == "alipay" && !several {
-					if r, err := all[through].Capture(t.Context(), id, 1500, "first-"+from+through, false); err != nil || r.Verdict != drive.Refused {
+					if r, err := all[through].Capture(t.Context(), id, 1500, "first-"+from+through, false); err != nil || r.Verdict != drive.Refused && r.Verdict != drive.Declined {
 						t.Errorf("not the last: %s %v", r.Answer, err)
 					}
 				}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/risk"
+	"github.com/capstan-pay/capstan/store/memory"
 )
 
 // registry is a repository of one merchant.
@@ -33,10 +34,13 @@ func TestRiskChecksAreCompiledOnce(t *testing.T) {
 		return map[string]json.RawMessage{"risk": json.RawMessage(`{"limits":[{"currency":"USD","max":` + max + `}]}`)}
 	}
 	repository := &registry{merchant: merchant.Merchant{ID: 2, Tenant: 1, Name: "Shop", Settings: document("5")}}
-	checks := &riskChecks{merchants: merchant.NewDirectory(repository, func() time.Time { return now }), compiled: map[int64]compiledChecks{}}
+	checks, err := newRiskChecks(t.Context(), merchant.NewDirectory(repository, func() time.Time { return now }), memory.Open())
+	if err != nil {
+		t.Fatal(err)
+	}
 	of := func() *risk.Checks {
 		t.Helper()
-		c, err := checks.of(t.Context(), 2)
+		c, err := checks.of(t.Context(), 2, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -64,7 +68,7 @@ func TestRiskChecksAreCompiledOnce(t *testing.T) {
 	repository.merchant.Settings = document(`"x"`)
 	now = now.Add(time.Minute)
 	for range 2 {
-		if c, err := checks.of(t.Context(), 2); c != nil || err == nil {
+		if c, err := checks.of(t.Context(), 2, false); c != nil || err == nil {
 			t.Errorf("a broken configuration: %v, %v", c, err)
 		}
 	}

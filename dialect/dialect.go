@@ -41,6 +41,8 @@ type Dialect interface {
 	// express it. ParsePaymentID reads it back.
 	PaymentID(*payment.Payment) string
 	ParsePaymentID(id string) (payment.ID, bool)
+
+	KeyKeeper
 }
 
 // Engine is what a dialect asks. See the engine package for the promises.

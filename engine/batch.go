@@ -30,7 +30,6 @@ type batch struct {
 
 	// Of the item that is being decided:
 	item         *item
-	payer        *payment.Payer
 	unchallenged bool  // the risk checks want the payer not to be asked to authenticate
 	fault        error // something could not be loaded: nothing may be written
 
@@ -84,9 +83,9 @@ func (b *batch) execute(it *item) (_ *store.Change, err error) {
 		return nil, nil
 	}
 	p := b.subject(it)
-	b.item, b.payer, b.unchallenged = it, b.payers[payerOf(it, p)], false
+	b.item, b.unchallenged = it, false
 	env := b.env
-	env.Key, env.Payer = it.Key, b.payer
+	env.Key = it.Key
 	for _, t := range it.timers {
 		if t.Due.After(env.Now) { // it was due when it was fired: the clock was set back since
 			env.Now = t.Due
@@ -165,6 +164,7 @@ func (b *batch) change(it *item, d payment.Decision, at time.Time) *store.Change
 		}
 	}
 	if c.Record.Key != (payment.Key{}) {
+		promise(d, c.Record)
 		it.left = c.Record
 		b.records[it.left.Key] = &c.Record
 	}
@@ -172,6 +172,21 @@ func (b *batch) change(it *item, d payment.Decision, at time.Time) *store.Change
 		return nil
 	}
 	return c
+}
+
+// promise writes on the event of a decision that decides it, until when its
+// record is kept.
+func promise(d payment.Decision, r store.Record) {
+	last := len(d.Events) - 1
+	for last > 0 && r.Pending && !d.Events[last].Kind.Pending() {
+		last--
+	}
+	if last < 0 {
+		return
+	}
+	if d.Events[last].Kept = r.Expires; r.Expires.IsZero() {
+		d.Events[last].Kept = payment.Always
+	}
 }
 
 func later(a, b time.Time) time.Time {
@@ -239,7 +254,35 @@ func (b *batch) ask(i payment.Instruction) payment.Answer {
 		return payment.Answer{Result: payment.Refused, Reason: payment.UnsupportedMethod}
 	}
 	i.Unchallenged = i.Unchallenged || b.unchallenged
-	return p.Decide(i, b.payer)
+	return p.Decide(i, b.payerFor(i.Payment))
+}
+
+// payerFor returns the wallet user that a payment is paid by as it is now, nil
+// for other methods. One that was not foreseen is loaded now. It returns nil
+// after a fault, which ends the batch.
+func (b *batch) payerFor(p *payment.Payment) *payment.Payer {
+	ref := payerRef(p.Tenant, &p.Intake)
+	if ref.User == 0 {
+		return nil
+	}
+	if b.payers[ref] == nil && b.fault == nil {
+		has := b.balance(ref)
+		if b.fault = b.addPayers(b.ctx, []store.PayerRef{ref}); b.fault == nil && has != nil {
+			b.payers[ref].Available = *has
+		}
+	}
+	return b.payers[ref]
+}
+
+// balance is what a wallet user has after the batch's commands so far, where
+// he is known to the batch under another grant; nil where he is not.
+func (b *batch) balance(of store.PayerRef) *int64 {
+	for ref, payer := range b.payers {
+		if ref.Tenant == of.Tenant && ref.User == of.User && ref.Currency == of.Currency {
+			return &payer.Available
+		}
+	}
+	return nil
 }
 
 // loadPayers loads the wallet users that the batch's commands are paid by.
@@ -251,6 +294,11 @@ func (b *batch) loadPayers(ctx context.Context, items []*item) error {
 			refs = append(refs, ref)
 		}
 	}
+	return b.addPayers(ctx, refs)
+}
+
+// addPayers adds wallet users to those that the batch has.
+func (b *batch) addPayers(ctx context.Context, refs []store.PayerRef) error {
 	if len(refs) == 0 {
 		return nil
 	}
@@ -258,14 +306,17 @@ func (b *batch) loadPayers(ctx context.Context, items []*item) error {
 	if err != nil {
 		return fmt.Errorf("load payers: %w", err)
 	}
-	b.payers = make(map[store.PayerRef]*payment.Payer, len(refs))
+	if b.payers == nil {
+		b.payers = make(map[store.PayerRef]*payment.Payer, len(refs))
+	}
 	for i, ref := range refs {
 		b.payers[ref] = &payers[i]
 	}
 	return nil
 }
 
-// payerOf names the wallet user that pays for an item's command on payment p.
+// payerOf names the wallet user that will most probably pay for an item's
+// command on payment p.
 func payerOf(it *item, p *payment.Payment) store.PayerRef {
 	var intake payment.Intake
 	if p != nil {
@@ -283,10 +334,15 @@ func payerOf(it *item, p *payment.Payment) store.PayerRef {
 			intake.Method = *c.Method
 		}
 	}
-	if intake.Method.Kind != payment.WalletMethod {
+	return payerRef(it.Tenant, &intake)
+}
+
+// payerRef names the wallet user of an intake, the zero name for other methods.
+func payerRef(tenant int64, i *payment.Intake) store.PayerRef {
+	if i.Method.Kind != payment.WalletMethod {
 		return store.PayerRef{}
 	}
-	return store.PayerRef{Tenant: it.Tenant, User: intake.Method.User, Currency: intake.Currency, Grant: intake.Method.Grant}
+	return store.PayerRef{Tenant: tenant, User: i.Method.User, Currency: i.Currency, Grant: i.Method.Grant}
 }
 
 // spend moves what payers have by what has just been posted.

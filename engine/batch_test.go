@@ -291,3 +291,48 @@ func TestUnknownCurrencyOfAWallet(t *testing.T) {
 	expectResults(t, together(t, r, script, []payment.Request{strange, pay(1, u, 100)}, nil),
 		"refused: currency_mismatch", "authorized, held 100, captured 0")
 }
+
+// TestPayerOfAnEdit: a wallet user whom only the edit of an authorization
+// names pays, with what he has after the commands before in the same batch.
+func TestPayerOfAnEdit(t *testing.T) {
+	script := newScript()
+	r := newRig(t, scripted(script), purses)
+	u := r.user(t, 1, 1000)
+	created := func(amount int64) payment.ID {
+		t.Helper()
+		out, err := r.Do(ctx, payment.Request{Tenant: 1, Merchant: 1, Command: payment.Create{Intake: intake(amount)}})
+		if err != nil || out.Refusal != nil {
+			t.Fatalf("%+v, %v", out, err)
+		}
+		return out.Payment.ID
+	}
+	byWallet := func(id payment.ID) payment.Request {
+		return payment.Request{Tenant: 1, Merchant: 1, Payment: id, Command: payment.Authorize{Edit: func(p *payment.Payment) (payment.Intake, *payment.Refusal) {
+			i := p.Intake
+			i.Method = payment.Method{Kind: payment.WalletMethod, User: u}
+			return i, nil
+		}}}
+	}
+	first, second := created(600), created(350)
+	grant := wallet.Grant{Name: "agreement", Tenant: 1, User: u, ExpiresAt: noon.Add(time.Hour)}
+	if err := r.store.PutGrant(ctx, grant); err != nil {
+		t.Fatal(err)
+	}
+	known := pay(1, u, 300) // known to the batch by his grant, which the edits do not name
+	create := known.Command.(payment.Create)
+	create.Method.Grant = grant.Name
+	known.Command = create
+	commits := script.count(faulty.Commit)
+	got := together(t, r, script, []payment.Request{known, byWallet(first), byWallet(second)}, nil)
+	expectResults(t, got,
+		"authorized, held 300, captured 0", "authorized, held 600, captured 0", "declined, held 0, captured 0")
+	if why := got[2].Op().Answer.Reason; why != payment.InsufficientFunds {
+		t.Errorf("more than is left: %s", why)
+	}
+	if left := r.available(t, 1, u); left != 100 {
+		t.Errorf("he has %d", left)
+	}
+	if n := script.count(faulty.Commit) - commits; n != 1 { // the store would not let more be taken than there is
+		t.Errorf("it took %d commits", n)
+	}
+}

@@ -38,10 +38,10 @@ type Config struct {
 	Processor func(merchant int64, m payment.Method) processor.Processor
 
 	// Checks returns the risk checks of a merchant, nil if none are
-	// configured. It is called for every command that asks a processor for
+	// configured, unless always asks for such as check nothing. It is called for every command that asks a processor for
 	// something, by many at a time: it has to be quick. A nil func is no
 	// checks at all.
-	Checks func(ctx context.Context, merchant int64) (*risk.Checks, error)
+	Checks func(ctx context.Context, merchant int64, always bool) (*risk.Checks, error)
 
 	// Subscriber returns who says what is to be told of a merchant's payments,
 	// nil if nobody does. It is called for every command, by many at a time, and
@@ -205,7 +205,7 @@ func (e *Engine) do(ctx context.Context, it *item) (payment.Outcome, error) {
 	case payment.Authorize:
 		it.secret = c.Secret
 	}
-	checks, err := e.checks(ctx, r.Merchant, r.Command)
+	checks, err := e.checks(ctx, r)
 	if err != nil {
 		return payment.Outcome{}, err
 	}

@@ -12,11 +12,11 @@ import (
 
 // checks looks up the risk checks that a command will be held against: nil if
 // it cannot ask a processor for anything, or none are configured.
-func (e *Engine) checks(ctx context.Context, merchant int64, c payment.Command) (*risk.Checks, error) {
-	if e.Checks == nil {
+func (e *Engine) checks(ctx context.Context, r *payment.Request) (*risk.Checks, error) {
+	if e.Checks == nil || r.Screening == payment.NeverScreened {
 		return nil, nil
 	}
-	switch c := c.(type) {
+	switch c := r.Command.(type) {
 	case payment.Create:
 		if c.Attempt == nil {
 			return nil, nil
@@ -25,9 +25,9 @@ func (e *Engine) checks(ctx context.Context, merchant int64, c payment.Command) 
 	default:
 		return nil, nil
 	}
-	checks, err := e.Checks(ctx, merchant)
+	checks, err := e.Checks(ctx, r.Merchant, r.Screening == payment.AlwaysScreened)
 	if err != nil {
-		return nil, fmt.Errorf("engine: risk checks of merchant %d: %w", merchant, err)
+		return nil, fmt.Errorf("engine: risk checks of merchant %d: %w", r.Merchant, err)
 	}
 	return checks, nil
 }

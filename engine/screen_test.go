@@ -32,7 +32,7 @@ func checked(t fataler, document string) func(*engine.Config) {
 		t.Fatal(err)
 	}
 	return func(c *engine.Config) {
-		c.Checks = func(_ context.Context, merchant int64) (*risk.Checks, error) {
+		c.Checks = func(_ context.Context, merchant int64, _ bool) (*risk.Checks, error) {
 			if merchant == 1 {
 				return checks, nil
 			}
@@ -492,7 +492,7 @@ func TestChecksThatCannotBeRead(t *testing.T) {
 	broken := errors.New("no configuration")
 	asked := 0
 	r := newRig(t, func(c *engine.Config) {
-		c.Checks = func(context.Context, int64) (*risk.Checks, error) {
+		c.Checks = func(context.Context, int64, bool) (*risk.Checks, error) {
 			if asked++; asked > 1 {
 				return nil, broken
 			}

@@ -181,7 +181,7 @@ func (e *Engine) fire(due []payment.Timer) []error {
 		if t.Kind == payment.ProcessorTimer {
 			it.Command = payment.Inquire{Operation: t.Operation, Attempt: t.Attempt + 1, Again: inquiryAfter(t.Attempt + 1)}
 		}
-		checks, err := e.checks(context.Background(), t.Merchant, it.Command)
+		checks, err := e.checks(context.Background(), &it.Request)
 		if err == nil {
 			it.told, err = e.subscriber(context.Background(), t.Merchant)
 		}

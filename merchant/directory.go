@@ -17,7 +17,8 @@ type Repository interface {
 // soon after.
 type Directory struct {
 	repository Repository
-	now        func() time.Time
+	elapsed    func() time.Time
+	clock      func() time.Time
 	mu         sync.RWMutex
 	known      map[name]*Access
 	byID       map[int64]*Access
@@ -43,23 +44,32 @@ type Access struct {
 }
 
 // NewDirectory returns a directory over a repository. Now tells how much time
-// has passed; it need not be the business clock.
+// has passed and, unless By names another clock, when credentials expire.
 func NewDirectory(r Repository, now func() time.Time) *Directory {
-	return &Directory{repository: r, now: now, known: map[name]*Access{}, byID: map[int64]*Access{}}
+	return &Directory{repository: r, elapsed: now, clock: now, known: map[name]*Access{}, byID: map[int64]*Access{}}
 }
 
-// Find returns who a credential lets in: nil if there is no such credential,
-// or it or its merchant is disabled.
+// By takes another clock, the business's, to tell when credentials expire. It
+// is called before the directory is used.
+func (d *Directory) By(clock func() time.Time) *Directory {
+	d.clock = clock
+	return d
+}
+
+// Find returns who a credential lets in: nil if there is no such credential, it
+// has expired, or it or its merchant is disabled.
 func (d *Directory) Find(ctx context.Context, dialect, kind, lookup string) (*Access, error) {
-	n, now := name{dialect, kind, lookup}, d.now()
+	n, now := name{dialect, kind, lookup}, d.elapsed()
 	d.mu.RLock()
 	a := d.known[n]
 	d.mu.RUnlock()
 	if a != nil && now.Sub(a.found) < fresh {
-		return a, nil
+		if e := a.Credential.ExpiresAt; e.IsZero() || d.clock().Before(e) {
+			return a, nil
+		}
 	}
 	c, err := d.repository.Credential(ctx, dialect, kind, lookup)
-	if err != nil || c == nil || c.Disabled {
+	if err != nil || c == nil || !c.Usable(d.clock()) {
 		d.drop(n)
 		return nil, err
 	}
@@ -82,7 +92,7 @@ func (d *Directory) Find(ctx context.Context, dialect, kind, lookup string) (*Ac
 // none. It is remembered like what Find returns; a disabled one is returned
 // too.
 func (d *Directory) Merchant(ctx context.Context, id int64) (*Access, error) {
-	now := d.now()
+	now := d.elapsed()
 	d.mu.RLock()
 	a := d.byID[id]
 	d.mu.RUnlock()

@@ -34,4 +34,15 @@ type Credential struct {
 	Data     []byte // what is not secret, the dialect's own document
 	Sealed   []byte // what is, sealed under the key file
 	Disabled bool
+
+	// Hint is what of a secret may be shown again, so that whoever has it can
+	// tell which credential is his: its beginning and its last characters.
+	Hint      string
+	CreatedAt time.Time
+	ExpiresAt time.Time // it lets nobody in from then on; zero is never
+}
+
+// Usable tells whether the credential lets its merchant in at that moment.
+func (c *Credential) Usable(at time.Time) bool {
+	return !c.Disabled && (c.ExpiresAt.IsZero() || at.Before(c.ExpiresAt))
 }

@@ -52,6 +52,12 @@ func (s Setting[T]) Or(m *Merchant, otherwise T) T {
 	return otherwise
 }
 
+// Given tells whether a merchant has the setting.
+func (s Setting[T]) Given(m *Merchant) bool {
+	raw, ok := m.Settings[s.Name]
+	return ok && s.check(raw) == nil
+}
+
 // Otherwise describes a default that is not always the same: what callers of
 // Or pass.
 func (s Setting[T]) Otherwise(words string) Setting[T] {

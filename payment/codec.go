@@ -24,6 +24,7 @@ const (
 	isFinal
 	hasIntakeLabels // behind everything else
 	hasAskedLabels
+	hasKept
 	knownParts = 1<<iota - 1
 )
 
@@ -54,6 +55,9 @@ func (e Event) AppendBody(b []byte) []byte {
 	if e.Asked != nil && len(e.Asked.Labels) > 0 {
 		parts |= hasAskedLabels
 	}
+	if !e.Kept.IsZero() {
+		parts |= hasKept
+	}
 	if parts == 0 && e.Ending == Open {
 		return b
 	}
@@ -79,6 +83,9 @@ func (e Event) AppendBody(b []byte) []byte {
 	}
 	if parts&hasAskedLabels != 0 {
 		w.labels(e.Asked.Labels)
+	}
+	if parts&hasKept != 0 {
+		w.kept(e.Kept)
 	}
 	return w.b
 }
@@ -117,10 +124,29 @@ func (e *Event) DecodeBody(body []byte) error {
 	if parts&hasAskedLabels != 0 {
 		e.Asked.Labels = r.labels()
 	}
+	if parts&hasKept != 0 {
+		e.Kept = r.kept()
+	}
 	if r.bad || len(r.b) != 0 {
 		return errCorrupt
 	}
 	return nil
+}
+
+func (w *writer) kept(until time.Time) {
+	if until.Equal(Always) {
+		w.uint(0)
+	} else {
+		w.uint(uint64(until.UnixMilli()))
+	}
+}
+
+func (r *reader) kept() time.Time {
+	ms := r.uint()
+	if ms == 0 {
+		return Always
+	}
+	return time.UnixMilli(int64(ms)).UTC()
 }
 
 func (w *writer) intake(i *Intake) {

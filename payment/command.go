@@ -59,9 +59,6 @@ type Env struct {
 	Now time.Time // the moment of the decision; counts to the millisecond
 	Key Key       // of the command; kept with what waits for a processor
 
-	// Payer is the wallet user the payment is paid by, nil for other methods.
-	Payer *Payer
-
 	// Ask puts an operation to its processor. A processor that decides on
 	// the spot answers Approved, Refused or PayerRequired; one that has to be
 	// called afterwards answers Pending, and Resolve brings its answer.

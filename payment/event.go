@@ -82,9 +82,24 @@ type Event struct {
 	Final    bool  // captures: asked to be the last
 	Ending   Ending
 
+	// Kept is until when the record is kept of the command that it follows
+	// from, on one event of each decision that leaves a record; zero on the
+	// others. An auditor wants to find that record.
+	Kept time.Time
+
 	Intake *Intake // created, revised
 	Asked  *Asked  // on the first event of an operation; later, only its Key counts
 	Answer *Answer // what the processor said, where it said something
+}
+
+// Always is the Kept of a record that is kept for ever.
+var Always = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+
+// Pending tells whether the operation of an event of this kind waits for its
+// processor after it.
+func (k EventKind) Pending() bool {
+	_, status := k.operation()
+	return status == OpPending
 }
 
 // ErrIllegal is wrapped by the error for an event that no edge of the state

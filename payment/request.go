@@ -65,10 +65,23 @@ type Request struct {
 	// cannot is refused with NotFound, as if it were not there. Nil sees all.
 	Sees func(*Payment) bool
 
+	// Screening says whether the operation is put to the risk checks.
+	Screening Screening
+
 	// Patience is how long the caller waits for a remote processor's answer
 	// before he gets the outcome as pending.
 	Patience time.Duration
 }
+
+// Screening says when an operation is put to the risk checks.
+type Screening uint8
+
+// The ways.
+const (
+	ScreenedIfConfigured Screening = iota // where there is something to check
+	AlwaysScreened                        // also where there is nothing: it has a verdict
+	NeverScreened
+)
 
 // Outcome is what became of a request.
 type Outcome struct {

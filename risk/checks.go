@@ -51,20 +51,8 @@ func (c Config) Compile(s Setup) (*Checks, error) {
 		return nil, nil
 	}
 	checks := &Checks{limits: c.Limits, white: c.White.lookups(), black: c.Black.lookups()}
-	for i, of := range [][3]string{
-		{c.Levels.Shop, names.Shop}, {c.Levels.Merchant, names.Merchant}, {server.name, c.Levels.PSP, names.PSP},
-	} {
-		l := &checks.levels[i]
-		for _, name := range of {
-			if l.name == "" {
-				l.name = name
-			}
-		}
-		l.key = appendString(nil, l.name)
-	}
-	a, b, d := checks.levels[0].name, checks.levels[1].name, checks.levels[2].name
-	if a == "" || b == "" || d == "" || a == b || b == d || a == d {
-		return nil, errors.New("risk: the three levels need three different names")
+	if err := checks.name(c.Levels, server.name, names); err != nil {
+		return nil, err
 	}
 	checks.levels[2].rules = server.rules
 	taken := map[string]bool{}
@@ -89,6 +77,35 @@ func (c Config) Compile(s Setup) (*Checks, error) {
 		}
 	}
 	return checks, nil
+}
+
+// name names the levels. What a configuration says itself must differ; another
+// name that is taken gets a prime.
+func (c *Checks) name(own Levels, psp string, names Levels) error {
+	if psp == "" {
+		psp = names.PSP
+	}
+	said, otherwise := [3]string{own.Shop, own.Merchant, own.PSP}, [3]string{names.Shop, names.Merchant, psp}
+	taken := map[string]bool{}
+	for _, name := range said {
+		if name != "" && taken[name] {
+			return errors.New("risk: config.levels: the three levels need three different names")
+		}
+		taken[name] = true
+	}
+	for i, name := range said {
+		if name == "" {
+			if name = otherwise[i]; name == "" {
+				return fmt.Errorf("risk: the level %s has no name", levels[i])
+			}
+			for taken[name] {
+				name += "'"
+			}
+			taken[name] = true
+		}
+		c.levels[i].name, c.levels[i].key = name, appendString(nil, name)
+	}
+	return nil
 }
 
 // compileRules compiles the conditions of the configuration's rules.

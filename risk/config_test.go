@@ -126,10 +126,21 @@ func TestCompile(t *testing.T) {
 		}
 	}
 	config := Config{Limits: []Limit{{Currency: "USD", Max: 1}}}
-	for _, names := range []Levels{{}, {"a", "a", "b"}, {"a", "b", "a"}, {"b", "a", "a"}, {"a", "b", ""}} {
+	for _, names := range []Levels{{}, {"a", "b", ""}} {
 		if _, err := config.Compile(Setup{Names: names}); err == nil {
 			t.Errorf("levels named %q compile", names)
 		}
+	}
+	for _, names := range []Levels{{"a", "a", "b"}, {"a", "b", "a"}, {"b", "a", "a"}} {
+		config.Levels = names
+		if _, err := config.Compile(Setup{Names: Levels{"x", "y", "z"}}); err == nil {
+			t.Errorf("levels that call themselves %q compile", names)
+		}
+	}
+	config.Levels = Levels{Shop: "a"}
+	checks, err := config.Compile(Setup{Names: Levels{"x", "a", "a"}})
+	if err != nil || checks.levels[0].name != "a" || checks.levels[1].name != "a'" || checks.levels[2].name != "a''" {
+		t.Errorf("names that are taken: %+v, %v", checks, err)
 	}
 }
 

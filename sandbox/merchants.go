@@ -10,14 +10,11 @@ import (
 
 	"github.com/capstan-pay/capstan/dialect"
 	"github.com/capstan-pay/capstan/merchant"
-	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/wallet"
-	"github.com/capstan-pay/capstan/wireid"
 )
 
 const (
-	merchantPrefix = "mer_"
-	metaDefault    = "default_merchant"
+	metaDefault = "default_merchant"
 
 	// SealPurpose is what the credentials of the default merchant are sealed for.
 	SealPurpose = "sandbox credentials"
@@ -93,7 +90,7 @@ func (s *Sandbox) defaultMerchant(ctx context.Context) (int64, error) {
 }
 
 func (s *Sandbox) merchantName(id int64) string {
-	return s.IDs.Base62(merchantPrefix, wireid.Name{Kind: wireid.Merchant, Payment: payment.ID(id)})
+	return s.IDs.Merchant(id)
 }
 
 // NewMerchant makes a merchant in a tenant of its own, with credentials for
@@ -215,6 +212,25 @@ func (s *Sandbox) putRisk(r *http.Request) (any, error) {
 		return nil, bad("the body is not a risk configuration: " + err.Error())
 	}
 	return s.set(r.Context(), in.Merchant, map[string]json.RawMessage{"risk": document})
+}
+
+// putServerRisk takes the risk configuration for all merchants. An empty body
+// takes it away.
+func (s *Sandbox) putServerRisk(r *http.Request) (any, error) {
+	document, err := dialect.ReadBody(r)
+	if err != nil {
+		return nil, bad("the body cannot be read")
+	}
+	if err := s.CheckServerRisk(document); err != nil {
+		return nil, bad(err.Error())
+	}
+	if err := s.SetServerRisk(r.Context(), document); err != nil {
+		return nil, err
+	}
+	if len(document) == 0 {
+		document = []byte("null")
+	}
+	return map[string]json.RawMessage{"risk": document}, nil
 }
 
 // set changes some of a merchant's settings and answers all of them. A null

@@ -43,6 +43,11 @@ type Config struct {
 
 	Settings merchant.Settings // that there are
 
+	// CheckServerRisk says what is wrong with a risk configuration for all
+	// merchants, if anything; SetServerRisk keeps a sound one.
+	CheckServerRisk func(document []byte) error
+	SetServerRisk   func(ctx context.Context, document []byte) error
+
 	// UpdateClientKeys adds and retires public keys in the data of a wallet
 	// API client's credential.
 	UpdateClientKeys func(data []byte, add map[string]string, retire []string) ([]byte, error)
@@ -75,6 +80,7 @@ func New(c Config) *Sandbox {
 		"PATCH /_sandbox/alipay/clients/{client}": s.patchAlipayClient,
 		"PATCH /_sandbox/settings":                s.patchSettings,
 		"PUT /_sandbox/risk":                      s.putRisk,
+		"PUT /_sandbox/risk/psp":                  s.putServerRisk,
 		"GET /_sandbox/ledger":                    s.getLedger,
 		"GET /_sandbox/payments/{id}":             s.getPayment,
 		"GET /_sandbox/webhooks":                  s.getWebhooks,
@@ -154,11 +160,10 @@ func (s *Sandbox) merchantOf(ctx context.Context, name string) (*merchant.Mercha
 		return nil, err
 	}
 	if name != "" {
-		n, ok := s.IDs.ParseBase62(merchantPrefix, name)
-		if !ok || n.Kind != wireid.Merchant {
+		var ok bool
+		if id, ok = s.IDs.ParseMerchant(name); !ok {
 			return nil, problem{http.StatusNotFound, "no such merchant"}
 		}
-		id = int64(n.Payment)
 	}
 	m, err := s.Store.Merchant(ctx, id)
 	if err == nil && m == nil {

@@ -234,12 +234,19 @@ type Reader interface {
 	// Every currency that was ever posted appears.
 	Balances(ctx context.Context, merchant int64) (ledger.Balances, error)
 
+	// Trail returns all that is kept of a payment, whichever tenant's it is;
+	// nil when there is none. It is for an operator who looks into one payment,
+	// and may take as long as it takes to look through all records and timers.
+	Trail(ctx context.Context, id payment.ID) (*Trail, error)
+
 	// Audit calls fn with a view of one consistent state.
 	Audit(ctx context.Context, fn func(Audit) error) error
 }
 
 // Audit walks through everything that was written. Each walk stops at the
-// first error its callback returns, and returns it.
+// first error its callback returns, and returns it. Several may be under way at
+// a time. None keeps more in memory than one payment needs, however much there
+// is: what has to be sorted is sorted on disk.
 type Audit interface {
 	// States: the stored state rows, by payment.
 	States(func(State) error) error
@@ -249,14 +256,21 @@ type Audit interface {
 	// they came with, then as they stand in its entry. Those of deposits come
 	// first, with ID 0 and sequence 0.
 	Postings(func(id payment.ID, sequence int, p ledger.Posting) error) error
-	// Records: all idempotency records, in no particular order.
+	// Records: all idempotency records, by payment.
 	Records(func(Record) error) error
-	// Timers: all timers, in no particular order.
+	// Swept returns a moment: records that have expired by then may be gone,
+	// because they were swept, or made room for another.
+	Swept() (time.Time, error)
+	// Timers: all timers, by payment.
 	Timers(func(payment.Timer) error) error
 	// WalletBalances: the guarded balance rows, in no particular order.
 	WalletBalances(func(tenant int64, b wallet.Balance) error) error
 	// Counters: all counters, in no particular order.
 	Counters(func(Counter) error) error
+	// Balances are what Reader.Balances says of all merchants.
+	Balances() (ledger.Balances, error)
+	// Acts: the log of administration, by number.
+	Acts(func(Act) error) error
 	// Notices: all notices with their deliveries, by payment, version, dialect
 	// and number. Told is how many deliveries the notice was written with.
 	Notices(func(n outbox.Notice, told int) error) error
@@ -266,10 +280,13 @@ type Audit interface {
 	// Attempts: all attempts, in the order of their deliveries, then as they
 	// were made.
 	Attempts(func(outbox.Attempt) error) error
-	// Marks: all places in listings, in no particular order.
+	// Marks: all places in listings, by payment.
 	Marks(func(Mark) error) error
 	// Documents: all documents, in the order of their serials.
 	Documents(func(document.Document) error) error
+	// Strays says what the store itself finds out of place: rows that belong to
+	// nothing, files that are damaged.
+	Strays(func(what string) error) error
 }
 
 // Mark is a place in a listing of a merchant.
@@ -362,4 +379,6 @@ type Registry interface {
 	// UseGrant revokes a grant, and tells whether it was there and not revoked
 	// before: of several callers at once, one is told so.
 	UseGrant(ctx context.Context, tenant int64, name string) (bool, error)
+
+	Acts
 }

@@ -2,12 +2,15 @@ package telemetry
 
 import (
 	"errors"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/capstan-pay/capstan/engine"
+	"github.com/capstan-pay/capstan/money"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/store"
 )
@@ -24,6 +27,9 @@ type EngineMetrics struct {
 	decisions map[string][]prometheus.Counter // by command and engine.Answer
 
 	wrote atomic.Bool // something was made durable since Wrote was asked
+
+	mu         sync.Mutex
+	currencies atomic.Pointer[[]money.Currency] // that payments were made in
 }
 
 var _ engine.Observer = (*EngineMetrics)(nil)
@@ -61,7 +67,7 @@ func newEngineMetrics(registry *prometheus.Registry) *EngineMetrics {
 		retries:  counter("retries_total", "Attempts to write commands that were followed by another, by why they failed.", "reason"),
 		refusals: counter("refusals_total", "Guards that failed, by command. A command may fail several.", "command", "guard"),
 		calls: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: namespace, Name: "processor_call_duration_seconds", Buckets: seconds,
+			Namespace: namespace, Name: "processor_call_duration_seconds", Buckets: callSeconds,
 			Help: "How long calls to processors took, by the operation they were for and how they ended. No answer is not an answer.",
 		}, []string{"operation", "result"}),
 		decisions: map[string][]prometheus.Counter{},
@@ -76,6 +82,12 @@ func newEngineMetrics(registry *prometheus.Registry) *EngineMetrics {
 	for _, reason := range retryReasons {
 		m.retries.WithLabelValues(reason)
 	}
+	for _, kind := range []payment.OperationKind{payment.OpAuthorize, payment.OpCapture, payment.OpVoid, payment.OpRefund} {
+		for _, result := range []string{results[payment.Approved], results[payment.Refused], noAnswer} {
+			m.calls.WithLabelValues(kind.String(), result)
+		}
+	}
+	m.currencies.Store(new([]money.Currency))
 	return m
 }
 
@@ -107,9 +119,13 @@ func (m *EngineMetrics) Decided(c payment.Command, answer engine.Answer, out pay
 	m.decisions[name][answer].Inc()
 	switch answer {
 	case engine.AnswerDone, engine.AnswerPending, engine.AnswerDeclined:
-		if out.Payment != nil && !m.wrote.Load() {
+		if out.Payment == nil {
+			break
+		}
+		if !m.wrote.Load() {
 			m.wrote.Store(true)
 		}
+		m.spent(out.Payment.Currency)
 	case engine.AnswerUnavailable, engine.AnswerUnknown, engine.AnswerFailed:
 		m.wrote.Store(false)
 	case engine.AnswerRefused, engine.AnswerReplayed:
@@ -123,6 +139,22 @@ func (m *EngineMetrics) Decided(c payment.Command, answer engine.Answer, out pay
 		}
 	}
 }
+
+// spent notes that there are payments in a currency.
+func (m *EngineMetrics) spent(c money.Currency) {
+	if slices.Contains(*m.currencies.Load(), c) {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if known := *m.currencies.Load(); !slices.Contains(known, c) {
+		known = append(slices.Clone(known), c)
+		m.currencies.Store(&known)
+	}
+}
+
+// Currencies are those that payments were made in since the process began.
+func (m *EngineMetrics) Currencies() []money.Currency { return *m.currencies.Load() }
 
 // Retried implements engine.Observer.
 func (m *EngineMetrics) Retried(err error) {
@@ -143,11 +175,17 @@ func (m *EngineMetrics) Retried(err error) {
 // results are the ends of a call to a processor.
 var results = map[payment.Result]string{payment.Approved: "approved", payment.Refused: "refused"}
 
+// noAnswer is the end of a call that is none.
+const noAnswer = "no_answer"
+
+// callSeconds are the buckets of the durations of calls.
+var callSeconds = []float64{.01, .05, .1, .2, .5, 1, 2, 5, 10, 30, 60}
+
 // Called implements engine.Observer.
 func (m *EngineMetrics) Called(kind payment.OperationKind, result payment.Result, took time.Duration, err error) {
 	name, ok := results[result]
 	if err != nil || !ok {
-		name = "no_answer"
+		name = noAnswer
 	}
 	m.calls.WithLabelValues(kind.String(), name).Observe(took.Seconds())
 }

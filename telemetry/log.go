@@ -74,8 +74,9 @@ func (r request) log(to *slog.Logger) {
 	to.LogAttrs(ctx, level, "request", attrs...)
 }
 
-// longestName is the most that a client's name for its request may have.
-const longestName = 48
+// longestName is the most that a client's name for its request may have: a UUID
+// fits, and no secret of any dialect does.
+const longestName = 36
 
 // readable returns a name that a client gave its request if it may be shown:
 // short, of letters, digits and dashes, and without a card number in it. Any

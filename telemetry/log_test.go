@@ -18,6 +18,7 @@ func TestReadable(t *testing.T) {
 		{"a card number behind a word", "order4929907390318794x", false},
 		{"digits that are no card number", "2026112112345", true},
 		{"a secret key", "sk_test_0123456789abcdef0123456789abcdef", false},
+		{"a secret of 43 characters", "K5UdW-tLd7VCUEXqqIxRCrSWGaLBHyi19rTqE8Jh48I", false},
 		{"a token of 64 characters", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", false},
 		{"a line break", "a\nb", false},
 		{"JSON", `{"a":1}`, false},

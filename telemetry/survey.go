@@ -46,6 +46,8 @@ type Survey struct {
 	logger *slog.Logger
 	limit  int // holdsLimit
 
+	currencies func() []money.Currency // that are shown even if nothing is about to expire
+
 	mu      sync.Mutex
 	last    findings
 	done    bool          // last is there
@@ -74,9 +76,10 @@ type expiring struct {
 	minor int64
 }
 
-// NewSurvey returns a survey of a store, by the business clock.
-func NewSurvey(s Surveyed, now func() time.Time, logger *slog.Logger) *Survey {
-	return &Survey{store: s, now: now, logger: logger, limit: holdsLimit}
+// NewSurvey returns a survey of a store, by the business clock. Currencies says
+// which are shown even if nothing in them is about to expire.
+func NewSurvey(s Surveyed, now func() time.Time, currencies func() []money.Currency, logger *slog.Logger) *Survey {
+	return &Survey{store: s, now: now, currencies: currencies, logger: logger, limit: holdsLimit}
 }
 
 func gauge(name, help string, labels ...string) *prometheus.Desc {
@@ -179,6 +182,9 @@ func (s *Survey) run(ended chan struct{}) {
 
 func (s *Survey) look(ctx context.Context) (findings, error) {
 	f := findings{holds: map[money.Currency]expiring{}}
+	for _, c := range s.currencies() {
+		f.holds[c] = expiring{}
+	}
 	now := s.now()
 	next, err := s.store.NextDue(ctx)
 	if err != nil {

@@ -1,55 +1,42 @@
 package verify
 
 import (
-	"slices"
 	"time"
 
 	"github.com/capstan-pay/capstan/ledger"
 	"github.com/capstan-pay/capstan/money"
 	"github.com/capstan-pay/capstan/payment"
-	"github.com/capstan-pay/capstan/risk"
 )
 
 // account is what the history of one payment adds up to.
 type account struct {
+	id     payment.ID
+	report *Report
+
 	tenant, merchant int64
+	stated           bool  // there is a state row, which says whose it is
 	booked           int64 // the merchant in the postings
 	version          int
 	status           payment.Status
 	updated, created time.Time
-	over             time.Time // the hold's deadline
+	over             time.Time // the hold's deadline, or the payer's
 	policy           payment.Policy
 	currency         money.Currency
-	settles, retries bool
-	automatic        bool // captured as soon as it is authorized
 	wallet           bool
+	authorization    int // the operation of the last one
 
 	authorized, extended, captured, voided, released, refunded, settled int64
 
 	operations []operation
 	events     []expected
 	timers     []payment.Timer
-	stated     bool
-}
-
-// operation is what is known of one operation.
-type operation struct {
-	kind     payment.OperationKind
-	begun    int // the sequence of its first event
-	pending  bool
-	done     bool
-	amount   int64
-	fee      int64
-	extended int64 // by a capture, while it is pending
-	settled  bool
-	approved bool
-	key      payment.Key // while it is pending
-	counted  []string    // the counters of risk checks that it counts towards
+	records    []promised
+	marks      map[listed]bool // that it must have; true was found
 }
 
 // expected is what the postings of one event must add up to, by kind of
 // account.
-type expected map[ledger.Kind]int64
+type expected [ledger.Issuance + 1]int64
 
 var moves = func() map[payment.Edge]bool {
 	table := map[payment.Edge]bool{}
@@ -59,40 +46,37 @@ var moves = func() map[payment.Edge]bool {
 	return table
 }()
 
+func (acc *account) add(format string, args ...any) { acc.report.add(acc.id, format, args...) }
+
 // event folds one event with arithmetic of its own.
-func (a *audit) event(id payment.ID, sequence int, e payment.Event) error {
-	a.report.Events++
-	acc := a.accounts[id]
-	if acc == nil {
-		acc = &account{}
-		a.accounts[id] = acc
-	}
+func (acc *account) event(sequence int, e *payment.Event) {
 	if sequence != acc.version+1 {
-		a.report.add(id, "event %d follows event %d", sequence, acc.version)
+		acc.add("event %d follows event %d", sequence, acc.version)
 	}
 	acc.version = sequence
 	if e.At.Before(acc.updated) {
-		a.report.add(id, "event %d is older than the one before", sequence)
+		acc.add("event %d is older than the one before", sequence)
 	}
 	acc.updated = e.At
 	for len(acc.events) < sequence {
 		acc.events = append(acc.events, expected{})
 	}
 	from := acc.status
-	acc.fold(a, id, sequence, e)
+	acc.fold(sequence, e)
 	if !moves[payment.Edge{From: from, Event: e.Kind, To: acc.status}] {
-		a.report.add(id, "event %d (%s) takes it from %s to %s, which no edge permits", sequence, e.Kind, from, acc.status)
+		acc.add("event %d (%s) takes it from %s to %s, which no edge permits", sequence, e.Kind, from, acc.status)
 	}
 	if held := acc.held(); held < 0 || acc.status != payment.Authorized && held != 0 {
-		a.report.add(id, "event %d leaves %d held while it is %s", sequence, held, acc.status)
+		acc.add("event %d leaves %d held while it is %s", sequence, held, acc.status)
 	}
 	if acc.refunded > acc.captured || acc.settled > acc.captured {
-		a.report.add(id, "event %d: refunded %d and settled %d of %d captured", sequence, acc.refunded, acc.settled, acc.captured)
+		acc.add("event %d: refunded %d and settled %d of %d captured", sequence, acc.refunded, acc.settled, acc.captured)
 	}
 	if min(e.Amount, e.Fee, e.Released) < 0 || e.Extended < 0 && e.Kind != payment.CaptureDeclined {
-		a.report.add(id, "event %d has a negative amount", sequence)
+		acc.add("event %d has a negative amount", sequence)
 	}
-	return nil
+	acc.promise(sequence, e)
+	acc.expectMarks(e)
 }
 
 func (acc *account) held() int64 {
@@ -106,18 +90,21 @@ func (acc *account) source() ledger.Kind {
 	return ledger.Acquirer
 }
 
-func (acc *account) fold(a *audit, id payment.ID, sequence int, e payment.Event) {
-	want := acc.events[sequence-1]
-	op := acc.operation(a, id, sequence, e)
+func (acc *account) fold(sequence int, e *payment.Event) {
+	want := &acc.events[sequence-1]
+	op := acc.operation(sequence, e)
 	switch e.Kind {
 	case payment.PaymentCreated, payment.PaymentRevised:
-		acc.intake(a, id, sequence, e)
+		acc.intake(sequence, e)
 	case payment.AuthorizationPending:
 		acc.status = payment.Authorizing
 	case payment.PayerAwaited:
-		acc.status = payment.AwaitingPayer
+		acc.status, acc.over, acc.authorization = payment.AwaitingPayer, time.Time{}, e.Operation
+		if acc.policy.PayerDeadline > 0 {
+			acc.over = e.At.Add(acc.policy.PayerDeadline)
+		}
 	case payment.HoldAuthorized:
-		acc.status = payment.Authorized
+		acc.status, acc.authorization = payment.Authorized, e.Operation
 		acc.authorized += e.Amount
 		acc.over = e.At.Add(acc.policy.HoldFor)
 		if acc.policy.FromCreation {
@@ -127,7 +114,7 @@ func (acc *account) fold(a *audit, id payment.ID, sequence int, e payment.Event)
 		want[acc.source()] -= e.Amount
 	case payment.AuthorizationDeclined:
 		acc.status = payment.Declined
-		if acc.retries {
+		if acc.policy.RetryDeclined {
 			acc.status = payment.Created
 		}
 	case payment.CapturePending:
@@ -139,7 +126,7 @@ func (acc *account) fold(a *audit, id payment.ID, sequence int, e payment.Event)
 		acc.capture(op, e, want)
 	case payment.CaptureDeclined:
 		if e.Extended != -op.extended {
-			a.report.add(id, "event %d takes back %d of the %d by which operation %d enlarged the hold", sequence, -e.Extended, op.extended, e.Operation)
+			acc.add("event %d takes back %d of the %d by which operation %d enlarged the hold", sequence, -e.Extended, op.extended, e.Operation)
 		}
 		acc.extended += e.Extended
 		acc.released += e.Released
@@ -150,7 +137,7 @@ func (acc *account) fold(a *audit, id payment.ID, sequence int, e payment.Event)
 		}
 	case payment.CaptureSettled:
 		if op.settled {
-			a.report.add(id, "event %d settles operation %d again", sequence, e.Operation)
+			acc.add("event %d settles operation %d again", sequence, e.Operation)
 		}
 		op.settled = true
 		acc.settled += op.amount
@@ -187,14 +174,14 @@ func (acc *account) fold(a *audit, id payment.ID, sequence int, e payment.Event)
 	}
 }
 
-func (acc *account) capture(op *operation, e payment.Event, want expected) {
-	op.amount, op.fee, op.approved = e.Amount, e.Fee, true
+func (acc *account) capture(op *operation, e *payment.Event, want *expected) {
+	op.amount, op.fee, op.approved, op.doneAt = e.Amount, e.Fee, true, e.At
 	acc.extended += e.Extended
 	acc.captured += e.Amount
 	acc.released += e.Released
 	want[ledger.Held] += e.Extended - e.Amount - e.Released
 	want[acc.source()] += e.Released - e.Extended
-	if acc.settles {
+	if acc.policy.SettleAfter > 0 {
 		want[ledger.InTransit] += e.Amount
 	} else {
 		op.settled = true
@@ -215,15 +202,15 @@ func (acc *account) end(otherwise payment.Status) {
 	}
 }
 
-func (acc *account) intake(a *audit, id payment.ID, sequence int, e payment.Event) {
+func (acc *account) intake(sequence int, e *payment.Event) {
 	if e.Intake == nil {
-		a.report.add(id, "event %d has no intake", sequence)
+		acc.add("event %d has no intake", sequence)
 		return
 	}
 	if e.Kind == payment.PaymentCreated {
 		acc.status = payment.Created
 	} else if acc.authorized > 0 && acc.currency != e.Intake.Currency {
-		a.report.add(id, "event %d changes the currency of a hold", sequence)
+		acc.add("event %d changes the currency of a hold", sequence)
 	}
 	acc.currency = e.Intake.Currency
 	acc.wallet = e.Intake.Method.Kind == payment.WalletMethod
@@ -231,125 +218,54 @@ func (acc *account) intake(a *audit, id payment.ID, sequence int, e payment.Even
 		acc.created = e.At
 	}
 	acc.policy = e.Intake.Policy
-	acc.settles = e.Intake.Policy.SettleAfter > 0
-	acc.retries = e.Intake.Policy.RetryDeclined
-	acc.automatic = e.Intake.Policy.AutoCapture
-}
-
-// outcomes says of each kind of event which operation it belongs to and how
-// that stands after it.
-var outcomes = map[payment.EventKind]struct {
-	kind          payment.OperationKind
-	pending, done bool
-}{
-	payment.AuthorizationPending:  {payment.OpAuthorize, true, false},
-	payment.PayerAwaited:          {payment.OpAuthorize, false, false},
-	payment.HoldAuthorized:        {payment.OpAuthorize, false, true},
-	payment.AuthorizationDeclined: {payment.OpAuthorize, false, true},
-	payment.CapturePending:        {payment.OpCapture, true, false},
-	payment.HoldCaptured:          {payment.OpCapture, false, true},
-	payment.CaptureDeclined:       {payment.OpCapture, false, true},
-	payment.CaptureSettled:        {payment.OpCapture, false, true},
-	payment.VoidPending:           {payment.OpVoid, true, false},
-	payment.HoldVoided:            {payment.OpVoid, false, true},
-	payment.VoidDeclined:          {payment.OpVoid, false, true},
-	payment.PaymentCancelled:      {payment.OpVoid, false, true},
-	payment.RefundPending:         {payment.OpRefund, true, false},
-	payment.MoneyRefunded:         {payment.OpRefund, false, true},
-	payment.RefundDeclined:        {payment.OpRefund, false, true},
-	payment.PayoutPending:         {payment.OpPayout, true, false},
-	payment.MoneyPaidOut:          {payment.OpPayout, false, true},
-	payment.PayoutDeclined:        {payment.OpPayout, false, true},
-}
-
-// operation finds the operation of an event and moves it on.
-func (acc *account) operation(a *audit, id payment.ID, sequence int, e payment.Event) *operation {
-	outcome, has := outcomes[e.Kind]
-	if !has {
-		return nil
-	}
-	if e.Operation == len(acc.operations)+1 {
-		if e.Asked == nil {
-			a.report.add(id, "event %d begins operation %d without saying who asked", sequence, e.Operation)
-		}
-		acc.operations = append(acc.operations, operation{kind: outcome.kind, begun: sequence, amount: e.Amount, fee: e.Fee})
-	}
-	if e.Operation < 1 || e.Operation > len(acc.operations) {
-		a.report.add(id, "event %d belongs to operation %d of %d", sequence, e.Operation, len(acc.operations))
-		return &operation{}
-	}
-	op := &acc.operations[e.Operation-1]
-	if op.kind != outcome.kind {
-		a.report.add(id, "event %d (%s) belongs to operation %d, which is of another kind", sequence, e.Kind, e.Operation)
-	}
-	if op.done && e.Kind != payment.CaptureSettled {
-		a.report.add(id, "event %d (%s) comes after operation %d was done", sequence, e.Kind, e.Operation)
-	}
-	if e.Answer != nil && len(e.Answer.Screening) > 0 {
-		names, err := risk.Counted(e.Answer.Screening)
-		if err != nil {
-			a.report.add(id, "event %d: what the risk checks found cannot be read", sequence)
-		}
-		op.counted = names
-	}
-	if e.Asked != nil && e.Asked.Key != (payment.Key{}) && outcome.pending {
-		a.pending[e.Asked.Key] = id
-		op.key = e.Asked.Key
-	}
-	if op.pending && !outcome.pending {
-		delete(a.pending, op.key)
-	}
-	op.pending, op.done = outcome.pending, outcome.done
-	return op
 }
 
 // posted takes one posting off what its event must have.
-func (acc *account) posted(r *Report, id payment.ID, sequence int, p ledger.Posting) {
+func (acc *account) posted(sequence int, p ledger.Posting) {
+	if p.Account.Kind < ledger.Held || p.Account.Kind > ledger.Issuance {
+		acc.add("event %d posts %d to an account that does not exist", sequence, p.Minor)
+		return
+	}
+	if p.Minor == 0 {
+		acc.add("event %d posts nothing to %s", sequence, p.Account.Kind)
+	}
+	if acc.id == 0 {
+		if p.Account.Kind != ledger.Wallet && p.Account.Kind != ledger.Issuance {
+			acc.add("a posting of %d to %s belongs to no payment", p.Minor, p.Account.Kind)
+		}
+		return
+	}
 	if sequence < 1 || sequence > len(acc.events) {
-		r.add(id, "a posting of %d to %s belongs to event %d of %d", p.Minor, p.Account.Kind, sequence, len(acc.events))
+		acc.add("a posting of %d to %s belongs to event %d of %d", p.Minor, p.Account.Kind, sequence, len(acc.events))
 		return
 	}
 	acc.events[sequence-1][p.Account.Kind] -= p.Minor
 	if p.Account.Currency != acc.currency {
-		r.add(id, "event %d posts %s, the payment is in %s", sequence, p.Account.Currency, acc.currency)
+		acc.add("event %d posts %s, the payment is in %s", sequence, p.Account.Currency, acc.currency)
 	}
 	if acc.booked == 0 {
 		acc.booked = p.Account.Merchant
 	} else if acc.booked != p.Account.Merchant {
-		r.add(id, "event %d posts to merchants %d and %d", sequence, acc.booked, p.Account.Merchant)
+		acc.add("event %d posts to merchants %d and %d", sequence, acc.booked, p.Account.Merchant)
 	}
 }
 
-// conclude looks at what is left open.
-func (acc *account) conclude(r *Report, id payment.ID) {
-	for i, left := range acc.events {
-		for kind, minor := range left {
+// conclude looks at what is left open, and at what is missing.
+func (acc *account) conclude(swept int64) {
+	if acc.id == 0 {
+		return
+	}
+	for i := range acc.events {
+		for kind, minor := range acc.events[i] {
 			if minor != 0 {
-				r.add(id, "the postings of event %d to %s are off by %d", i+1, kind, minor)
+				acc.add("the postings of event %d to %s are off by %d", i+1, ledger.Kind(kind), minor)
 			}
 		}
 	}
-	on := map[payment.TimerKind]map[int]bool{}
-	for _, t := range acc.timers {
-		if on[t.Kind] == nil {
-			on[t.Kind] = map[int]bool{}
-		}
-		on[t.Kind][t.Operation] = true
+	if acc.stated && acc.booked != 0 && acc.booked != acc.merchant {
+		acc.add("is booked to merchant %d, not %d", acc.booked, acc.merchant)
 	}
-	pending := false
-	for i, op := range acc.operations {
-		pending = pending || op.pending
-		if op.pending && !on[payment.ProcessorTimer][i+1] {
-			r.add(id, "operation %d waits for its processor, but nobody will ask again", i+1)
-		}
-		if op.approved && !op.settled && !on[payment.SettleTimer][i+1] {
-			r.add(id, "operation %d is in transit, but nothing will settle it", i+1)
-		}
-	}
-	ends := slices.ContainsFunc(acc.timers, func(t payment.Timer) bool {
-		return t.Kind == payment.DeadlineTimer && t.Due.Equal(acc.over)
-	})
-	if acc.status == payment.Authorized && !pending && !ends {
-		r.add(id, "its hold is open, but its deadline of %s is not on the agenda", acc.over.Format(time.RFC3339Nano))
-	}
+	acc.agenda()
+	acc.missingRecords(swept)
+	acc.missingMarks()
 }

@@ -8,52 +8,62 @@ import (
 	"github.com/capstan-pay/capstan/store"
 )
 
-// counted is what the history adds up to under the name of a counter of risk
-// checks: operations that succeeded, and operations that wait.
+// counter is a counter of risk checks: what is stored, and what the history
+// adds up to under its name, of operations that succeeded and that wait.
+type counter struct {
+	unreadable  bool
+	stored, sum counted
+}
+
 type counted struct{ volume, count, heldVolume, heldCount int64 }
 
-// counter holds a counter against the operations that count towards it. One
-// that is missing may have been forgotten, and what rules have seen lately is
-// in no history, so neither is looked at.
+// counter notes a counter, to be held against the operations that count
+// towards it. One that is missing may have been forgotten, and what rules have
+// seen lately is in no history, so neither is looked at.
 func (a *audit) counter(c store.Counter) error {
 	a.report.Counters++
-	if a.counters == nil {
-		a.addUp()
-	}
 	t, err := risk.ParseTally(c.Value)
-	if err != nil {
-		a.report.add(0, "the counter %q of tenant %d cannot be read", c.Name, c.Tenant)
-		return nil
-	}
-	stored := counted{t.Volume, t.Count, t.HeldVolume, t.HeldCount}
-	if want := a.counters[store.Ref[string]{Tenant: c.Tenant, Name: c.Name}]; stored != want {
-		a.report.add(0, "the counter %q of tenant %d is %+v, the history says %+v", c.Name, c.Tenant, stored, want)
+	a.counters[store.Ref[string]{Tenant: c.Tenant, Name: c.Name}] = &counter{
+		unreadable: err != nil, stored: counted{t.Volume, t.Count, t.HeldVolume, t.HeldCount},
 	}
 	return nil
 }
 
-// addUp adds up what every operation counts for. A capture counts; so does an
-// authorization that is captured at once, while it waits for its processor.
-func (a *audit) addUp() {
-	a.counters = map[store.Ref[string]]counted{}
-	for _, acc := range a.accounts {
-		for _, op := range acc.operations {
-			held := op.pending && (op.kind == payment.OpCapture || op.kind == payment.OpAuthorize && acc.automatic)
-			if !held && !op.approved {
-				continue
+// count adds up what the operations of a payment count for. A capture counts;
+// so does an authorization that is captured at once, while it waits for its
+// processor.
+func (a *audit) count(acc *account) {
+	if len(a.counters) == 0 {
+		return
+	}
+	for _, op := range acc.operations {
+		held := op.pending && (op.kind == payment.OpCapture || op.kind == payment.OpAuthorize && acc.policy.AutoCapture)
+		if !held && !op.approved {
+			continue
+		}
+		for _, name := range op.counted {
+			c := a.counters[store.Ref[string]{Tenant: acc.tenant, Name: fmt.Sprintf("%d/%s", acc.merchant, name)}]
+			switch {
+			case c == nil:
+			case held:
+				c.sum.heldVolume += op.amount
+				c.sum.heldCount++
+			default:
+				c.sum.volume += op.amount
+				c.sum.count++
 			}
-			for _, name := range op.counted {
-				ref := store.Ref[string]{Tenant: acc.tenant, Name: fmt.Sprintf("%d/%s", acc.merchant, name)}
-				c := a.counters[ref]
-				if held {
-					c.heldVolume += op.amount
-					c.heldCount++
-				} else {
-					c.volume += op.amount
-					c.count++
-				}
-				a.counters[ref] = c
-			}
+		}
+	}
+}
+
+// compareCounters holds the counters against what was added up.
+func (a *audit) compareCounters() {
+	for of, c := range a.counters {
+		switch {
+		case c.unreadable:
+			a.report.add(0, "the counter %q of tenant %d cannot be read", of.Name, of.Tenant)
+		case c.stored != c.sum:
+			a.report.add(0, "the counter %q of tenant %d is %+v, the history says %+v", of.Name, of.Tenant, c.stored, c.sum)
 		}
 	}
 }

@@ -3,8 +3,6 @@ package verify_test
 import (
 	"context"
 	"fmt"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -17,6 +15,7 @@ import (
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor"
 	"github.com/capstan-pay/capstan/processor/book"
+	"github.com/capstan-pay/capstan/store"
 	storesqlite "github.com/capstan-pay/capstan/store/sqlite"
 	"github.com/capstan-pay/capstan/verify"
 	"github.com/capstan-pay/capstan/wallet"
@@ -46,7 +45,8 @@ func (silent) Perform(_ context.Context, o processor.Order) (payment.Answer, err
 
 // build makes a store with a payment of each kind: captured in parts, settled
 // later, voided, refunded, expired, paid from a wallet, one whose hold was
-// enlarged in vain, and one whose processor does not answer.
+// enlarged in vain, one that is to be captured later, one that waits for its
+// payer, and one whose processor does not answer.
 func build(t *testing.T, path string) {
 	t.Helper()
 	st, err := storesqlite.Open(t.Context(), path, storesqlite.Options{})
@@ -67,27 +67,36 @@ func build(t *testing.T, path string) {
 	if err := st.CreateUser(t.Context(), m.ID, &user, []wallet.Balance{{Currency: "USD", Available: 5000}}, noon); err != nil {
 		t.Fatal(err)
 	}
-	keys := 0
+	if err := st.PutCredential(t.Context(), merchant.Credential{Merchant: m.ID, Dialect: "test", Kind: "key", Lookup: "k"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := st.PutGrant(t.Context(), wallet.Grant{Tenant: m.Tenant, Name: "g", User: user.ID, ExpiresAt: noon}); err != nil {
+		t.Fatal(err)
+	}
+	keys, retain := 0, time.Duration(0)
 	do := func(id payment.ID, c payment.Command) *payment.Payment {
 		t.Helper()
 		keys++
 		out, err := e.Do(t.Context(), payment.Request{
-			Tenant: m.Tenant, Merchant: m.ID, Payment: id, Command: c, Key: payment.NewKey(m.Tenant, "test", fmt.Sprint(keys)),
+			Tenant: m.Tenant, Merchant: m.ID, Payment: id, Command: c, Key: payment.NewKey(m.Tenant, "test", fmt.Sprint(keys)), Retain: retain,
 		})
 		if err != nil || out.Refusal != nil {
 			t.Fatalf("%T: %v %v", c, out.Refusal, err)
 		}
 		return out.Payment
 	}
-	hold := func(amount int64, change func(*payment.Intake)) payment.ID {
-		intake := payment.Intake{
+	intake := func(amount int64, change func(*payment.Intake)) payment.Intake {
+		i := payment.Intake{
 			Dialect: "test", Currency: "USD", Amount: amount, Fee: 10, Method: payment.Method{Kind: payment.CardMethod},
 			Policy: payment.Policy{HoldFor: 24 * time.Hour},
 		}
 		if change != nil {
-			change(&intake)
+			change(&i)
 		}
-		return do(0, payment.Create{Intake: intake, Attempt: &payment.Attempt{}}).ID
+		return i
+	}
+	hold := func(amount int64, change func(*payment.Intake)) payment.ID {
+		return do(0, payment.Create{Intake: intake(amount, change), Attempt: &payment.Attempt{}}).ID
 	}
 	parts := hold(1000, nil)
 	do(parts, payment.Capture{Amount: 300})
@@ -98,6 +107,16 @@ func build(t *testing.T, path string) {
 	do(hold(700, func(i *payment.Intake) { i.Method = payment.Method{Kind: payment.WalletMethod, User: user.ID} }), payment.Capture{Amount: 100})
 	do(hold(900, func(i *payment.Intake) { i.Policy.OverCapture = payment.NoCap }), payment.Capture{Amount: 950})
 	hold(800, func(i *payment.Intake) { i.Policy.HoldFor = time.Minute })
+	hold(810, func(i *payment.Intake) {
+		i.Policy.CaptureAt = noon.Add(3 * time.Hour)
+		i.Labels = []payment.Label{{Kind: "test.order", Value: "o1"}}
+	})
+	do(0, payment.Create{Intake: intake(820, func(i *payment.Intake) {
+		i.Method, i.Policy.PayerDeadline = payment.Method{Kind: payment.WalletMethod}, time.Hour
+	}), Attempt: &payment.Attempt{}})
+	retain = 24 * time.Hour
+	do(hold(830, nil), payment.Void{Amount: 30, Asked: payment.Asked{Labels: []payment.Label{{Kind: "test.void", Value: "v1"}}}})
+	retain = 0
 	if err := e.Advance(t.Context(), now, 2*time.Minute); err != nil {
 		t.Fatal(err)
 	}
@@ -105,6 +124,12 @@ func build(t *testing.T, path string) {
 	do(hold(1100, nil), payment.Capture{Final: true}) // pending for ever
 	if err := e.Close(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	for number := range int64(3) {
+		act := store.Act{Number: number + 1, At: noon, By: "alice", Action: "merchant.set", Merchant: m.ID, Subject: "risk", Details: []byte(`{}`)}
+		if _, err := st.Administer(t.Context(), store.Administration{Act: act}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := st.Close(); err != nil {
 		t.Fatal(err)
@@ -123,73 +148,6 @@ func audit(t *testing.T, path string) *verify.Report {
 		return &verify.Report{Findings: []verify.Finding{{Text: err.Error()}}} // what cannot be read is found, too
 	}
 	return report
-}
-
-// TestEveryChangeIsFound changes one thing in a sound store at a time, behind
-// everybody's back, and wants the audit to find it.
-func TestEveryChangeIsFound(t *testing.T) {
-	sound := filepath.Join(t.TempDir(), "sound.db")
-	build(t, sound)
-	if r := audit(t, sound); !r.Clean() || r.Payments != 8 || r.Postings < 20 {
-		t.Fatalf("the sound store: %+v", r)
-	}
-	const first = "(SELECT min(payment) FROM states)"
-	for name, change := range map[string]string{
-		"a captured total":               "UPDATE states SET captured = captured + 1 WHERE payment = " + first,
-		"an authorized total":            "UPDATE states SET authorized = authorized + 1 WHERE payment = " + first,
-		"a released total":               "UPDATE states SET released = released - 1 WHERE payment = " + first,
-		"a refunded total":               "UPDATE states SET refunded = 0 WHERE payment = " + first,
-		"a voided total":                 "UPDATE states SET voided = 0 WHERE voided > 0",
-		"an extension":                   "UPDATE states SET extended = 1 WHERE payment = " + first,
-		"a status":                       "UPDATE states SET status = 4 WHERE status = 5",
-		"an expired hold opened again":   "UPDATE states SET status = 4 WHERE status = 7",
-		"a version":                      "UPDATE states SET version = version - 1, last_event = (SELECT previous FROM events WHERE id = last_event) WHERE payment = " + first,
-		"a time":                         "UPDATE states SET updated_at = updated_at + 1 WHERE payment = " + first,
-		"a merchant":                     "UPDATE states SET merchant = merchant + 1 WHERE payment = " + first,
-		"a missing state":                "DELETE FROM states WHERE payment = " + first,
-		"a missing history":              "DELETE FROM events WHERE payment = " + first,
-		"a missing event":                "DELETE FROM events WHERE id = (SELECT max(id) FROM events WHERE payment = " + first + ")",
-		"the amount of an event":         "UPDATE events SET amount = amount + 1 WHERE kind = 8 AND payment = " + first,
-		"the kind of an event":           "UPDATE events SET kind = 9 WHERE kind = 8 AND payment = " + first,
-		"the operation of an event":      "UPDATE events SET operation = operation + 1 WHERE kind = 8 AND payment = " + first,
-		"an event before its time":       "UPDATE events SET at = at - 100000 WHERE id = (SELECT max(id) FROM events WHERE payment = " + first + ")",
-		"an event twice":                 "UPDATE events SET kind = 8, amount = 0, operation = 2 WHERE id = (SELECT max(id) FROM events WHERE payment = " + first + ")",
-		"the details of a capture":       "UPDATE events SET body = NULL WHERE kind = 8 AND payment = " + first,
-		"the amount of a posting":        "UPDATE entries SET minor1 = minor1 + 1 WHERE id = (SELECT min(id) FROM entries)",
-		"both sides of an entry":         "UPDATE entries SET minor1 = minor1 * 2, minor2 = minor2 * 2, minor3 = minor3 * 2, minor4 = minor4 * 2 WHERE id = (SELECT max(id) FROM entries)",
-		"a missing posting":              "UPDATE entries SET account2 = NULL, minor2 = NULL WHERE id = (SELECT max(id) FROM entries)",
-		"a missing entry":                "DELETE FROM entries WHERE id = (SELECT max(id) FROM entries)",
-		"the account of a posting":       "UPDATE entries SET account2 = (SELECT id FROM accounts WHERE kind = 3) WHERE account2 = (SELECT id FROM accounts WHERE kind = 2)",
-		"a wallet balance":               "UPDATE wallet_balances SET available = available + 1",
-		"a missing wallet balance":       "DELETE FROM wallet_balances",
-		"a posting to a wallet":          "UPDATE entries SET minor1 = minor1 - 1 WHERE account1 = (SELECT id FROM accounts WHERE kind = 6)",
-		"a record of a later version":    "UPDATE records SET version = 99 WHERE payment = " + first,
-		"a record of another operation":  "UPDATE records SET operation = 99 WHERE payment = " + first,
-		"a record of no payment":         "UPDATE records SET payment = payment + 1 WHERE payment = " + first,
-		"a pending record that is final": "UPDATE records SET pending = NULL WHERE pending IS NOT NULL",
-		"a missing pending record":       "DELETE FROM records WHERE pending IS NOT NULL",
-		"a final record that is pending": "UPDATE records SET pending = 1 WHERE payment = " + first,
-		"a missing processor timer":      "DELETE FROM timers WHERE kind = 4",
-		"a missing deadline":             "DELETE FROM timers WHERE kind = 1",
-		"a missing settlement":           "DELETE FROM timers WHERE kind = 3",
-		"a record of an earlier version": "UPDATE records SET version = version - 1 WHERE payment = " + first + " AND operation > 1",
-		"a record of another tenant":     "UPDATE records SET tenant = tenant + 1 WHERE payment = " + first,
-		"the tenant of a payment":        "UPDATE states SET tenant = tenant + 1 WHERE payment = " + first,
-		"a deadline put off":             "UPDATE timers SET due = due + 86400000 WHERE kind = 1",
-		"a timer of no payment":          "UPDATE timers SET payment = -payment WHERE kind = 1",
-		"an unbalanced deposit":          "UPDATE entries SET account2 = NULL, minor2 = NULL WHERE id / 4 IN (SELECT id FROM deposits)",
-	} {
-		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "changed.db")
-			copyStore(t, sound, path)
-			if changed := execute(t, path, change); changed == 0 {
-				t.Fatalf("nothing was changed by %s", change)
-			}
-			if audit(t, path).Clean() {
-				t.Errorf("not found: %s", change)
-			}
-		})
-	}
 }
 
 func copyStore(t *testing.T, from, to string) {
@@ -211,7 +169,7 @@ func execute(t *testing.T, path, change string) int {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := sqlitex.ExecuteTransient(conn, change, nil); err != nil {
+	if err := sqlitex.ExecuteScript(conn, change, nil); err != nil {
 		t.Fatal(err)
 	}
 	return conn.Changes()

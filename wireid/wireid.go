@@ -252,3 +252,32 @@ func divide(hi, lo, by uint64) (qhi, qlo, rest uint64) {
 	qlo, rest = bits.Div64(rest, lo, by)
 	return qhi, qlo, rest
 }
+
+// Parse reads an id in any of the forms, with whatever prefix: for operators,
+// who are given ids of all dialects.
+func (c *Codec) Parse(s string) (Name, bool) {
+	for _, parse := range []func(string) (Name, bool){
+		c.ParseUUID, c.ParseDigits, c.ParseHyphenated,
+		func(s string) (Name, bool) { return c.ParseBase62(s[:strings.LastIndexByte(s, '_')+1], s) },
+	} {
+		if n, ok := parse(s); ok {
+			return n, true
+		}
+	}
+	return Name{}, false
+}
+
+// merchantPrefix is what the names of merchants begin with.
+const merchantPrefix = "mer_"
+
+// Merchant renders a merchant's number as the operator's tools and the sandbox
+// call him.
+func (c *Codec) Merchant(number int64) string {
+	return c.Base62(merchantPrefix, Name{Kind: Merchant, Payment: payment.ID(number)})
+}
+
+// ParseMerchant reads what Merchant rendered.
+func (c *Codec) ParseMerchant(s string) (number int64, ok bool) {
+	n, ok := c.ParseBase62(merchantPrefix, s)
+	return int64(n.Payment), ok && n == Name{Kind: Merchant, Payment: n.Payment}
+}

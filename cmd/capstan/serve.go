@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,7 +25,7 @@ import (
 
 type serveCommand struct {
 	Listen             string   `default:"127.0.0.1:8080" help:"Where the dialects listen."`
-	AdminListen        string   `default:"127.0.0.1:8081" help:"Where health checks listen."`
+	AdminListen        string   `default:"127.0.0.1:8081" help:"Where administration, metrics and health checks listen."`
 	Store              string   `default:"capstan.db" help:"The store: a SQLite file."`
 	Keys               string   `help:"File with the sealing keys. Default: the store's name with .keys after it, made with a new store."`
 	Sandbox            bool     `help:"Serve a sandbox: simulated processors, and controls below /_sandbox."`
@@ -34,7 +33,7 @@ type serveCommand struct {
 	CredentialsOut     string   `placeholder:"FILE" help:"Write the sandbox's default credentials to this file."`
 	Dialects           []string `help:"The dialects to serve. Default: all."`
 	PublicURL          string   `name:"public-url" help:"What receipts and redirects begin with. Default: http:// and the listen address."`
-	TLSCert            string   `name:"tls-cert" placeholder:"FILE" help:"Certificate for TLS."`
+	TLSCert            string   `name:"tls-cert" placeholder:"FILE" help:"Certificate for TLS 1.2 and later, on both listeners, but not on an admin listener on loopback. Read again when it changes, and on SIGHUP."`
 	TLSKey             string   `name:"tls-key" placeholder:"FILE" help:"Key for TLS."`
 	LogLevel           string   `enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error."`
 	LogFormat          string   `enum:"json,text" default:"json" help:"Form of the log: json or text."`
@@ -44,7 +43,8 @@ type serveCommand struct {
 }
 
 func (c serveCommand) Help() string {
-	return `Every flag is also an environment variable: CAPSTAN_LISTEN, CAPSTAN_STORE, ...
+	return `Every flag is also an environment variable: CAPSTAN_LISTEN, CAPSTAN_STORE, ... Without --sandbox it is live mode: make a
+merchant and an administrator's key first (capstan merchant create, capstan key create --admin).
 
 Examples:
   capstan serve --sandbox --credentials-out credentials.json
@@ -151,25 +151,32 @@ func (c serveCommand) assemble(o *output, st store.Store) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, err := c.listen(c.Listen)
+	logger := c.logger(o)
+	var certificate *certificate
+	if c.TLSCert != "" {
+		if certificate, err = openCertificate(c.TLSCert, c.TLSKey, logger); err != nil {
+			return nil, err
+		}
+		go certificate.watch(o)
+	}
+	listener, url, err := listen(c.Listen, certificate)
 	if err != nil {
 		return nil, err
 	}
-	adminListener, err := net.Listen("tcp", c.AdminListen)
+	if loopback(c.AdminListen) {
+		certificate = nil // nobody else is on the way, and no certificate is for this name
+	}
+	adminListener, adminURL, err := listen(c.AdminListen, certificate)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	logger := c.logger(o)
 	var traces *telemetry.Traces
 	if to := telemetry.TracesEndpoint(c.OTLPEndpoint, os.Getenv); to != "" {
 		if traces, err = telemetry.NewTraces(to, version, logger); err != nil {
 			return nil, errors.Join(err, listener.Close(), adminListener.Close())
 		}
 	}
-	s := &running{store: st, traces: traces, failed: make(chan error, 4), url: "http://" + listener.Addr().String(), adminURL: "http://" + adminListener.Addr().String()}
-	if c.TLSCert != "" {
-		s.url = "https://" + listener.Addr().String()
-	}
+	s := &running{store: st, traces: traces, failed: make(chan error, 4), url: url, adminURL: adminURL}
 	public := strings.TrimRight(c.PublicURL, "/")
 	if public == "" {
 		public = s.url
@@ -211,16 +218,17 @@ func readKeys(ctx context.Context, path string, st store.Store) (keyring.Sealing
 	return keyring.ReadOrCreateFile(path)
 }
 
-func (c serveCommand) listen(address string) (net.Listener, error) {
+// listen listens on an address, with TLS if there is a certificate, and returns
+// the URL of it.
+func listen(address string, c *certificate) (_ net.Listener, url string, err error) {
 	listener, err := net.Listen("tcp", address)
-	if err != nil || c.TLSCert == "" {
-		return listener, err
-	}
-	pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
 	if err != nil {
-		return nil, errors.Join(err, listener.Close())
+		return nil, "", err
 	}
-	return tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}), nil
+	if c == nil {
+		return listener, "http://" + listener.Addr().String(), nil
+	}
+	return c.over(listener), "https://" + listener.Addr().String(), nil
 }
 
 func (c serveCommand) logger(o *output) *slog.Logger {
@@ -253,6 +261,9 @@ func (c serveCommand) ready(o *output, s *running) error {
 		}
 	}
 	s.Server.Ready()
+	if keys, err := s.Desk().AdminKeys(o); err == nil && len(keys) == 0 && !c.Sandbox {
+		c.logger(o).Warn("there is no administrator's key yet: stop the server, and make one with capstan key create --admin --name NAME")
+	}
 	mode := "live"
 	if c.Sandbox {
 		mode = "sandbox"

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/capstan-pay/capstan/dialect"
 )
@@ -36,7 +37,7 @@ func (d *Dialect) authenticate(r *http.Request, c *call) ([]byte, *result) {
 	if !ok || !strings.EqualFold(signature.algorithm, "RSA256") {
 		return nil, &signatureInvalid
 	}
-	key := found.publicKey(signature.version)
+	key := found.publicKey(signature.version, c.now)
 	if key == nil {
 		return nil, &keyNotFound
 	}
@@ -67,16 +68,21 @@ func (d *Dialect) authenticate(r *http.Request, c *call) ([]byte, *result) {
 }
 
 // publicKey returns the public key of a version, the newest one if none is named,
-// and nil if there is none.
-func (c *client) publicKey(version string) *rsa.PublicKey {
-	if version == "" {
-		return c.keys[c.newest]
+// and nil if there is none that is good at that moment.
+func (c *client) publicKey(version string, at time.Time) *rsa.PublicKey {
+	number := c.newest
+	if version != "" {
+		n, err := strconv.ParseUint(version, 10, 31)
+		if err != nil {
+			return nil
+		}
+		number = int(n)
 	}
-	n, err := strconv.ParseUint(version, 10, 31)
-	if err != nil {
+	key, ok := c.keys[number]
+	if !ok || !key.until.IsZero() && !at.Before(key.until) {
 		return nil
 	}
-	return c.keys[int(n)]
+	return key.PublicKey
 }
 
 // acceptable tells whether a request is JSON and whether JSON may be the

@@ -25,15 +25,23 @@ type client struct {
 	id       string
 	tenant   int64
 	merchant int64
-	keys     map[int]*rsa.PublicKey // the active ones, by version
+	keys     map[int]publicKey // by version
 	newest   int
 	settings settings
+}
+
+// publicKey is one of a client's keys.
+type publicKey struct {
+	*rsa.PublicKey
+	until time.Time // not good from then on; zero is never
 }
 
 // document is what a credential's Data holds.
 type document struct {
 	Version int               `json:"v"`
-	Keys    map[string][]byte `json:"keys"` // SPKI DER by key version
+	Keys    map[string][]byte `json:"keys"`            // SPKI DER by key version
+	Made    map[string]int64  `json:"made,omitempty"`  // when a version was added, Unix milliseconds
+	Until   map[string]int64  `json:"until,omitempty"` // when a version ends, Unix milliseconds
 }
 
 // findClient returns the client with that Client-Id, nil if there is none or
@@ -57,16 +65,21 @@ func readClient(a *merchant.Access) (any, error) {
 	}
 	c := &client{
 		id: a.Credential.Lookup, tenant: a.Tenant, merchant: a.ID,
-		keys: make(map[int]*rsa.PublicKey, len(doc.Keys)), settings: settingsOf(&a.Merchant),
+		keys: make(map[int]publicKey, len(doc.Keys)), settings: settingsOf(&a.Merchant),
 	}
 	for version, der := range doc.Keys {
 		n, err := strconv.Atoi(version)
+		var key publicKey
 		if err == nil {
-			c.keys[n], err = parsePublicDER(der)
+			key.PublicKey, err = parsePublicDER(der)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("key %q of client %q: %w", version, c.id, err)
 		}
+		if until, ends := doc.Until[version]; ends {
+			key.until = time.UnixMilli(until).UTC()
+		}
+		c.keys[n] = key
 		c.newest = max(c.newest, n)
 	}
 	return c, nil

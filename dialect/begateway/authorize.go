@@ -45,7 +45,7 @@ func (d *Dialect) create(c *call, sale bool) answered {
 	in.intake.Policy = c.shop.policy(sale)
 	in.intake.Policy.PayerDeadline = in.payerDeadline
 	request := payment.Request{
-		Tenant: c.shop.merchant.Tenant, Merchant: c.shop.merchant.ID, Patience: c.patience,
+		Tenant: c.shop.merchant.Tenant, Merchant: c.shop.merchant.ID, Patience: c.patience, Screening: c.shop.screening,
 		Command: payment.Create{
 			Intake:  in.intake,
 			Attempt: &payment.Attempt{Secret: in.secret, Unchallenged: !in.threeDSecure, Asked: payment.Asked{Dialect: Name, Reference: in.intake.Reference}},

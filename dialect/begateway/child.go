@@ -197,7 +197,7 @@ func (d *Dialect) readChild(c *call, o operation) (childRequest, *problem, error
 func (d *Dialect) do(c *call, o operation, parent transaction, command payment.Command) answered {
 	out, err := d.Engine.Do(c.Context(), payment.Request{
 		Tenant: c.shop.merchant.Tenant, Merchant: c.shop.merchant.ID, Payment: parent.payment,
-		Command: command, Sees: o.parent, Patience: c.patience,
+		Command: command, Sees: o.parent, Patience: c.patience, Screening: c.shop.screening,
 	})
 	switch {
 	case err != nil:

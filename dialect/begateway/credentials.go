@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/capstan-pay/capstan/dialect"
 	"github.com/capstan-pay/capstan/keyring"
 	"github.com/capstan-pay/capstan/merchant"
 )
@@ -34,8 +35,8 @@ const (
 // Credentials are what a merchant is shown once.
 type Credentials struct {
 	ShopID    string `json:"shop_id"`
-	SecretKey string `json:"secret_key"`
-	PublicKey string `json:"public_key"` // of the key that signs webhooks: base64 SubjectPublicKeyInfo, one line
+	SecretKey string `json:"secret_key,omitempty"`
+	PublicKey string `json:"public_key,omitempty"` // of the key that signs webhooks: base64 SubjectPublicKeyInfo, one line
 }
 
 // sealedShop is what is kept sealed of a shop: webhooks carry its own
@@ -54,44 +55,56 @@ func (d *Dialect) Issue(_ context.Context, m merchant.Merchant) ([]merchant.Cred
 		return nil, nil, errors.New("begateway: a shop needs a merchant that is stored")
 	}
 	shopID := strconv.FormatInt(m.ID, 10)
-	key, err := d.newSigningKey()
+	private, public, err := d.newSigningKey()
 	if err != nil {
 		return nil, nil, fmt.Errorf("begateway: make a signing key: %w", err)
 	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return nil, nil, err
-	}
-	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
-	if err != nil {
-		return nil, nil, err
-	}
-	show := Credentials{ShopID: shopID, SecretKey: keyring.Token(), PublicKey: base64.StdEncoding.EncodeToString(public)}
+	show := Credentials{ShopID: shopID, SecretKey: keyring.Token(), PublicKey: public}
+	keep, err := d.credentials(m.ID, shopID, sealedShop{Version: 1, SecretKey: show.SecretKey, PrivateKey: private})
+	return keep, show, err
+}
 
+// credentials are what is kept of a shop and of its secret key.
+func (d *Dialect) credentials(m int64, shopID string, secrets sealedShop) ([]merchant.Credential, error) {
 	data, err := json.Marshal(credentialData{Version: 1, ShopID: shopID})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	plain, err := json.Marshal(sealedShop{Version: 1, SecretKey: show.SecretKey, PrivateKey: private})
+	plain, err := json.Marshal(secrets)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	sealed, err := d.Keys.Seal(SealPurpose, plain)
 	if err != nil {
-		return nil, nil, fmt.Errorf("begateway: seal a shop's keys: %w", err)
+		return nil, fmt.Errorf("begateway: seal a shop's keys: %w", err)
 	}
+	now := d.Clock.Now()
 	return []merchant.Credential{
-		{Merchant: m.ID, Dialect: Name, Kind: shopCredential, Lookup: shopID, Data: data, Sealed: sealed},
-		{Merchant: m.ID, Dialect: Name, Kind: keyCredential, Lookup: d.keyLookup(shopID, show.SecretKey), Data: data},
-	}, show, nil
+		{Merchant: m, Dialect: Name, Kind: shopCredential, Lookup: shopID, Data: data, Sealed: sealed, CreatedAt: now},
+		{
+			Merchant: m, Dialect: Name, Kind: keyCredential, Lookup: d.keyLookup(shopID, secrets.SecretKey), Data: data,
+			Hint: dialect.Hint("", secrets.SecretKey), CreatedAt: now,
+		},
+	}, nil
 }
 
-// newSigningKey is a key for a shop's webhooks.
-func (d *Dialect) newSigningKey() (*rsa.PrivateKey, error) {
+// newSigningKey is a key for a shop's webhooks: PKCS #8, and its public half in
+// base64.
+func (d *Dialect) newSigningKey() (private []byte, public string, err error) {
+	var key *rsa.PrivateKey
 	if d.Sandbox {
-		return publishedKey()
+		key, err = publishedKey()
+	} else {
+		key, err = rsa.GenerateKey(rand.Reader, keyBits)
 	}
-	return rsa.GenerateKey(rand.Reader, keyBits)
+	if err != nil {
+		return nil, "", err
+	}
+	if private, err = x509.MarshalPKCS8PrivateKey(key); err != nil {
+		return nil, "", err
+	}
+	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	return private, base64.StdEncoding.EncodeToString(der), err
 }
 
 var publishedKey = sync.OnceValues(func() (*rsa.PrivateKey, error) {

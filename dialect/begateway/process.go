@@ -168,8 +168,13 @@ func (d *Dialect) answerFor(ctx context.Context, p *payment.Payment, approved bo
 	if !approved {
 		command.Data = payment.Authentication{Flow: "challenge", Result: "N"}.Document()
 	}
+	access, err := d.Merchants.Merchant(ctx, p.Merchant)
+	if err != nil || access == nil {
+		return nil, err
+	}
+	set := readSettings(&access.Merchant)
 	out, err := d.Engine.Do(ctx, payment.Request{
-		Tenant: p.Tenant, Merchant: p.Merchant, Payment: p.ID, Command: command, Patience: defaultPatience,
+		Tenant: p.Tenant, Merchant: p.Merchant, Payment: p.ID, Command: command, Patience: set.patience, Screening: set.screening,
 	})
 	if err != nil {
 		return nil, err

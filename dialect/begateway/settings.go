@@ -6,6 +6,7 @@ import (
 
 	"github.com/capstan-pay/capstan/dialect"
 	"github.com/capstan-pay/capstan/merchant"
+	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/throttle"
 )
 
@@ -32,7 +33,9 @@ var (
 	requireCVC      = merchant.Switch(Name+".require_verification_value", false, "cards need their `verification_value`")
 	requireHolder   = merchant.Switch(Name+".require_holder", false, "cards need their `holder`")
 	requireCustomer = merchant.Switch(Name+".require_customer", false, "customers need `ip` and `email`")
-	requireBilling  = merchant.Switch(Name+".require_billing_address", false, "authorizations and payments need a `billing_address`")
+	beProtected     = merchant.Switch(Name+".be_protected", true, "transactions made here are held against the merchant's risk configuration and show `be_protected_verification`: "+
+		"`true` also where nothing is configured, `false` not even where something is").Otherwise("where something is configured")
+	requireBilling = merchant.Switch(Name+".require_billing_address", false, "authorizations and payments need a `billing_address`")
 )
 
 // defaultPatience: clients of this API give up after 25 to 30 seconds.
@@ -45,6 +48,7 @@ func Settings() []merchant.Declaration {
 		gatewayID.Declaration, holdSeconds.Declaration, patience.Declaration,
 		threeDSecure.Declaration, notifyChildren.Declaration,
 		requireCVC.Declaration, requireHolder.Declaration, requireCustomer.Declaration, requireBilling.Declaration,
+		beProtected.Declaration,
 	}
 }
 
@@ -62,10 +66,18 @@ type settings struct {
 	requireHolder    bool
 	requireCustomer  bool
 	requireBilling   bool
-	rate             throttle.Rule // of the merchant's requests through all dialects
+	screening        payment.Screening // be_protected
+	rate             throttle.Rule     // of the merchant's requests through all dialects
 }
 
 func readSettings(m *merchant.Merchant) settings {
+	screening := payment.ScreenedIfConfigured
+	if beProtected.Given(m) {
+		screening = payment.NeverScreened
+		if beProtected.Of(m) {
+			screening = payment.AlwaysScreened
+		}
+	}
 	return settings{
 		envelope:         errorEnvelope.Of(m),
 		validationStatus: int(validationStatus.Of(m)),
@@ -79,6 +91,7 @@ func readSettings(m *merchant.Merchant) settings {
 		requireHolder:    requireHolder.Of(m),
 		requireCustomer:  requireCustomer.Of(m),
 		requireBilling:   requireBilling.Of(m),
+		screening:        screening,
 		rate:             dialect.RateOf(m),
 	}
 }

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"time"
 
+	"github.com/capstan-pay/capstan/dialect"
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/wireid"
@@ -43,7 +45,10 @@ func (d *Dialect) Issue(_ context.Context, m merchant.Merchant) ([]merchant.Cred
 	if err != nil {
 		return nil, nil, err
 	}
-	keep := []merchant.Credential{{Merchant: m.ID, Dialect: Name, Kind: tokenKind, Lookup: d.tokenName(token), Data: data}}
+	keep := []merchant.Credential{{
+		Merchant: m.ID, Dialect: Name, Kind: tokenKind, Lookup: d.tokenName(token), Data: data,
+		Hint: dialect.Hint(d.environment(), token), CreatedAt: d.Clock.Now(),
+	}}
 	return keep, Shown{known.AppID, token, d.accountOf(m.ID)}, nil
 }
 
@@ -66,11 +71,44 @@ func (d *Dialect) newToken() (string, error) {
 		return "", err
 	}
 	digits := 10_000 + binary.BigEndian.Uint32(random[:])%90_000
-	environment := "prod_"
+	return d.environment() + base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%d_%s", digits, d.uuid())), nil
+}
+
+// environment is what tokens begin with.
+func (d *Dialect) environment() string {
 	if d.Sandbox {
-		environment = "stage_"
+		return "stage_"
 	}
-	return environment + base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%d_%s", digits, d.uuid())), nil
+	return "prod_"
+}
+
+// mostTokens is how many tokens of an application may be good at a time.
+const mostTokens = 3
+
+// KeyKinds implements dialect.KeyKeeper.
+func (d *Dialect) KeyKinds() []dialect.KeyKind {
+	return []dialect.KeyKind{{Name: tokenKind, Most: mostTokens}}
+}
+
+// ListKeys implements dialect.KeyKeeper.
+func (d *Dialect) ListKeys(has []merchant.Credential) ([]dialect.Key, error) {
+	return dialect.RowKeys(has, Name, tokenKind), nil
+}
+
+// AddKey implements dialect.KeyKeeper.
+func (d *Dialect) AddKey(ctx context.Context, m merchant.Merchant, _ []merchant.Credential, kind, public string) ([]merchant.Credential, any, error) {
+	switch {
+	case kind != tokenKind:
+		return nil, nil, dialect.ErrNoKind
+	case public != "":
+		return nil, nil, dialect.ErrNoPublic
+	}
+	return d.Issue(ctx, m)
+}
+
+// EndKey implements dialect.KeyKeeper.
+func (d *Dialect) EndKey(has []merchant.Credential, id string, at time.Time) (merchant.Credential, error) {
+	return dialect.EndRow(has, Name, id, at, tokenKind)
 }
 
 // uuid returns a random UUID.

@@ -52,11 +52,13 @@ var Rules = []Rule{
 	{"webhook", "clock dialect document keyring merchant money outbox payment signature store", "deliveries are made from what is stored"},
 	{"telemetry", "card clock dialect document engine money payment store", "those who watch decide nothing, and know no dialect by name"},
 	{"console", "clock keyring money ledger merchant payment risk store wallet wireid", "the operator's pages show what is stored"},
+	{"explain", "ledger money outbox payment store wireid", "the story of a payment is told from what is stored"},
+	{"admin", "clock dialect explain keyring merchant store wireid", "administration changes the registry, and never a payment"},
 	{"verify", "money ledger outbox payment risk store wallet", "the auditor reads what was written without calling the rules that wrote it"},
 	{"sandbox", "clock document keyring money ledger merchant outbox payment risk store wallet webhook wireid dialect processor processor/scripted", "sandbox controls work through the engine like any caller"},
 
 	{
-		"", "card clock console dialect dialect/* document engine keyring ledger merchant money outbox payment processor processor/* receipt risk sandbox signature store store/* telemetry throttle vault verify wallet webhook wireid",
+		"", "admin card clock console dialect dialect/* document engine keyring ledger merchant money outbox payment processor processor/* receipt risk sandbox signature store store/* telemetry throttle vault verify wallet webhook wireid",
 		"the assembly knows every part, and neither the program nor its tools",
 	},
 	{"bench", "", "the load generator sees the server from outside"},

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -117,6 +118,11 @@ func (c *alipay) verify(path string, x Exchange) error {
 	return rsa.VerifyPKCS1v15(c.server, crypto.SHA256, digest[:], signature)
 }
 
+// declines are the codes by which the wallet or a risk check says no.
+var declines = []string{
+	"USER_BALANCE_NOT_ENOUGH", "USER_STATUS_ABNORMAL", "USER_AMOUNT_EXCEED_LIMIT", "PAYMENT_AMOUNT_EXCEED_LIMIT", "PAYMENT_COUNT_EXCEED_LIMIT", "RISK_REJECT",
+}
+
 func (c *alipay) result(x Exchange) (Result, error) {
 	var answer struct {
 		Result struct {
@@ -151,6 +157,9 @@ func (c *alipay) result(x Exchange) (Result, error) {
 		r.Verdict = Done
 	case "F":
 		r.Verdict = Refused
+		if slices.Contains(declines, r.Code) {
+			r.Verdict = Declined
+		}
 	case "A":
 		r.Verdict = Unknown
 	default:

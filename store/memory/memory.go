@@ -41,6 +41,7 @@ type Store struct {
 	credentials []merchant.Credential
 	users       []wallet.User
 	grants      map[grantName]wallet.Grant
+	acts        []store.Act
 }
 
 // history is all there is of one payment.
@@ -190,6 +191,10 @@ func (s *Store) NextDue(context.Context) (time.Time, error) {
 func (s *Store) Balances(_ context.Context, merchant int64) (ledger.Balances, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.balances(merchant), nil
+}
+
+func (s *Store) balances(merchant int64) ledger.Balances {
 	balances := ledger.Balances{}
 	add := func(entry ledger.Entry) {
 		for _, p := range entry {
@@ -206,7 +211,7 @@ func (s *Store) Balances(_ context.Context, merchant int64) (ledger.Balances, er
 			add(entry)
 		}
 	}
-	return balances, nil
+	return balances
 }
 
 // Audit implements store.Reader. The view is a copy, so fn may use the store.
@@ -219,6 +224,7 @@ func (s *Store) Audit(_ context.Context, fn func(store.Audit) error) error {
 		purses:   maps.Clone(s.purses),
 		counters: slices.Collect(maps.Values(s.counters)),
 		users:    slices.Clone(s.users),
+		acts:     slices.Clone(s.acts),
 		outbox:   s.outbox.clone(),
 		marks:    slices.Collect(maps.Keys(s.marks)),
 		documents: slices.SortedFunc(maps.Values(s.documents), func(a, b document.Document) int {
@@ -228,7 +234,16 @@ func (s *Store) Audit(_ context.Context, fn func(store.Audit) error) error {
 	for _, h := range s.payments {
 		view.payments = append(view.payments, *h)
 	}
+	view.balances = s.balances(0)
 	s.mu.Unlock()
+	for _, r := range view.records {
+		if r.At.After(view.latest) {
+			view.latest = r.At
+		}
+	}
+	slices.SortFunc(view.records, func(a, b store.Record) int { return cmp.Compare(a.Payment, b.Payment) })
+	slices.SortFunc(view.timers, func(a, b payment.Timer) int { return cmp.Or(cmp.Compare(a.Payment, b.Payment), byDue(a, b)) })
+	slices.SortFunc(view.marks, func(a, b store.Mark) int { return cmp.Compare(a.Payment, b.Payment) })
 	slices.SortFunc(view.payments, func(a, b history) int { return cmp.Compare(a.state.Payment, b.state.Payment) })
 	return fn(view)
 }

@@ -40,14 +40,7 @@ func (s *Store) CreateMerchant(_ context.Context, m *merchant.Merchant, credenti
 			return store.ErrExists
 		}
 	}
-	m.ID = int64(len(s.merchants)) + 1
-	if m.Tenant == 0 {
-		m.Tenant = m.ID
-		for _, other := range s.merchants {
-			m.Tenant = max(m.Tenant, other.Tenant+1)
-		}
-	}
-	s.merchants = append(s.merchants, *m)
+	s.create(m)
 	for _, c := range credentials {
 		c.Merchant = m.ID
 		s.credentials = append(s.credentials, c)
@@ -80,8 +73,7 @@ func (s *Store) UpdateMerchant(_ context.Context, m merchant.Merchant) error {
 	if m.ID < 1 || m.ID > int64(len(s.merchants)) {
 		return fmt.Errorf("memory: there is no merchant %d", m.ID)
 	}
-	old := &s.merchants[m.ID-1]
-	old.Name, old.Settings, old.Disabled = m.Name, m.Settings, m.Disabled
+	s.update(m)
 	return nil
 }
 
@@ -117,11 +109,7 @@ func (s *Store) Credentials(_ context.Context, of int64) ([]merchant.Credential,
 func (s *Store) PutCredential(_ context.Context, c merchant.Credential) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if i := s.credential(c); i >= 0 {
-		s.credentials[i] = c
-		return nil
-	}
-	s.credentials = append(s.credentials, c)
+	s.keep(c)
 	return nil
 }
 

@@ -23,6 +23,11 @@ func (s *Store) Backup(ctx context.Context, path string) (err error) {
 		return errors.Join(err, os.ErrExist)
 	}
 	partial := path + ".partial"
+	lock, err := lockFile(partial + ".lock")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.Remove(partial+".lock"), lock.Close()) }()
 	if err := os.Remove(partial); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}

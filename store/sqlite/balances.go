@@ -15,30 +15,33 @@ const rollUpAfter = 20_000
 
 // Balances implements store.Reader: the balances rolled up to the mark, and
 // the entries above it.
-func (s *Store) Balances(ctx context.Context, merchant int64) (ledger.Balances, error) {
-	balances := ledger.Balances{}
-	err := s.view(ctx, func(r *reader) error {
-		fresh, err := r.fresh(-1)
-		if err != nil {
-			return err
-		}
-		stmt := r.conn.Prep(`SELECT id, merchant, kind, holder, currency, minor FROM accounts LEFT JOIN balances ON account = id
-			WHERE ?1 = 0 OR merchant = ?1`)
-		if merchant != 0 {
-			stmt = r.conn.Prep(`SELECT id, merchant, kind, holder, currency, minor FROM accounts LEFT JOIN balances ON account = id
-				WHERE merchant = ?1`)
-		}
-		stmt.BindInt64(1, merchant)
-		return each(stmt, func(row *sqlite.Stmt) error {
-			sum, err := money.Sum(row.ColumnInt64(5), fresh.sums[row.ColumnInt64(0)])
-			balances[accountOf(row, 1)] = sum
-			return err
-		})
+func (s *Store) Balances(ctx context.Context, merchant int64) (balances ledger.Balances, err error) {
+	err = s.view(ctx, func(r *reader) error {
+		balances, err = r.balances(merchant)
+		return err
 	})
+	return balances, err
+}
+
+func (r *reader) balances(merchant int64) (ledger.Balances, error) {
+	fresh, err := r.fresh(-1)
 	if err != nil {
 		return nil, err
 	}
-	return balances, nil
+	balances := ledger.Balances{}
+	stmt := r.conn.Prep(`SELECT id, merchant, kind, holder, currency, minor FROM accounts LEFT JOIN balances ON account = id
+		WHERE ?1 = 0 OR merchant = ?1`)
+	if merchant != 0 {
+		stmt = r.conn.Prep(`SELECT id, merchant, kind, holder, currency, minor FROM accounts LEFT JOIN balances ON account = id
+			WHERE merchant = ?1`)
+	}
+	stmt.BindInt64(1, merchant)
+	err = each(stmt, func(row *sqlite.Stmt) error {
+		sum, err := money.Sum(row.ColumnInt64(5), fresh.sums[row.ColumnInt64(0)])
+		balances[accountOf(row, 1)] = sum
+		return err
+	})
+	return balances, err
 }
 
 func accountOf(row *sqlite.Stmt, column int) ledger.Account {

@@ -20,7 +20,7 @@ func lockFile(path string) (io.Closer, error) {
 	}
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
-		err = errors.New("another process has it open for writing")
+		err = ErrInUse
 	} else if err != nil {
 		err = fmt.Errorf("lock %s: %w", path, err)
 	}

@@ -19,7 +19,7 @@ func lockFile(path string) (io.Closer, error) {
 	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
 	err = windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, new(windows.Overlapped))
 	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) {
-		err = errors.New("another process has it open for writing")
+		err = ErrInUse
 	} else if err != nil {
 		err = fmt.Errorf("lock %s: %w", path, err)
 	}

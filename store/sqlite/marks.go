@@ -82,7 +82,7 @@ func placeOf(row *sqlite.Stmt, column int) payment.Place {
 
 // Marks implements store.Audit.
 func (a *audit) Marks(fn func(store.Mark) error) error {
-	return a.each(`SELECT at, payment, operation, tenant, merchant, kind, value FROM marks`, func(row *sqlite.Stmt) error {
+	return a.each(`SELECT at, payment, operation, tenant, merchant, kind, value FROM marks ORDER BY payment`, func(row *sqlite.Stmt) error {
 		return fn(store.Mark{
 			Tenant: row.ColumnInt64(3), Merchant: row.ColumnInt64(4),
 			Mark: payment.Mark{Label: payment.Label{Kind: row.ColumnText(5), Value: row.ColumnText(6)}, Place: placeOf(row, 0)},

@@ -70,20 +70,7 @@ func bindSettings(stmt *sqlite.Stmt, param int, settings map[string]json.RawMess
 func (s *Store) CreateMerchant(ctx context.Context, m *merchant.Merchant, credentials []merchant.Credential) error {
 	created := *m
 	err := s.change(ctx, func(conn *sqlite.Conn) error {
-		stmt := conn.Prep(`INSERT INTO merchants (tenant, name, disabled, created_at, settings)
-			VALUES (ifnull(?, (SELECT max(ifnull(max(tenant), 0), ifnull(max(id), 0)) + 1 FROM merchants)), ?, ?, ?, ?) RETURNING id, tenant`)
-		bind(stmt, 1, m.Tenant)
-		stmt.BindText(2, m.Name)
-		stmt.BindBool(3, m.Disabled)
-		stmt.BindInt64(4, m.CreatedAt.UnixMilli())
-		if err := bindSettings(stmt, 5, m.Settings); err != nil {
-			return err
-		}
-		err := each(stmt, func(row *sqlite.Stmt) error {
-			created.ID, created.Tenant = row.ColumnInt64(0), row.ColumnInt64(1)
-			return nil
-		})
-		if err != nil {
+		if err := createMerchant(conn, &created); err != nil {
 			return err
 		}
 		for _, c := range credentials {
@@ -101,6 +88,23 @@ func (s *Store) CreateMerchant(ctx context.Context, m *merchant.Merchant, creden
 		m.ID, m.Tenant = created.ID, created.Tenant
 	}
 	return err
+}
+
+// createMerchant inserts a merchant and sets its ID and tenant.
+func createMerchant(conn *sqlite.Conn, m *merchant.Merchant) error {
+	stmt := conn.Prep(`INSERT INTO merchants (tenant, name, disabled, created_at, settings)
+		VALUES (ifnull(?, (SELECT max(ifnull(max(tenant), 0), ifnull(max(id), 0)) + 1 FROM merchants)), ?, ?, ?, ?) RETURNING id, tenant`)
+	bind(stmt, 1, m.Tenant)
+	stmt.BindText(2, m.Name)
+	stmt.BindBool(3, m.Disabled)
+	stmt.BindInt64(4, m.CreatedAt.UnixMilli())
+	if err := bindSettings(stmt, 5, m.Settings); err != nil {
+		return err
+	}
+	return each(stmt, func(row *sqlite.Stmt) error {
+		m.ID, m.Tenant = row.ColumnInt64(0), row.ColumnInt64(1)
+		return nil
+	})
 }
 
 // Merchant implements store.Registry.
@@ -131,33 +135,37 @@ func (s *Store) Merchants(ctx context.Context) (all []merchant.Merchant, err err
 
 // UpdateMerchant implements store.Registry.
 func (s *Store) UpdateMerchant(ctx context.Context, m merchant.Merchant) error {
-	return s.change(ctx, func(conn *sqlite.Conn) error {
-		stmt := conn.Prep(`UPDATE merchants SET name = ?, disabled = ?, settings = ? WHERE id = ?`)
-		stmt.BindText(1, m.Name)
-		stmt.BindBool(2, m.Disabled)
-		if err := bindSettings(stmt, 3, m.Settings); err != nil {
-			return err
-		}
-		stmt.BindInt64(4, m.ID)
-		err := run(stmt)
-		if err == nil && conn.Changes() == 0 {
-			err = fmt.Errorf("sqlite: there is no merchant %d", m.ID)
-		}
-		return err
-	})
+	return s.change(ctx, func(conn *sqlite.Conn) error { return updateMerchant(conn, m) })
 }
 
-const selectCredential = `SELECT merchant, dialect, kind, lookup, data, sealed, disabled FROM credentials`
+func updateMerchant(conn *sqlite.Conn, m merchant.Merchant) error {
+	stmt := conn.Prep(`UPDATE merchants SET name = ?, disabled = ?, settings = ? WHERE id = ?`)
+	stmt.BindText(1, m.Name)
+	stmt.BindBool(2, m.Disabled)
+	if err := bindSettings(stmt, 3, m.Settings); err != nil {
+		return err
+	}
+	stmt.BindInt64(4, m.ID)
+	err := run(stmt)
+	if err == nil && conn.Changes() == 0 {
+		err = fmt.Errorf("sqlite: there is no merchant %d", m.ID)
+	}
+	return err
+}
+
+const selectCredential = `SELECT merchant, dialect, kind, lookup, data, sealed, disabled, hint, created_at, expires_at FROM credentials`
 
 func credentialOf(row *sqlite.Stmt) merchant.Credential {
 	return merchant.Credential{
 		Merchant: row.ColumnInt64(0), Dialect: row.ColumnText(1), Kind: row.ColumnText(2), Lookup: row.ColumnText(3),
 		Data: columnBytes(row, 4), Sealed: columnBytes(row, 5), Disabled: row.ColumnBool(6),
+		Hint: row.ColumnText(7), CreatedAt: columnTime(row, 8), ExpiresAt: columnTime(row, 9),
 	}
 }
 
 func putCredential(conn *sqlite.Conn, verb string, c merchant.Credential) error {
-	stmt := conn.Prep(verb + ` INTO credentials (merchant, dialect, kind, lookup, data, sealed, disabled) VALUES (?, ?, ?, ?, ?, ?, ?)`)
+	stmt := conn.Prep(verb + ` INTO credentials (merchant, dialect, kind, lookup, data, sealed, disabled, hint, created_at, expires_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, nullif(?, ''), ?, ?)`)
 	stmt.BindInt64(1, c.Merchant)
 	stmt.BindText(2, c.Dialect)
 	stmt.BindText(3, c.Kind)
@@ -165,6 +173,9 @@ func putCredential(conn *sqlite.Conn, verb string, c merchant.Credential) error 
 	bindBytes(stmt, 5, c.Data)
 	bindBytes(stmt, 6, c.Sealed)
 	stmt.BindBool(7, c.Disabled)
+	stmt.BindText(8, c.Hint)
+	bindTime(stmt, 9, c.CreatedAt)
+	bindTime(stmt, 10, c.ExpiresAt)
 	return run(stmt)
 }
 

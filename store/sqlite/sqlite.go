@@ -53,6 +53,9 @@ type Options struct {
 // ErrReadOnly is returned for a change to a store that was opened read-only.
 var ErrReadOnly = errors.New("sqlite: the store was opened read-only")
 
+// ErrInUse is returned for a store that another process has open for writing.
+var ErrInUse = errors.New("another process has it open for writing")
+
 // Open opens the store in the file at path as its only writer. It creates the
 // file if there is none, and applies pending migrations. A file that another
 // process has open for writing, or that is not a store, is an error.

@@ -59,6 +59,26 @@ func testAudit(t *testing.T, s store.Store) {
 	}
 	equal(t, "entry", entry, captured.Entries[0])
 	check(t, sums.Apply(entry))
+
+	var records, timers, marks []payment.ID
+	check(t, s.Audit(ctx, func(a store.Audit) error {
+		balances, err := a.Balances()
+		equal(t, "balances in the audit", balances, n.Balances)
+		swept, err2 := a.Swept()
+		if latest := noon; swept.Before(latest) {
+			t.Errorf("records that expired by %s may be gone, but a record was written at %s", swept, latest)
+		}
+		return errors.Join(err, err2,
+			a.Records(func(r store.Record) error { records = append(records, r.Payment); return nil }),
+			a.Timers(func(t payment.Timer) error { timers = append(timers, t.Payment); return nil }),
+			a.Marks(func(m store.Mark) error { marks = append(marks, m.Payment); return nil }),
+			a.Strays(func(what string) error { t.Errorf("out of place: %s", what); return nil }))
+	}))
+	for what, ids := range map[string][]payment.ID{"records": records, "timers": timers, "marks": marks} {
+		if len(ids) < 2 || !slices.IsSorted(ids) {
+			t.Errorf("%s are not in the order of their payments: %v", what, ids)
+		}
+	}
 }
 
 func testAuditStops(t *testing.T, s store.Store) {
@@ -68,10 +88,12 @@ func testAuditStops(t *testing.T, s store.Store) {
 	tell(&told, 0, false, "a")
 	must(t, s, told, a.create(purse(u, 300, "USD")))
 	check(t, count(s, nil, counterOf("a", "1")))
+	_, err := s.Administer(ctx, store.Administration{Act: act(1, "merchant.list", 0)})
+	check(t, err)
 	check(t, s.Attempted(ctx, []outbox.Attempt{attempt(told.Notices[0].Deliveries[0], outbox.Delivered, time.Time{})}))
 	check(t, s.PutDocument(ctx, paper("a")))
 	enough := errors.New("enough")
-	err := s.Audit(ctx, func(a store.Audit) error {
+	err = s.Audit(ctx, func(a store.Audit) error {
 		for name, walk := range map[string]func() error{
 			"states":    func() error { return a.States(func(store.State) error { return enough }) },
 			"events":    func() error { return a.Events(func(payment.ID, int, payment.Event) error { return enough }) },
@@ -82,6 +104,7 @@ func testAuditStops(t *testing.T, s store.Store) {
 			"counters":  func() error { return a.Counters(func(store.Counter) error { return enough }) },
 			"marks":     func() error { return a.Marks(func(store.Mark) error { return enough }) },
 			"documents": func() error { return a.Documents(func(document.Document) error { return enough }) },
+			"acts":      func() error { return a.Acts(func(store.Act) error { return enough }) },
 
 			"notices":    func() error { return a.Notices(func(outbox.Notice, int) error { return enough }) },
 			"deliveries": func() error { return a.Deliveries(func(outbox.Delivery) error { return enough }) },
@@ -184,6 +207,8 @@ func testReopen(t *testing.T, s store.Store, reopen func() store.Store) {
 	_, err := s.PutMeta(ctx, "mode", []byte("sandbox"), true)
 	check(t, err)
 	check(t, count(s, nil, counterOf("a", "1")))
+	_, err = s.Administer(ctx, store.Administration{Act: act(1, "key.disable", 0)})
+	check(t, err)
 	check(t, s.PutDocument(ctx, paper("a")))
 	before := take(t, s)
 	for range 2 {

@@ -25,6 +25,7 @@ type snapshot struct {
 	Counters  map[store.Ref[string]]store.Counter
 	Marks     map[store.Mark]bool
 	Documents []document.Document
+	Acts      []store.Act
 	Balances  ledger.Balances
 	Next      time.Time
 
@@ -124,6 +125,9 @@ func (n *snapshot) audit(a store.Audit) error {
 				n.Counters[store.Ref[string]{Tenant: c.Tenant, Name: c.Name}] = c
 				return nil
 			})
+		},
+		func() error {
+			return a.Acts(func(act store.Act) error { n.Acts = append(n.Acts, act); return nil })
 		},
 		func() error {
 			return a.Marks(func(m store.Mark) error {

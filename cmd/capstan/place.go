@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"os/user"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/capstan-pay/capstan"
+	"github.com/capstan-pay/capstan/admin"
+	"github.com/capstan-pay/capstan/store"
+	"github.com/capstan-pay/capstan/store/sqlite"
+)
+
+// place is where a store is administered: in its file, or through a server
+// that is running on it.
+type place struct {
+	Store          string    `default:"capstan.db" help:"The store: a SQLite file that no server has open, if anything is to be changed."`
+	Keys           string    `placeholder:"FILE" help:"File with the sealing keys. Default: the store's name with .keys after it."`
+	Admin          adminFlag `env:"-" placeholder:"URL" help:"The admin listener of a running server, instead of --store. CAPSTAN_ADMIN may hold it, too."`
+	AdminTokenFile string    `placeholder:"FILE" help:"File with the administrator's token for --admin. CAPSTAN_ADMIN_TOKEN may hold it instead."`
+}
+
+// adminFlag is --admin URL; where a command is about administrators' keys, it
+// is also --admin alone. Both may be given.
+type adminFlag struct {
+	key bool
+	url string
+}
+
+// Decode implements kong.MapperValue.
+func (f *adminFlag) Decode(ctx *kong.DecodeContext) error {
+	text, _ := ctx.Scan.Peek().Value.(string)
+	if !strings.HasPrefix(text, "http://") && !strings.HasPrefix(text, "https://") {
+		f.key = true
+		return nil
+	}
+	ctx.Scan.Pop()
+	f.url = text
+	return nil
+}
+
+// How an administrator works on the store.
+type access uint8
+
+const (
+	reads   access = iota
+	changes        // the store has to be there
+	creates        // a store that is not there is made, as a live one
+)
+
+// open returns the administrator and a function that ends his work.
+func (p place) open(o *output, want access) (admin.Administrator, func() error, error) {
+	if address := p.server(); address != "" {
+		client, err := p.client(address)
+		return client, func() error { return nil }, err
+	}
+	desk, closing, err := p.desk(o, want)
+	if err != nil {
+		return nil, nil, err
+	}
+	return desk, closing, nil
+}
+
+// server is the URL of the running server's admin listener, empty for a store
+// in its file.
+func (p place) server() string {
+	if p.Admin.url != "" {
+		return p.Admin.url
+	}
+	return os.Getenv("CAPSTAN_ADMIN")
+}
+
+// own refuses --admin alone, where it says nothing.
+func (p place) own() error {
+	if p.Admin.key {
+		return usageError("--admin wants the URL of a server's admin listener, http://... or https://...")
+	}
+	return nil
+}
+
+// desk opens the store in its file.
+func (p place) desk(o *output, want access) (_ *admin.Desk, closing func() error, err error) {
+	if err := file(p.Store); err != nil {
+		return nil, nil, err
+	}
+	private()
+	st, err := p.openStore(o, want)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, st.Close())
+		}
+	}()
+	mode, err := capstan.Mode(o, st)
+	if err != nil {
+		return nil, nil, err
+	}
+	if mode == "" && want != creates {
+		return nil, nil, fmt.Errorf("the store %s has never been used", p.Store)
+	}
+	if mode == "" {
+		fmt.Fprintf(o.err, "%s is a new store, for live mode; its sealing keys are in %s: keep both, apart\n", p.Store, p.keys())
+	}
+	sealing, err := readKeys(o, p.keys(), st)
+	if err != nil {
+		return nil, nil, err
+	}
+	desk, err := capstan.OpenDesk(o, st, sealing)
+	if err != nil {
+		return nil, nil, err
+	}
+	return desk.As(caller()), st.Close, nil
+}
+
+func (p place) openStore(ctx context.Context, want access) (store.Store, error) {
+	_, err := os.Stat(p.Store)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && want != creates:
+		return nil, fmt.Errorf("there is no store %s", p.Store)
+	case want == reads:
+		return sqlite.OpenReadOnly(ctx, p.Store)
+	}
+	st, err := sqlite.Open(ctx, p.Store, sqlite.Options{})
+	if errors.Is(err, sqlite.ErrInUse) {
+		err = fmt.Errorf("%w: a server that is running? Give its admin listener with --admin URL", err)
+	}
+	return st, err
+}
+
+func (p place) keys() string {
+	if p.Keys != "" {
+		return p.Keys
+	}
+	return p.Store + ".keys"
+}
+
+// file refuses stores that are not files.
+func file(store string) error {
+	if strings.HasPrefix(store, "postgres://") || strings.HasPrefix(store, "postgresql://") {
+		return usageError("this version has no PostgreSQL store yet; give --store a file")
+	}
+	return nil
+}
+
+// caller is who the log of administration says it was: whoever could read the
+// store's keys.
+func caller() string {
+	name := "unknown"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	return "shell:" + name
+}
+
+// client administers through a running server. The token comes from a file or
+// the environment: a command line can be read by everybody on the machine.
+func (p place) client(address string) (*admin.Client, error) {
+	if u, err := url.Parse(address); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, usageError("--admin wants the URL of a server's admin listener, http://... or https://...")
+	}
+	token := os.Getenv("CAPSTAN_ADMIN_TOKEN")
+	if p.AdminTokenFile != "" {
+		text, err := os.ReadFile(p.AdminTokenFile)
+		if err != nil {
+			return nil, err
+		}
+		token = string(text)
+	}
+	return &admin.Client{URL: address, Token: strings.TrimSpace(token), HTTP: &http.Client{Timeout: 30 * time.Second}}, nil
+}
+
+// print writes a value as indented JSON.
+func (o *output) print(value any) error {
+	e := json.NewEncoder(o.out)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(value)
+}
+
+// span is a duration that may be given in days: "90d".
+type span time.Duration
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *span) UnmarshalText(text []byte) error {
+	var days int
+	if n, _ := fmt.Sscanf(string(text), "%dd", &days); n == 1 && string(text) == fmt.Sprintf("%dd", days) {
+		if days > 36500 {
+			return errors.New("too many days")
+		}
+		*s = span(time.Duration(days) * 24 * time.Hour)
+		return nil
+	}
+	d, err := time.ParseDuration(string(text))
+	*s = span(d)
+	return err
+}
+
+func (s span) seconds() int64 { return int64(time.Duration(s) / time.Second) }
