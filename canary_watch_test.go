@@ -105,7 +105,10 @@ func TestCanaryOfWatching(t *testing.T) {
 		}
 	}
 	metrics := httptest.NewRecorder()
-	s.Admin().ServeHTTP(metrics, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	s.Admin().ServeHTTP(metrics, fromHere("/metrics"))
+	if metrics.Code != http.StatusOK {
+		t.Errorf("metrics are answered %d", metrics.Code)
+	}
 	s.Stop()
 	if err := traces.Close(t.Context()); err != nil {
 		t.Error(err)

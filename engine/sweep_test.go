@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -203,6 +204,7 @@ func TestNothingIsSweptWhileACommitIsInDoubt(t *testing.T) {
 	now := clock.NewShifted(clock.Fixed(noon), 0)
 	looked, release := make(chan struct{}), make(chan struct{})
 	commits := 0
+	var look sync.Once
 	st := faulty.New(memory.Open(), func(c faulty.Call) faulty.Fault {
 		switch c {
 		case faulty.Commit:
@@ -210,7 +212,7 @@ func TestNothingIsSweptWhileACommitIsInDoubt(t *testing.T) {
 				return faulty.Fault{Err: store.ErrUnknown, Fate: faulty.Written}
 			}
 		case faulty.Look:
-			close(looked)
+			look.Do(func() { close(looked) })
 			<-release
 		}
 		return faulty.Fault{}
@@ -236,6 +238,7 @@ func TestNothingIsSweptWhileACommitIsInDoubt(t *testing.T) {
 	select {
 	case err := <-advanced:
 		t.Errorf("swept while a commit was in doubt: %v", err)
+		advanced <- err
 	case <-time.After(50 * time.Millisecond):
 	}
 	close(release)

@@ -50,14 +50,14 @@ var mutations = []Mutation{
 	{
 		"answers come before the commit", "engine/commit.go",
 		[]Change{
-			{"	return b.Commit(ctx, changes)\n", "	e.leave(items)\n	return b.Commit(ctx, changes)\n"},
+			{"	return e.commit(ctx, b, changes)\n", "	e.leave(items)\n	return e.commit(ctx, b, changes)\n"},
 			{"	e.leave(items)\n	return true\n", "	return true\n"},
 		},
 		"./engine", "TestNobodyIsAnsweredBeforeTheCommit",
 	},
 	{
 		"it is answered whatever the commit says", "engine/commit.go",
-		[]Change{{"	return b.Commit(ctx, changes)\n", "	_ = b.Commit(ctx, changes)\n	return nil\n"}},
+		[]Change{{"	return e.commit(ctx, b, changes)\n", "	_ = e.commit(ctx, b, changes)\n	return nil\n"}},
 		"./engine", "TestStoreThatCannotWrite",
 	},
 	{
@@ -231,5 +231,53 @@ var mutations = []Mutation{
 		"a hung processor stops the clock", "engine/timer.go",
 		[]Change{{"			*over = true\n", ""}},
 		"./engine", "TestAdvanceWhileAProcessorHangs",
+	},
+	{
+		"records are swept while a commit is in doubt", "engine/sweep.go",
+		[]Change{{"	e.settling.Lock()\n	defer e.settling.Unlock()\n", ""}},
+		"./engine", "TestNothingIsSweptWhileACommitIsInDoubt",
+	},
+	{
+		"what is over is swept without grace", "engine/sweep.go",
+		[]Change{{"now.Add(-grace)", "now"}},
+		"./engine", "TestSweepingChangesNoAnswer",
+	},
+	{
+		"a sweep takes pending records", "store/sqlite/sweep.go",
+		[]Change{
+			{"			case row.ColumnBool(2):\n				earliest = min(earliest, before+1) // it may be answered at any moment\n", ""},
+			{"WHERE id = ? AND pending IS NULL AND expires <= ?", "WHERE id = ? AND expires <= ?"},
+		},
+		"./store/sqlite", "TestStore/what_is_over_is_swept",
+	},
+	{
+		"a sweep does not look again at a record that waited", "store/sqlite/sweep.go",
+		[]Change{{"				earliest = min(earliest, before+1) // it may be answered at any moment\n", ""}},
+		"./store/sqlite", "TestStore/a_pending_record_is_swept_once_it_is_answered",
+	},
+	{
+		"listings have no order within a moment", "payment/listing.go",
+		[]Change{{"	return cmp.Or(cmp.Compare(p.At.UnixMilli(), q.At.UnixMilli()), cmp.Compare(p.Payment, q.Payment), cmp.Compare(p.Operation, q.Operation))\n", "	return cmp.Compare(p.At.UnixMilli(), q.At.UnixMilli())\n"}},
+		"./store/memory", "TestStore/a_payment_stands_in_the_listing_of_its_merchant TestStore/pages_have_no_gap_and_no_repeat",
+	},
+	{
+		"a listing goes by the first part of the cursor", "store/sqlite/marks.go",
+		[]Change{{"(at, payment, operation) < (?, ?, ?)", "at < ? AND 0 = 0*(?+?)"}},
+		"./store/sqlite", "TestStore/a_payment_stands_in_the_listing_of_its_merchant TestStore/pages_have_no_gap_and_no_repeat",
+	},
+	{
+		"a kept card opens under any token", "document/document.go",
+		[]Change{{"n.Tenant, n.Merchant, n.Dialect, n.Kind, n.ID)", "n.Tenant, n.Merchant, n.Dialect, n.Kind, \"\")"}},
+		"./vault", "TestANumberIsBoundToItsToken",
+	},
+	{
+		"a document is put whatever its version", "store/sqlite/documents.go",
+		[]Change{{"AND kind = ?4 AND id = ?5 AND version = ?6`)", "AND kind = ?4 AND id = ?5 AND ?6 = ?6`)"}},
+		"./store/sqlite", "TestStore/of_several_who_change_a_document_one_succeeds",
+	},
+	{
+		"sealing anew overwrites what has changed meanwhile", "store/sqlite/sealed.go",
+		[]Change{{"SET sealed = ?1 WHERE sealed = ?2 AND tenant", "SET sealed = ?1 WHERE ?2 = ?2 AND tenant"}},
+		"./store/sqlite", "TestStore/a_sealed_value_is_swapped_for_another",
 	},
 }

@@ -20,7 +20,7 @@ type audit struct {
 	purses   map[purse]int64
 	users    []wallet.User
 	counters []counter
-	latest   time.Time // at which a record was written
+	latest   time.Time // at which a record was written, or up to which they were swept
 	balances ledger.Balances
 	acts     []store.Act
 	outbox   mail
@@ -128,7 +128,7 @@ func (a *audit) Documents(fn func(document.Document) error) error {
 	return nil
 }
 
-// Swept: records never go, except to make room for another.
+// Swept: records go when they are swept, and to make room for another.
 func (a *audit) Swept() (time.Time, error) { return a.latest, nil }
 
 func (a *audit) Balances() (ledger.Balances, error) { return a.balances, nil }

@@ -36,6 +36,8 @@ type Store struct {
 	documents map[document.Name]document.Document
 	serial    int64 // the last one given
 
+	swept time.Time // records that expired by then may be gone
+
 	meta        map[string][]byte
 	merchants   []merchant.Merchant
 	credentials []merchant.Credential
@@ -226,6 +228,7 @@ func (s *Store) Audit(_ context.Context, fn func(store.Audit) error) error {
 		users:    slices.Clone(s.users),
 		acts:     slices.Clone(s.acts),
 		outbox:   s.outbox.clone(),
+		latest:   s.swept,
 		marks:    slices.Collect(maps.Keys(s.marks)),
 		documents: slices.SortedFunc(maps.Values(s.documents), func(a, b document.Document) int {
 			return cmp.Compare(a.Serial, b.Serial)

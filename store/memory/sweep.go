@@ -18,6 +18,9 @@ func (s *Store) Sweep(_ context.Context, over store.Over, limit int) (done store
 		if r.Free(over.Before) && !full() {
 			delete(s.records, key)
 			done.Records++
+			if over.Before.After(s.swept) {
+				s.swept = over.Before
+			}
 		}
 	}
 	for name, c := range s.counters {

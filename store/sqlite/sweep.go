@@ -190,8 +190,15 @@ func (s *Store) deleteRecords(ctx context.Context, ids []int64, before int64) (d
 			}
 			deleted += conn.Changes()
 		}
-		var err error
-		last, err = lastRecord(conn)
+		// An audit is told which records it must not miss.
+		stmt = conn.Prep(`INSERT INTO meta (name, value) VALUES (?1, CAST(?2 AS BLOB)) ON CONFLICT (name) DO UPDATE
+			SET value = excluded.value WHERE CAST(CAST(value AS TEXT) AS INTEGER) < ?2`)
+		stmt.BindText(1, metaSwept)
+		stmt.BindInt64(2, before)
+		err := run(stmt)
+		if err == nil {
+			last, err = lastRecord(conn)
+		}
 		return err
 	})
 	return deleted, last, err

@@ -2,7 +2,7 @@ package storetest
 
 import (
 	"errors"
-	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -154,7 +154,8 @@ func testDocumentRace(t *testing.T, s store.Store) {
 					t.Errorf("%v, %v", d, err)
 					return
 				}
-				d.Body = fmt.Append(nil, d.Version)
+				n, _ := strconv.Atoi(string(d.Body))
+				d.Body = strconv.AppendInt(nil, int64(n+1), 10)
 				switch err := s.PutDocument(ctx, d); {
 				case err == nil:
 					done++
@@ -169,6 +170,7 @@ func testDocumentRace(t *testing.T, s store.Store) {
 	d, err := s.Document(ctx, paper("a").Name)
 	check(t, err)
 	equal(t, "version", d.Version, 1+writers*each)
+	equal(t, "how many changes are in it", string(d.Body), strconv.Itoa(writers*each))
 
 	gone := make(chan error, writers)
 	for range writers {

@@ -49,6 +49,7 @@ func Run(t *testing.T, open func(*testing.T) store.Store) {
 		{"of several who change a document one succeeds", testDocumentRace},
 		{"documents of a change are put with it", testDocumentsOfChange},
 		{"what is over is swept", testSweep},
+		{"a pending record is swept once it is answered", testSweepPending},
 		{"a sweep takes no more than it may", testSweepLimit},
 		{"a sweep leaves what has come back", testSweepReplaced},
 		{"notices are written with what they tell of", testNotices},

@@ -75,6 +75,14 @@ func testSweep(t *testing.T, s store.Store) {
 		check(t, err)
 		equal(t, "grant "+name, g != nil, want)
 	}
+	err := s.Audit(ctx, func(view store.Audit) error {
+		swept, err := view.Swept()
+		if swept.Before(over.Before) {
+			t.Errorf("an audit may miss records that expired by %s", swept)
+		}
+		return err
+	})
+	check(t, err)
 	equal(t, "swept again", sweep(t, s, over, 100), store.Swept{})
 
 	// A pending record is over once it is answered.
@@ -90,6 +98,23 @@ func testSweep(t *testing.T, s store.Store) {
 	again := a.create(card(7, "USD")) // a key that is gone is free
 	again.Record.Key = changes["over"].Record.Key
 	must(t, s, again)
+}
+
+// testSweepPending answers a pending record long after its time: nothing is
+// added to the store by that, and still the record goes.
+func testSweepPending(t *testing.T, s store.Store) {
+	a := newAuthor(t)
+	created := a.create(card(1000, "USD"))
+	pending := a.decide(created.Payment, payment.Capture{Amount: 300}, wait)
+	pending.Record.Expires = noon
+	must(t, s, created, pending)
+	for hour := range 5 {
+		equal(t, "swept while it is pending", sweep(t, s, store.Over{Before: noon.Add(time.Duration(hour) * time.Hour)}, 10), store.Swept{})
+	}
+	answer := a.decide(pending.Payment, payment.Resolve{Operation: pending.Record.Operation, Answer: approve(payment.Instruction{})}, nil)
+	answer.Record.Key, answer.Record.Expires, answer.Resolves = pending.Record.Key, noon, true
+	must(t, s, answer)
+	equal(t, "swept when it is answered", sweep(t, s, store.Over{Before: noon.Add(6 * time.Hour)}, 10), store.Swept{Records: 1})
 }
 
 // bare is a change that leaves nothing but a record.
