@@ -169,7 +169,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		guard.Allow = append(slices.Clip(guard.Allow), webhook.Loopback()...)
 	}
 	s.post = &postOffice{
-		store: c.Store, clock: s.Clock, merchants: s.Merchants, guard: guard, assembled: make(chan struct{}), known: map[int64]subscription{},
+		store: c.Store, merchants: s.Merchants, guard: guard, assembled: make(chan struct{}), known: map[int64]subscription{},
 	}
 	s.watcher = &telemetry.Watcher{Metrics: telemetry.NewMetrics(c.Version), Logger: c.Logger, Requests: c.LogRequests, Traces: c.Traces}
 	watched := engine.Config{
@@ -191,7 +191,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		return nil, errors.Join(err, s.Close(ctx))
 	}
 	s.Deliverer = webhook.New(webhook.Config{
-		Store: c.Store, Clock: s.Clock, Merchants: s.Merchants, Keys: s.Keys, Guard: guard, Logger: c.Logger,
+		Store: c.Store, Clock: s.Clock, Merchants: s.Merchants, Keys: s.Keys, Signing: &webhook.SigningKeys{Registry: c.Store, Keys: s.Keys}, Guard: guard, Logger: c.Logger,
 		Notifier: s.post.notifier, KeepBodies: c.Sandbox,
 	})
 	s.post.deliverer.Store(s.Deliverer)

@@ -2,10 +2,10 @@ package capstan
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 
-	"github.com/capstan-pay/capstan/clock"
 	"github.com/capstan-pay/capstan/dialect"
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/outbox"
@@ -17,7 +17,6 @@ import (
 // It is what the dialects know as dialect.Outbox. It is safe for concurrent use.
 type postOffice struct {
 	store     webhook.Store
-	clock     clock.Clock
 	merchants *merchant.Directory
 	guard     *webhook.Guard
 
@@ -187,9 +186,9 @@ func (o *postOffice) Redeliver(ctx context.Context, m *merchant.Merchant, id out
 	if err != nil || n == nil || n.Merchant != m.ID {
 		return false, err
 	}
-	there, err := o.store.Redeliver(ctx, m.Tenant, id, o.clock.Now())
-	if there {
-		o.wake()
+	d := o.deliverer.Load()
+	if d == nil {
+		return false, errors.New("nothing is delivered yet")
 	}
-	return there, err
+	return d.Redeliver(ctx, m.Tenant, id)
 }

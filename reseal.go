@@ -10,6 +10,7 @@ import (
 	"github.com/capstan-pay/capstan/keyring"
 	"github.com/capstan-pay/capstan/sandbox"
 	"github.com/capstan-pay/capstan/store"
+	"github.com/capstan-pay/capstan/webhook"
 )
 
 // Resealed is what sealing anew has come to.
@@ -52,7 +53,7 @@ type resealing struct {
 }
 
 // credentialPurposes are what credentials' sealed parts are sealed for.
-var credentialPurposes = []string{begateway.SealPurpose, sandbox.SealPurpose}
+var credentialPurposes = []string{begateway.SealPurpose, sandbox.SealPurpose, webhook.SealPurpose}
 
 // atATime is how many documents are read at a time.
 const atATime = 100

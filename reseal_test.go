@@ -91,7 +91,7 @@ func TestSealingKeysAreRotated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st := memory.Open()
+	st, sink := memory.Open(), capstantest.NewSink(t)
 	serve := func(sealing keyring.Sealing) *capstantest.Server {
 		return capstantest.Run(t, capstantest.On(st), capstantest.With(func(c *capstan.Config) { c.Sealing, c.Keys = sealing, nil }))
 	}
@@ -106,7 +106,7 @@ func TestSealingKeysAreRotated(t *testing.T) {
 		}
 		_, text := call(t, s.URL, http.MethodPost, "/transactions/payments",
 			map[string]string{"Authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte(shop.ID+":"+shop.Key))},
-			fmt.Sprintf(`{"request":{"amount":%d,"currency":"USD","description":"x","test":true,"credit_card":{%s}}}`, amount, card))
+			fmt.Sprintf(`{"request":{"amount":%d,"currency":"USD","description":"x","test":true,"notification_url":%q,"credit_card":{%s}}}`, amount, sink.URL, card))
 		var a struct {
 			Transaction struct {
 				Status string
@@ -126,6 +126,7 @@ func TestSealingKeysAreRotated(t *testing.T) {
 	credentials := s.Credentials.Begateway
 	_, token := charge(s, number("4200000000000000"), 100)
 	charge(s, number(canaryCard), 100)
+	s.Advance(t, 0)
 	s.Control(t, http.MethodPost, "/_sandbox/merchants", nil, nil)
 	s.Stop()
 	before := keysOf(t, st)
@@ -180,6 +181,13 @@ func TestSealingKeysAreRotated(t *testing.T) {
 	s = serve(fresh)
 	if status, _ := charge(s, `"token":"`+token+`"`, 300); status != "successful" || string(s.Credentials.Begateway) != string(credentials) {
 		t.Errorf("with the fresh key alone: %s", status)
+	}
+	var sent struct {
+		Webhooks []struct{ Headers http.Header }
+	} // by now, also under the old key
+	s.Control(t, http.MethodGet, "/_sandbox/webhooks", nil, &sent)
+	if got := sink.Messages(); len(sent.Webhooks) < 2 || len(got) < 2 || sent.Webhooks[0].Headers.Get("Authorization") != got[0].Header.Get("Authorization") {
+		t.Errorf("%d messages, of which are shown %+v", len(got), sent)
 	}
 	if _, err := capstan.New(t.Context(), capstan.Config{Store: st, Sealing: sealing, Sandbox: true}); err == nil {
 		t.Error("the old key still opens the store")

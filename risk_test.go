@@ -46,8 +46,8 @@ func TestRiskControl(t *testing.T) {
 		{"PUT", "/_sandbox/risk", `{"limits":[],"limits":[]}`, "config.limits: is there twice"},
 		{"PUT", "/_sandbox/risk", `{"limits":[{"currency":"USD"}]}`, "config.limits[0]: bounds nothing"},
 		{"PUT", "/_sandbox/risk", `{"levels":{"shop":"x","psp":"x"},"limits":[{"currency":"USD","max":1}]}`, "three different names"},
-		{"PUT", "/_sandbox/risk", `not JSON`, "not a risk configuration"},
-		{"PUT", "/_sandbox/risk", ``, "not a risk configuration"},
+		{"PUT", "/_sandbox/risk", `not JSON`, "the body is not JSON"},
+		{"PUT", "/_sandbox/risk", ``, "the body is not JSON"},
 		{"PATCH", "/_sandbox/settings", `{"settings":{"risk":{"rules":[{}]}}}`, "config.rules[0]: needs level"},
 	} {
 		if status, text := call(bad.method, bad.path, bad.body); status != 400 || !strings.Contains(text, bad.want) {

@@ -52,7 +52,8 @@ type Dispatch struct {
 }
 
 // Message is a POST to an endpoint. Header has everything but Host and
-// Content-Length, and is sent with its names as they are.
+// Content-Length, and is sent with its names as they are. The headers of
+// Standard Webhooks are added where the merchant has keys for them.
 type Message struct {
 	URL    string
 	Header http.Header

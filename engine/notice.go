@@ -20,7 +20,8 @@ func (e *Engine) subscriber(ctx context.Context, merchant int64) (outbox.Subscri
 	return s, nil
 }
 
-// notices are what is told of a decision, with their deliveries.
+// notices are what is told of a decision, with their deliveries. Its events say
+// how many there are.
 func (b *batch) notices(it *item, d payment.Decision) []outbox.Notice {
 	if it.told == nil {
 		return nil
@@ -34,12 +35,11 @@ func (b *batch) notices(it *item, d payment.Decision) []outbox.Notice {
 		b.engine.Logger.Error("notices of a decision could not be made", "payment", d.Payment.ID, "version", d.Payment.Version, "error", err)
 		return nil
 	}
-	kept := told[:0]
+	kept, first := told[:0], d.Payment.Version-len(d.Events)+1
 	for _, n := range told {
 		if len(n.Deliveries) == 0 {
 			continue
 		}
-		first := d.Payment.Version - len(d.Events) + 1
 		if n.Version < first || n.Version > d.Payment.Version {
 			b.engine.Logger.Error("a notice tells of another version", "payment", d.Payment.ID, "version", n.Version, "topic", n.Topic)
 			continue
@@ -56,6 +56,7 @@ func (b *batch) notices(it *item, d payment.Decision) []outbox.Notice {
 			to.Lane, to.Ordered = outbox.LaneOf(n.Merchant, n.Dialect, to.Endpoint), n.Ordered
 			to.State, to.Due = outbox.Waiting, n.At
 		}
+		d.Events[n.Version-first].Told += len(n.Deliveries)
 		kept = append(kept, n)
 	}
 	it.notices = len(kept)

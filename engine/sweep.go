@@ -23,7 +23,7 @@ const (
 	grantsKept = 400 * 24 * time.Hour
 
 	sweepEvery  = time.Minute
-	sweepRows   = 256                   // in one go
+	sweepRows   = 100                   // in one go: a few milliseconds of the writer
 	sweepPause  = 25 * time.Millisecond // between two, for the commands that wait
 	sweepAtOnce = 500 * time.Millisecond
 )

@@ -25,6 +25,7 @@ const (
 	hasIntakeLabels // behind everything else
 	hasAskedLabels
 	hasKept
+	hasTold
 	knownParts = 1<<iota - 1
 )
 
@@ -58,6 +59,9 @@ func (e Event) AppendBody(b []byte) []byte {
 	if !e.Kept.IsZero() {
 		parts |= hasKept
 	}
+	if e.Told != 0 {
+		parts |= hasTold
+	}
 	if parts == 0 && e.Ending == Open {
 		return b
 	}
@@ -86,6 +90,9 @@ func (e Event) AppendBody(b []byte) []byte {
 	}
 	if parts&hasKept != 0 {
 		w.kept(e.Kept)
+	}
+	if parts&hasTold != 0 {
+		w.int(int64(e.Told))
 	}
 	return w.b
 }
@@ -126,6 +133,9 @@ func (e *Event) DecodeBody(body []byte) error {
 	}
 	if parts&hasKept != 0 {
 		e.Kept = r.kept()
+	}
+	if parts&hasTold != 0 {
+		e.Told = int(r.int())
 	}
 	if r.bad || len(r.b) != 0 {
 		return errCorrupt

@@ -15,7 +15,7 @@ import (
 // full is an event that has everything.
 func full() payment.Event {
 	return payment.Event{
-		Fee: -1, Extended: math.MaxInt64, Released: math.MinInt64, Final: true, Ending: payment.EndedByDecline, Kept: noon,
+		Fee: -1, Extended: math.MaxInt64, Released: math.MinInt64, Final: true, Ending: payment.EndedByDecline, Kept: noon, Told: 3,
 		Intake: &payment.Intake{
 			Dialect: "intents", Currency: "USD", Amount: 100_00, Fee: 1,
 			Method: payment.Method{
@@ -83,7 +83,7 @@ func TestCorruptBodies(t *testing.T) {
 	for name, corrupt := range map[string][]byte{
 		"a byte too many":           append(bytes.Clone(body), 0),
 		"another version":           append([]byte{2}, body[1:]...),
-		"a part nobody knows":       {1, 0x80, 2, 0},
+		"a part nobody knows":       {1, 0x80, 4, 0},
 		"labels of no intake":       {1, 32, 0, 1, 1, 97, 1, 97},
 		"an ending out of range":    {1, 16, 0x80, 2},
 		"an amount that is missing": {1, 1, 0, 2, 2},

@@ -87,6 +87,10 @@ type Event struct {
 	// others. An auditor wants to find that record.
 	Kept time.Time
 
+	// Told is how many deliveries were written with the event. An auditor wants
+	// to find them.
+	Told int
+
 	Intake *Intake // created, revised
 	Asked  *Asked  // on the first event of an operation; later, only its Key counts
 	Answer *Answer // what the processor said, where it said something

@@ -1,10 +1,8 @@
 package sandbox
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -17,18 +15,6 @@ import (
 	"github.com/capstan-pay/capstan/processor/scripted"
 	"github.com/capstan-pay/capstan/wallet"
 )
-
-func strictJSON(text []byte, into any) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("something follows the object")
-	}
-	return nil
-}
 
 // maxAdvance bounds one move of the clock: a hundred years.
 const maxAdvance = 100 * 365 * 24 * 3600
@@ -76,7 +62,7 @@ func (s *Sandbox) postProcessor(r *http.Request) (any, error) {
 	case !in.Outcome.Known():
 		return nil, bad("outcome must be approve, decline, timeout, lost_then_approved or lost_then_declined")
 	case in.Reason != "" && !slices.Contains(payment.Reasons(), in.Reason):
-		return nil, bad("unknown reason")
+		return nil, bad("unknown reason: docs/sandbox.md lists them")
 	case in.DelayMS < 0 || in.DelayMS > 600_000 || times < 1 || times > 10_000:
 		return nil, bad("delay_ms must be 0 to 600000 and times 1 to 10000")
 	}
@@ -97,6 +83,11 @@ type account struct {
 }
 
 func (s *Sandbox) getLedger(r *http.Request) (any, error) {
+	for name := range r.URL.Query() {
+		if name != "merchant" {
+			return nil, bad(fmt.Sprintf("there is no parameter %q here", name))
+		}
+	}
 	m, err := s.merchantOf(r.Context(), r.URL.Query().Get("merchant"))
 	if err != nil {
 		return nil, err
@@ -149,7 +140,28 @@ func (s *Sandbox) getPayment(r *http.Request) (any, error) {
 			ids[d.Name()] = &id
 		}
 	}
-	return map[string]any{"status": p.Status.String(), "ids": ids, "receipt_url": s.ReceiptURL(p, 0)}, nil
+	answer := map[string]any{"status": p.Status.String(), "ids": ids, "receipt_url": s.ReceiptURL(p, 0)}
+	if found := screenings(p); len(found) > 0 {
+		answer["screenings"] = found
+	}
+	return answer, nil
+}
+
+// screening is what the risk checks found about an operation.
+type screening struct {
+	Operation int             `json:"operation"`
+	Kind      string          `json:"kind"`
+	Verdict   json.RawMessage `json:"verdict"` // of docs/risk.md
+}
+
+func screenings(p *payment.Payment) []screening {
+	var found []screening
+	for i := range p.Operations {
+		if op := &p.Operations[i]; len(op.Answer.Screening) > 0 {
+			found = append(found, screening{op.Number, op.Kind.String(), op.Answer.Screening})
+		}
+	}
+	return found
 }
 
 func (s *Sandbox) postWalletUsers(r *http.Request) (any, error) {
@@ -181,16 +193,20 @@ type amount struct {
 	Value    string `json:"value"`
 }
 
+// maxBalance keeps the sums of the books within 64 bits, with hundreds of
+// wallet users.
+const maxBalance = 10_000_000_000_000_000
+
 func (a amount) balance() (wallet.Balance, error) {
 	currency, err := money.ParseCurrency(a.Currency)
 	if err != nil {
-		return wallet.Balance{}, bad("unknown currency")
+		return wallet.Balance{}, bad("currency must be an ISO 4217 code")
 	}
-	minor, err := strconv.ParseInt(a.Value, 10, 64)
-	if err != nil || minor < 0 {
-		return wallet.Balance{}, bad("value must be minor units as a string of digits")
+	minor, err := strconv.ParseUint(a.Value, 10, 63)
+	if err != nil || minor > maxBalance || strings.Trim(a.Value, "0123456789") != "" {
+		return wallet.Balance{}, bad(fmt.Sprintf("value must be minor units as a string of digits, at most %d", int64(maxBalance)))
 	}
-	return wallet.Balance{Currency: currency, Available: minor}, nil
+	return wallet.Balance{Currency: currency, Available: int64(minor)}, nil
 }
 
 func (s *Sandbox) patchWalletUser(r *http.Request) (any, error) {
@@ -216,6 +232,12 @@ func (s *Sandbox) patchWalletUser(r *http.Request) (any, error) {
 	if u == nil {
 		return nil, errUnknown
 	}
+	var target wallet.Balance
+	if in.Balance != nil { // all is looked at before anything is changed
+		if target, err = in.Balance.balance(); err != nil {
+			return nil, err
+		}
+	}
 	switch in.Status {
 	case "":
 	case "active", "frozen":
@@ -227,10 +249,6 @@ func (s *Sandbox) patchWalletUser(r *http.Request) (any, error) {
 		return nil, bad("status must be active or frozen")
 	}
 	if in.Balance != nil {
-		target, err := in.Balance.balance()
-		if err != nil {
-			return nil, err
-		}
 		if balances, err = s.setBalance(r.Context(), u, balances, target); err != nil {
 			return nil, err
 		}
@@ -252,6 +270,9 @@ func (s *Sandbox) postWalletRevoke(r *http.Request) (any, error) {
 	}
 	if err := read(r, &in); err != nil {
 		return nil, err
+	}
+	if in.AccessToken == "" {
+		return nil, bad("access_token is missing")
 	}
 	name := wallet.GrantName(s.Keys.MAC, in.AccessToken)
 	g, err := find(r.Context(), s, func(tenant int64) (*wallet.Grant, error) { return s.Store.Grant(r.Context(), tenant, name) })

@@ -1,14 +1,15 @@
 package sandbox
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"time"
 
-	"github.com/capstan-pay/capstan/dialect"
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/wallet"
 )
@@ -196,20 +197,30 @@ func (s *Sandbox) patchSettings(r *http.Request) (any, error) {
 	if err := read(r, &in); err != nil {
 		return nil, err
 	}
+	if in.Settings == nil {
+		return nil, bad("settings must be an object")
+	}
 	return s.set(r.Context(), in.Merchant, in.Settings)
 }
 
 // putRisk takes the risk configuration of docs/risk.md.
 func (s *Sandbox) putRisk(r *http.Request) (any, error) {
-	document, err := dialect.ReadBody(r)
+	document, err := readBody(r)
 	if err != nil {
-		return nil, bad("the body cannot be read")
+		return nil, err
 	}
 	var in struct {
 		Merchant string `json:"merchant"`
 	}
-	if err := json.Unmarshal(document, &in); err != nil {
-		return nil, bad("the body is not a risk configuration: " + err.Error())
+	if err := json.Unmarshal(document, &in); err != nil || string(bytes.TrimSpace(document)) == "null" {
+		var wrong *json.UnmarshalTypeError
+		switch {
+		case errors.As(err, &wrong) && wrong.Field != "":
+			return nil, bad("config." + wrong.Field + " must be " + kindOf(wrong.Type))
+		case err == nil || wrong != nil:
+			return nil, bad("config must be an object; PATCH /_sandbox/settings with \"risk\": null takes one away")
+		}
+		return nil, bad("the body is not JSON: " + err.Error())
 	}
 	return s.set(r.Context(), in.Merchant, map[string]json.RawMessage{"risk": document})
 }
@@ -217,9 +228,9 @@ func (s *Sandbox) putRisk(r *http.Request) (any, error) {
 // putServerRisk takes the risk configuration for all merchants. An empty body
 // takes it away.
 func (s *Sandbox) putServerRisk(r *http.Request) (any, error) {
-	document, err := dialect.ReadBody(r)
+	document, err := readBody(r)
 	if err != nil {
-		return nil, bad("the body cannot be read")
+		return nil, err
 	}
 	if err := s.CheckServerRisk(document); err != nil {
 		return nil, bad(err.Error())

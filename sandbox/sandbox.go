@@ -5,11 +5,13 @@
 package sandbox
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
+	"path"
 	"time"
 
 	"github.com/capstan-pay/capstan/clock"
@@ -84,6 +86,8 @@ func New(c Config) *Sandbox {
 		"GET /_sandbox/ledger":                    s.getLedger,
 		"GET /_sandbox/payments/{id}":             s.getPayment,
 		"GET /_sandbox/webhooks":                  s.getWebhooks,
+		"POST /_sandbox/webhooks/keys":            s.postWebhookKeys,
+		"POST /_sandbox/webhooks/redeliver":       s.postWebhookRedeliver,
 	} {
 		s.mux.HandleFunc(pattern, s.handle(h))
 	}
@@ -92,7 +96,13 @@ func New(c Config) *Sandbox {
 }
 
 // ServeHTTP answers a control.
-func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != path.Clean(r.URL.Path) { // the mux would redirect
+		NotFound(w, r)
+		return
+	}
+	s.mux.ServeHTTP(w, r)
+}
 
 // NotFound answers for a path of ours where nothing is.
 func NotFound(w http.ResponseWriter, _ *http.Request) {
@@ -126,30 +136,17 @@ func (s *Sandbox) handle(h func(*http.Request) (any, error)) http.HandlerFunc {
 			}
 			status, answer = p.status, map[string]string{"error": p.text}
 		}
-		body, err := json.Marshal(answer)
-		if err != nil {
+		var body bytes.Buffer
+		enc := json.NewEncoder(&body)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(answer); err != nil {
 			http.Error(w, "internal error", http.StatusInternalServerError)
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(status)
-		_, _ = w.Write(append(body, '\n'))
+		_, _ = w.Write(body.Bytes())
 	}
-}
-
-// read decodes a request's JSON body and refuses members it does not know.
-func read(r *http.Request, into any) error {
-	body, err := dialect.ReadBody(r)
-	if err != nil {
-		return bad("the body cannot be read")
-	}
-	if len(body) == 0 {
-		return nil
-	}
-	if err := strictJSON(body, into); err != nil {
-		return bad("the body is not what this control takes: " + err.Error())
-	}
-	return nil
 }
 
 // merchantOf finds the merchant that a control names; an empty name is the

@@ -136,7 +136,7 @@ func TestBadControls(t *testing.T) {
 		{"POST", "/_sandbox/clock", `{"advance_seconds":-1}`, "advance_seconds"},
 		{"POST", "/_sandbox/clock", `{"advance_seconds":1.5}`, "advance_seconds"},
 		{"POST", "/_sandbox/clock", `{"seconds":1}`, "seconds"},
-		{"POST", "/_sandbox/clock", `{"advance_seconds":1} x`, "not what this control takes"},
+		{"POST", "/_sandbox/clock", `{"advance_seconds":1} x`, "something follows the object"},
 		{"POST", "/_sandbox/processor", `{"operation":"capture","outcome":"maybe"}`, "outcome"},
 		{"POST", "/_sandbox/processor", `{"operation":"steal","outcome":"approve"}`, "operation"},
 		{"POST", "/_sandbox/processor", `{"operation":"capture","outcome":"decline","reason":"mood"}`, "reason"},

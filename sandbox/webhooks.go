@@ -12,6 +12,7 @@ import (
 // delivery is one attempt at a delivery as the controls show it, or one that
 // is still to be made: then attempt is 0.
 type delivery struct {
+	ID       string         `json:"id"` // of the message; the same at every attempt and endpoint
 	Target   string         `json:"target"`
 	Dialect  string         `json:"dialect"`
 	Type     string         `json:"type"`
@@ -65,7 +66,7 @@ func (s *Sandbox) getWebhooks(r *http.Request) (any, error) {
 			}
 			if len(made) == len(shown) {
 				made = append(made, delivery{
-					Target: d.Endpoint, Dialect: d.Dialect, Type: n.Topic, State: d.State.String(), Headers: http.Header{}, Next: moment(d.Due),
+					ID: s.Deliverer.ID(n.NoticeID), Target: d.Endpoint, Dialect: d.Dialect, Type: n.Topic, State: d.State.String(), Headers: http.Header{}, Next: moment(d.Due),
 				})
 			}
 			shown = made
@@ -76,7 +77,7 @@ func (s *Sandbox) getWebhooks(r *http.Request) (any, error) {
 
 func (s *Sandbox) attempt(n outbox.Notice, a outbox.Attempt) (delivery, error) {
 	one := delivery{
-		Target: a.Endpoint, Dialect: a.Dialect, Type: n.Topic, Attempt: a.Number, Status: a.Status, State: a.State.String(), Error: a.Fault,
+		ID: s.Deliverer.ID(n.NoticeID), Target: a.Endpoint, Dialect: a.Dialect, Type: n.Topic, Attempt: a.Number, Status: a.Status, State: a.State.String(), Error: a.Fault,
 		At: moment(a.At), Next: moment(a.Due), Headers: http.Header{},
 	}
 	e, err := s.Deliverer.Open(a)
@@ -96,4 +97,57 @@ func moment(t time.Time) *time.Time {
 		return nil
 	}
 	return &t
+}
+
+// postWebhookKeys gives a merchant fresh keys by which its messages are signed
+// beside what its dialects do. Earlier ones are valid for a day more.
+func (s *Sandbox) postWebhookKeys(r *http.Request) (any, error) {
+	var in struct {
+		Merchant string `json:"merchant"`
+	}
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	m, err := s.merchantOf(r.Context(), in.Merchant)
+	if err != nil {
+		return nil, err
+	}
+	return s.Deliverer.Signing.Rotate(r.Context(), m.ID, s.Clock.Now())
+}
+
+// postWebhookRedeliver has a message delivered again to all that it went to,
+// or to one endpoint.
+func (s *Sandbox) postWebhookRedeliver(r *http.Request) (any, error) {
+	var in struct {
+		Merchant string `json:"merchant"`
+		ID       string `json:"id"`
+		Target   string `json:"target"`
+	}
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	m, err := s.merchantOf(r.Context(), in.Merchant)
+	if err != nil {
+		return nil, err
+	}
+	notices, err := s.Store.Notices(r.Context(), store.NoticeQuery{Tenant: m.Tenant, Merchant: m.ID, Limit: webhookLimit})
+	if err != nil {
+		return nil, err
+	}
+	count := 0
+	for _, n := range notices {
+		for _, d := range n.Deliveries {
+			if s.Deliverer.ID(n.NoticeID) != in.ID || in.Target != "" && in.Target != d.Endpoint {
+				continue
+			}
+			if _, err := s.Deliverer.Redeliver(r.Context(), m.Tenant, d.DeliveryID); err != nil {
+				return nil, err
+			}
+			count++
+		}
+	}
+	if count == 0 {
+		return nil, errUnknown
+	}
+	return map[string]int{"redelivered": count}, nil
 }

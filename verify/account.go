@@ -32,6 +32,7 @@ type account struct {
 	timers     []payment.Timer
 	records    []promised
 	marks      map[listed]bool // that it must have; true was found
+	mail       mail
 }
 
 // expected is what the postings of one event must add up to, by kind of
@@ -76,6 +77,7 @@ func (acc *account) event(sequence int, e *payment.Event) {
 		acc.add("event %d has a negative amount", sequence)
 	}
 	acc.promise(sequence, e)
+	acc.mail.promise(sequence, e)
 	acc.expectMarks(e)
 }
 

@@ -14,6 +14,7 @@ import (
 	"fmt"
 
 	"github.com/capstan-pay/capstan/ledger"
+	"github.com/capstan-pay/capstan/outbox"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/store"
 )
@@ -41,7 +42,9 @@ type Report struct {
 	Timers   int       `json:"timers"`
 	Counters int       `json:"counters"` // of risk checks
 	Marks    int       `json:"marks"`    // places in listings
-	Acts     int       `json:"acts"`     // of administration
+	Notices  int       `json:"notices"`
+	Sent     int       `json:"deliveries"`
+	Acts     int       `json:"acts"` // of administration
 	Findings []Finding `json:"findings"`
 	More     int       `json:"more"` // findings beyond the first maxFindings
 }
@@ -137,7 +140,16 @@ func (a *audit) payments(view store.Audit) (err error) {
 	marks := follow(func(fn func(payment.ID, store.Mark) error) error {
 		return view.Marks(func(m store.Mark) error { return fn(m.Payment, m) })
 	})
-	walks := []walk{events, postings, states, records, timers, marks}
+	notices := follow(func(fn func(payment.ID, noticed) error) error {
+		return view.Notices(func(n outbox.Notice, told int) error { return fn(n.Payment, noticed{n, told}) })
+	})
+	deliveries := follow(func(fn func(payment.ID, outbox.Delivery) error) error {
+		return view.Deliveries(func(d outbox.Delivery) error { return fn(d.Payment, d) })
+	})
+	attempts := follow(func(fn func(payment.ID, outbox.Attempt) error) error {
+		return view.Attempts(func(a outbox.Attempt) error { return fn(a.Payment, a) })
+	})
+	walks := []walk{events, postings, states, records, timers, marks, notices, deliveries, attempts}
 	defer func() {
 		for _, w := range walks {
 			err = errors.Join(err, w.end())
@@ -160,6 +172,10 @@ func (a *audit) payments(view store.Audit) (err error) {
 		records.of(id, func(r store.Record) { a.report.Records++; acc.record(r) })
 		timers.of(id, func(t payment.Timer) { a.report.Timers++; acc.timer(t) })
 		marks.of(id, func(m store.Mark) { a.report.Marks++; acc.mark(m) })
+		notices.of(id, func(n noticed) { a.report.Notices++; acc.notice(n) })
+		deliveries.of(id, func(d outbox.Delivery) { a.report.Sent++; acc.delivery(d) })
+		attempts.of(id, func(one outbox.Attempt) { acc.attempt(one) })
+		acc.concludeMail()
 		acc.conclude(a.swept)
 		a.count(acc)
 	}

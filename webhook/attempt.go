@@ -3,7 +3,6 @@ package webhook
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,23 +23,7 @@ const (
 	// rushed is how long an endpoint has while somebody moves the clock; each
 	// time in a row that it has not answered half of that, down to the least.
 	rushed, leastRushed = 2 * time.Second, 50 * time.Millisecond
-
-	sealPurpose = "webhook attempt"
 )
-
-// Exchange is what was sent in an attempt, and what came back.
-type Exchange struct {
-	URL    string      `json:"url"`
-	Header http.Header `json:"header"`
-	Body   []byte      `json:"body,omitempty"` // only where bodies are kept
-	Answer *Answer     `json:"answer,omitempty"`
-}
-
-// Answer is an endpoint's answer, the beginning of its body.
-type Answer struct {
-	Header http.Header `json:"header,omitempty"`
-	Body   []byte      `json:"body,omitempty"`
-}
 
 // deliver makes one attempt and records it. It tells whether the attempt has
 // failed, and whether it was because no answer came in time.
@@ -67,11 +50,11 @@ func (d *Deliverer) deliver(one outbox.Delivery) (failed, silent bool) {
 		a.State = outbox.Delivered
 	}
 	if e != nil {
-		if a.Sealed, err = d.seal(e); err != nil {
+		if a.Sealed, err = d.seal(one.DeliveryID, e); err != nil {
 			d.Logger.Error("an attempt could not be sealed", "error", err)
 		}
 	}
-	d.keep(a)
+	d.keep(one, a)
 	return failed, silent
 }
 
@@ -158,6 +141,13 @@ func (d *Deliverer) message(n dialect.Notifier, one outbox.Delivery, a *outbox.A
 	message, err := n.Message(d.base, dialect.Dispatch{
 		Notice: *told, Payment: p, Merchant: m, Endpoint: one.Endpoint, Attempt: a.Number, At: a.At,
 	})
+	if err != nil {
+		return message, m, err
+	}
+	standard, err := d.Signing.of(d.base, m.ID, a.At)
+	if err == nil && standard != nil {
+		standard.Sign(message.Header, messageID(d.Keys, one.NoticeID), a.At, message.Body)
+	}
 	return message, m, err
 }
 
@@ -241,25 +231,4 @@ func fault(err error) string {
 		return "connection closed early"
 	}
 	return "no proper answer"
-}
-
-func (d *Deliverer) seal(e *Exchange) ([]byte, error) {
-	text, err := json.Marshal(e)
-	if err != nil {
-		return nil, err
-	}
-	return d.Keys.Seal(sealPurpose, text)
-}
-
-// Open returns what was exchanged in an attempt, nil if nothing was kept.
-func (d *Deliverer) Open(a outbox.Attempt) (*Exchange, error) {
-	if len(a.Sealed) == 0 {
-		return nil, nil
-	}
-	text, err := d.Keys.Open(sealPurpose, a.Sealed)
-	if err != nil {
-		return nil, err
-	}
-	var e Exchange
-	return &e, json.Unmarshal(text, &e)
 }

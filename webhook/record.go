@@ -17,13 +17,17 @@ type report struct {
 // recordLimit is how many attempts are recorded in one transaction.
 const recordLimit = 256
 
-// keep returns when an attempt is recorded, or never will be.
-func (d *Deliverer) keep(a outbox.Attempt) {
+// keep returns when an attempt is recorded, or never will be: then somebody
+// else makes it again.
+func (d *Deliverer) keep(one outbox.Delivery, a outbox.Attempt) {
 	r := report{a, make(chan struct{})}
 	select {
 	case d.record <- r:
 		<-r.done
 	case <-d.base.Done():
+	}
+	if d.base.Err() != nil {
+		d.release(one)
 	}
 }
 

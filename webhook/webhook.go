@@ -37,6 +37,7 @@ type Config struct {
 	Clock     clock.Clock // of the business: schedules and signatures go by it
 	Merchants *merchant.Directory
 	Keys      *keyring.Keyring
+	Signing   *SigningKeys // nil signs nothing beside what dialects do
 	Guard     *Guard
 	Logger    *slog.Logger
 
@@ -276,6 +277,20 @@ func (d *Deliverer) done(id outbox.Lane, failed, silent bool) {
 	d.mu.Unlock()
 	d.Wake()
 }
+
+// Redeliver has a delivery made again at once, whatever became of it, and tells
+// whether it is there. Should that fail it goes on by the schedule, if that is
+// not used up.
+func (d *Deliverer) Redeliver(ctx context.Context, tenant int64, id outbox.DeliveryID) (bool, error) {
+	there, err := d.Store.Redeliver(ctx, tenant, id, d.Clock.Now())
+	if there {
+		d.Wake()
+	}
+	return there, err
+}
+
+// ID is how whoever gets a notice may know it, the same at every attempt.
+func (d *Deliverer) ID(n outbox.NoticeID) string { return messageID(d.Keys, n) }
 
 // NextDue returns when the next attempt falls due; zero is never.
 func (d *Deliverer) NextDue(ctx context.Context) (time.Time, error) { return d.Store.NextDelivery(ctx) }

@@ -45,8 +45,8 @@ func (c verifyCommand) Run(o *output) error {
 		if report.More > 0 {
 			fmt.Fprintf(o.out, "and %d more\n", report.More)
 		}
-		fmt.Fprintf(o.out, "%d payments, %d events, %d postings, %d idempotency records, %d timers: %d findings\n",
-			report.Payments, report.Events, report.Postings, report.Records, report.Timers, len(report.Findings)+report.More)
+		fmt.Fprintf(o.out, "%d payments, %d events, %d postings, %d idempotency records, %d timers, %d deliveries: %d findings\n",
+			report.Payments, report.Events, report.Postings, report.Records, report.Timers, report.Sent, len(report.Findings)+report.More)
 	}
 	if !report.Clean() {
 		return errFindings

@@ -42,7 +42,7 @@ func start(t *testing.T, program, store string) *server {
 	t.Helper()
 	file := store + ".credentials"
 	command := exec.Command(program, "serve", "--sandbox", "--store", store, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
-		"--credentials-out", file, "--log-level", "error")
+		"--credentials-out", file, "--log-level", "error", "--public-url", "https://capstan.test") // the same after each start
 	command.Stderr = os.Stderr
 	stdout, err := command.StdoutPipe()
 	if err != nil {

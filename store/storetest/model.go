@@ -9,6 +9,7 @@ import (
 
 	"github.com/capstan-pay/capstan/document"
 	"github.com/capstan-pay/capstan/money"
+	"github.com/capstan-pay/capstan/outbox"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/store"
 	"github.com/capstan-pay/capstan/store/memory"
@@ -29,6 +30,8 @@ func RunModel(t *testing.T, open func() (s store.Store, reopen func() store.Stor
 			"stale":   m.stale,
 			"user":    m.user,
 			"deposit": m.deposit,
+			"send":    m.send,
+			"again":   m.again,
 			"file":    m.file,
 			"list":    m.list,
 			"sweep":   m.sweep,
@@ -82,6 +85,9 @@ func (m *model) commit(t *rapid.T) {
 		}
 		if c.Payment != nil {
 			now[c.Payment.ID] = c.Payment
+			for number := range rapid.IntRange(0, 2).Draw(t, "notices") {
+				tell(&c, number, rapid.Bool().Draw(t, "ordered"), rapid.SampledFrom([][]string{{"a"}, {"a", "b"}, {"b", "c"}}).Draw(t, "endpoints")...)
+			}
 		}
 		m.spoil(t, &c)
 		changes = append(changes, c)
@@ -229,6 +235,57 @@ func (m *model) deposit(t *rapid.T) {
 	got, want := m.store.Deposit(ctx, merchantID, tenant, b, m.now), m.model.Deposit(ctx, merchantID, tenant, b, m.now)
 	if (got == nil) != (want == nil) {
 		t.Fatalf("deposit: %v, in memory: %v", got, want)
+	}
+}
+
+// send claims some deliveries in both stores, and records attempts at some of
+// these.
+func (m *model) send(t *rapid.T) {
+	c := outbox.Claim{
+		Due: m.now, Now: m.now, Lease: time.Hour, Limit: rapid.IntRange(1, 6).Draw(t, "limit"), PerLane: rapid.IntRange(1, 3).Draw(t, "per lane"),
+		After: outbox.LaneOf(merchantID, "test", rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "after")),
+	}
+	given, err := m.store.ClaimDeliveries(ctx, c)
+	want, err2 := m.model.ClaimDeliveries(ctx, c)
+	if err != nil || err2 != nil {
+		t.Fatalf("claim: %v, in memory: %v", err, err2)
+	}
+	equal(t, "claimed", given, want)
+	var attempts []outbox.Attempt
+	for _, d := range given {
+		one := attempt(d, rapid.SampledFrom([]outbox.State{outbox.Waiting, outbox.Delivered, outbox.GivenUp, outbox.Stopped}).Draw(t, "state"), time.Time{})
+		if one.State == outbox.Waiting {
+			one.Due = m.now.Add(time.Duration(rapid.IntRange(0, 1000).Draw(t, "wait")) * time.Second)
+		}
+		one.Number += rapid.SampledFrom([]int{0, 0, 0, 0, 1}).Draw(t, "too far")
+		attempts = append(attempts, one)
+	}
+	for _, s := range []store.Store{m.store, m.model} {
+		if err := s.Attempted(ctx, attempts); err != nil {
+			t.Fatalf("attempts: %v", err)
+		}
+		if err := s.ReleaseDeliveries(ctx, given); err != nil {
+			t.Fatalf("release: %v", err)
+		}
+	}
+}
+
+// again has a delivery made again.
+func (m *model) again(t *rapid.T) {
+	if len(m.payments) == 0 {
+		t.Skip("nobody was told of anything")
+	}
+	notices, err := m.model.Notices(ctx, store.NoticeQuery{
+		Tenant: tenant, Merchant: merchantID, Payment: rapid.SampledFrom(m.payments).Draw(t, "payment"), Limit: 1,
+	})
+	if err != nil || len(notices) == 0 {
+		t.Skip("nobody was told of it", err)
+	}
+	id := notices[0].Deliveries[0].DeliveryID
+	got, err := m.store.Redeliver(ctx, tenant, id, m.now)
+	want, err2 := m.model.Redeliver(ctx, tenant, id, m.now)
+	if err != nil || err2 != nil || got != want {
+		t.Fatalf("redeliver: %t %v, in memory: %t %v", got, err, want, err2)
 	}
 }
 
