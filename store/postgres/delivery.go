@@ -95,6 +95,17 @@ func (s *Store) NextDelivery(ctx context.Context) (next time.Time, err error) {
 	return next, err
 }
 
+// Backlog implements store.Outbox.
+func (s *Store) Backlog(ctx context.Context, limit int) (backlog []store.Backlog, err error) {
+	err = each(ctx, s.readers, `SELECT dialect, count(*), min(due) FROM
+			(SELECT dialect, due FROM deliveries WHERE due IS NOT NULL ORDER BY due LIMIT $1) d GROUP BY dialect ORDER BY dialect`,
+		func(r row) error {
+			backlog = append(backlog, store.Backlog{Dialect: r.text(0), Deliveries: int(r.int(1)), Due: r.time(2)})
+			return nil
+		}, limit)
+	return backlog, err
+}
+
 // selectNotices selects notices with their deliveries, a row for each, or one
 // for a notice that has none.
 const selectNotices = `SELECT ` + noticeColumns + `, ` + deliveryColumns + ` FROM notices n

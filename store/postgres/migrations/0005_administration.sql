@@ -26,4 +26,5 @@ CREATE TRIGGER acts_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON acts EXECUTE FUN
 -- Records are sought by expiry in ranges of neighbouring pages, which were
 -- written at about the same time: such an index costs a capture nothing.
 CREATE INDEX records_by_expiry ON records USING brin (expires) WITH (pages_per_range = 32, autosummarize = on);
+CREATE INDEX notices_by_time ON notices USING brin (at) WITH (pages_per_range = 32, autosummarize = on);
 CREATE INDEX wallet_grants_by_expiry ON wallet_grants (expires_at);
