@@ -163,6 +163,7 @@ type item struct {
 	err      error
 	checks   *risk.Checks // that the command is held against
 	told     outbox.Subscriber
+	since    time.Time // the earliest moment at which it was decided
 	done     chan struct{}
 	trace    context.Context // of the command's span; nil if there is none
 

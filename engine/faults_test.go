@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -399,4 +400,41 @@ func TestAnswerWhoseCallerIsGone(t *testing.T) {
 		out, err := s.Do(t.Context(), s.requests[0])
 		return err == nil && out.Replayed && out.Payment.Captured == 400
 	})
+}
+
+// TestAttemptIsFoundThoughItsRecordIsOver: a commit is late, and the clock jumps
+// before the command is tried again, so far that its record has expired.
+func TestAttemptIsFoundThoughItsRecordIsOver(t *testing.T) {
+	var r *rig
+	var armed atomic.Bool
+	begins := 0
+	r = newRig(t, func(c *engine.Config) {
+		c.Store = faulty.New(c.Store, func(call faulty.Call) faulty.Fault {
+			switch {
+			case !armed.Load():
+			case call == faulty.Begin:
+				if begins++; begins == 2 {
+					r.clock.Advance(48 * time.Hour)
+				}
+			case call == faulty.Commit && begins == 1:
+				return unknownLate
+			}
+			return none
+		})
+	})
+	p := r.authorize(t, 1000)
+	armed.Store(true)
+	for _, key := range []string{"", "k"} {
+		begins = 0
+		before := allPayments(t, r.store)[p.ID].Captured
+		request := r.capture(p.ID, 100, key)
+		request.Retain = time.Hour
+		out, err := r.Do(t.Context(), request)
+		if err != nil || out.Refusal != nil || out.Payment.Captured != before+100 {
+			t.Errorf("key %q: %v", key, result{out, err})
+		}
+		if now := allPayments(t, r.store)[p.ID].Captured; now != before+100 {
+			t.Errorf("key %q: captured %d, after %d", key, now, before)
+		}
+	}
 }

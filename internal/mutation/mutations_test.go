@@ -280,4 +280,9 @@ var mutations = []Mutation{
 		[]Change{{"SET sealed = ?1 WHERE sealed = ?2 AND tenant", "SET sealed = ?1 WHERE ?2 = ?2 AND tenant"}},
 		"./store/sqlite", "TestStore/a_sealed_value_is_swapped_for_another",
 	},
+	{
+		"an attempt is overlooked when its record is over", "engine/batch.go",
+		[]Change{{"r.Free(b.now) && r.At.Before(since) {", "r.Free(b.now) {"}},
+		"./engine", "TestAttemptIsFoundThoughItsRecordIsOver",
+	},
 }

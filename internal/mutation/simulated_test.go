@@ -88,9 +88,6 @@ var simulated = []Mutation{
 		{"	d.expireIfDue()\n", ""},
 		{"	d.rearm()\n", ""},
 	}},
-	{Name: "a batch does not see what it has taken from a wallet", File: "engine/batch.go", Changes: []Change{
-		{"		b.spend(d.Entries)\n", ""},
-	}},
 	{Name: "a payment's time runs backwards", File: "payment/command.go", Changes: []Change{
 		{"		d.env.Now = p.UpdatedAt // a payment's time never runs backwards\n", ""},
 	}},
