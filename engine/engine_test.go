@@ -382,8 +382,8 @@ type setsBack struct {
 	fired atomic.Bool
 }
 
-func (s *setsBack) Due(ctx context.Context, now time.Time, limit int) ([]payment.Timer, error) {
-	due, err := s.Store.Due(ctx, now, limit)
+func (s *setsBack) Claim(ctx context.Context, now time.Time, limit int) ([]payment.Timer, error) {
+	due, err := s.Store.Claim(ctx, now, limit)
 	if len(due) > 0 {
 		s.clock.set(now.Add(-s.by))
 		s.fired.Store(true)

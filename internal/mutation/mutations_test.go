@@ -214,7 +214,7 @@ var mutations = []Mutation{
 	},
 	{
 		"timers that cannot be done starve others", "engine/timer.go",
-		[]Change{{"until, limit+len(failed))", "until, limit)"}},
+		[]Change{{"now, limit+len(failed))", "now, limit)"}, {"until, 1+len(failed))", "until, 1)"}},
 		"./engine", "TestTimersThatCannotBeDoneStarveNobody",
 	},
 	{
@@ -234,7 +234,7 @@ var mutations = []Mutation{
 	},
 	{
 		"records are swept while a commit is in doubt", "engine/sweep.go",
-		[]Change{{"	e.settling.Lock()\n	defer e.settling.Unlock()\n", ""}},
+		[]Change{{"	case e.settling <- struct{}{}:\n		defer func() { <-e.settling }()\n", "	default:\n"}},
 		"./engine", "TestNothingIsSweptWhileACommitIsInDoubt",
 	},
 	{

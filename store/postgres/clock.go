@@ -16,24 +16,24 @@ func (s *Store) Now() time.Time {
 
 // Follow implements store.Shared.
 func (s *Store) Follow(fn func(ahead time.Duration)) {
-	s.follow.Store(&fn)
+	s.moving.Lock()
+	defer s.moving.Unlock()
+	s.follow = fn
 	fn(time.Duration(s.ahead.Load()))
 }
 
-// moved notes how far the sandbox's clock is ahead.
+// moved notes how far the sandbox's clock is ahead. When it returns, whoever
+// follows the clock knows.
 func (s *Store) moved(ahead time.Duration) {
-	for {
-		known := s.ahead.Load()
-		if int64(ahead) <= known {
-			return
-		}
-		if s.ahead.CompareAndSwap(known, int64(ahead)) {
-			break
-		}
+	s.moving.Lock()
+	defer s.moving.Unlock()
+	if int64(ahead) <= s.ahead.Load() {
+		return
 	}
-	if fn := s.follow.Load(); fn != nil {
-		(*fn)(ahead)
+	if s.follow != nil {
+		s.follow(ahead)
 	}
+	s.ahead.Store(int64(ahead))
 }
 
 // ClockAhead implements store.Registry.

@@ -44,20 +44,25 @@ func (s *Store) Instance() int { return int(s.epoch.Load() % instances) }
 func (s *Store) beat(ctx context.Context, q interface {
 	QueryRow(context.Context, string, ...any) pgx.Row
 }) error {
-	var micros, ahead int64
-	sent := s.machine()
-	err := q.QueryRow(ctx, `INSERT INTO instances (epoch, lease_until, ahead)
-		SELECT $1, clock_timestamp() + $2 * interval '1 millisecond', ahead FROM sandbox_clock
-		ON CONFLICT (epoch) DO UPDATE SET lease_until = excluded.lease_until, ahead = excluded.ahead
-		RETURNING (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, ahead`,
-		s.epoch.Load(), s.options.Lease.Milliseconds()).Scan(&micros, &ahead)
-	if err != nil {
-		return err
+	for {
+		known := s.ahead.Load()
+		var micros, ahead int64
+		sent := s.machine()
+		err := q.QueryRow(ctx, `INSERT INTO instances (epoch, lease_until, ahead)
+			VALUES ($1, clock_timestamp() + $2 * interval '1 millisecond', $3)
+			ON CONFLICT (epoch) DO UPDATE SET lease_until = excluded.lease_until, ahead = greatest(instances.ahead, excluded.ahead)
+			RETURNING (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, (SELECT ahead FROM sandbox_clock)`,
+			s.epoch.Load(), s.options.Lease.Milliseconds(), time.Duration(known).Milliseconds()).Scan(&micros, &ahead)
+		if err != nil {
+			return err
+		}
+		received := s.machine()
+		s.skew.Store(int64(time.UnixMicro(micros).Sub(sent.Add(received.Sub(sent) / 2))))
+		if ahead <= time.Duration(known).Milliseconds() {
+			return nil
+		}
+		s.moved(time.Duration(ahead) * time.Millisecond) // the others may hear that it knows once it does
 	}
-	received := s.machine()
-	s.skew.Store(int64(time.UnixMicro(micros).Sub(sent.Add(received.Sub(sent) / 2))))
-	s.moved(time.Duration(ahead) * time.Millisecond)
-	return nil
 }
 
 // machine is the machine's time, the zero time where it does not matter.

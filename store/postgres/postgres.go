@@ -42,7 +42,8 @@ type Store struct {
 	epoch   atomic.Int64
 	skew    atomic.Int64 // how far the database's clock is ahead of the machine's, nanoseconds
 	ahead   atomic.Int64 // how far the sandbox's clock is ahead of the database's, nanoseconds
-	follow  atomic.Pointer[func(time.Duration)]
+	moving  sync.Mutex
+	follow  func(time.Duration) // under moving: who is told how far ahead it is
 	stop    context.CancelFunc
 	running sync.WaitGroup
 	closing sync.Once
