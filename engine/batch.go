@@ -45,7 +45,11 @@ func (u undecided) Unwrap() error { return u.error }
 
 // decide decides the items in order and returns what has to be written.
 func (e *Engine) decide(ctx context.Context, loaded store.Batch, items []*item) ([]store.Change, error) {
-	b := &batch{engine: e, loaded: loaded, now: e.Clock.Now(), payments: map[payment.ID]*payment.Payment{}, records: map[payment.Key]*store.Record{}, ctx: ctx}
+	now := loaded.Time()
+	if now.IsZero() {
+		now = e.Clock.Now()
+	}
+	b := &batch{engine: e, loaded: loaded, now: now, payments: map[payment.ID]*payment.Payment{}, records: map[payment.Key]*store.Record{}, ctx: ctx}
 	b.env = payment.Env{Now: b.now, Ask: b.ask, Screen: b.screen}
 	if err := b.loadPayers(ctx, items); err != nil {
 		return nil, err

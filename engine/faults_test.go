@@ -10,6 +10,7 @@ import (
 	"github.com/capstan-pay/capstan/engine"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor"
+	"github.com/capstan-pay/capstan/store"
 	"github.com/capstan-pay/capstan/store/faulty"
 )
 
@@ -30,8 +31,13 @@ const nonsense = 13
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
+	return newSceneOn(t, openStore(t))
+}
+
+func newSceneOn(t *testing.T, st store.Store) *scene {
+	t.Helper()
 	s := &scene{script: newScript(), fatal: make(chan error, 2)}
-	s.rig = newRig(t, scripted(s.script), func(c *engine.Config) { c.Fatal = func(err error) { s.fatal <- err } })
+	s.rig = newRigOn(t, st, scripted(s.script), func(c *engine.Config) { c.Fatal = func(err error) { s.fatal <- err } })
 	s.proc.puzzling = nonsense
 	s.a, s.b = s.authorize(t, 1000), s.authorize(t, 1000)
 	for _, earlier := range []payment.Request{s.capture(s.b.ID, 400, "earlier"), s.capture(s.b.ID, 100, "other")} {
@@ -127,6 +133,7 @@ func TestFaultsThatNobodyNotices(t *testing.T) {
 	}{
 		{name: "none"},
 		{name: "conflict", commits: []faulty.Fault{conflict}},
+		{name: "conflicts of all together", commits: []faulty.Fault{conflict, conflict, conflict}},
 		{name: "fault", commits: []faulty.Fault{refused}},
 		{name: "full for a moment", commits: []faulty.Fault{full}},
 		{name: "unknown, lost", commits: []faulty.Fault{unknownLost}},
@@ -271,9 +278,9 @@ func TestBrokenStorage(t *testing.T) {
 		{"lost", []faulty.Fault{brokenLost}, nil, before},
 		{"written", []faulty.Fault{brokenWritten}, nil, after},
 		{"when it begins", nil, []faulty.Fault{brokenLost}, before},
-		{"after the first was written alone", []faulty.Fault{conflict, none, brokenLost}, nil, totals{payments: 2, captured: 900}},
-		{"with the second that is tried alone", []faulty.Fault{conflict, none, brokenWritten}, nil, totals{payments: 2, captured: 900}},
-		{"with the third that is tried alone", []faulty.Fault{conflict, none, none, brokenWritten}, nil, totals{payments: 2, captured: 1000}},
+		{"after the first was written alone", []faulty.Fault{refused, none, brokenLost}, nil, totals{payments: 2, captured: 900}},
+		{"with the second that is tried alone", []faulty.Fault{refused, none, brokenWritten}, nil, totals{payments: 2, captured: 900}},
+		{"with the third that is tried alone", []faulty.Fault{refused, none, none, brokenWritten}, nil, totals{payments: 2, captured: 1000}},
 		{"when it begins anew", []faulty.Fault{unknownLost}, []faulty.Fault{none, brokenLost}, before},
 		{"when it begins anew, but was written", []faulty.Fault{unknownWritten}, []faulty.Fault{none, brokenLost}, after},
 	} {
