@@ -210,6 +210,12 @@ func (d *Dialect) create(c *call, r payRequest, method payment.Method) (payment.
 	if !c.client.settings.supports(r.amount.currency) {
 		create.Denied = payment.Refuse(payment.CurrencyMismatch)
 	}
+	switch c.client.settings.partner {
+	case partnerFrozen:
+		create.Denied = payment.Refuse(payment.MerchantBarred)
+	case partnerClosed:
+		create.Denied = payment.Refuse(payment.MerchantBarred, payment.NotFound)
+	}
 	create.Intake = payment.Intake{
 		Dialect: Name, Currency: money.Currency(r.amount.currency), Amount: r.amount.minor, Method: method, Policy: policy,
 		Reference: r.requestID, Description: r.title, Test: d.Sandbox, Details: details,

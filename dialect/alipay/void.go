@@ -72,10 +72,10 @@ func (d *Dialect) renderVoid(r voidRequest, out payment.Outcome) []byte {
 	switch {
 	case out.Refusal != nil:
 		return r.reply(refused(voidRefusals, out.Refusal).result, first)
-	case op == nil || op.Status == payment.OpPending:
+	case op == nil:
 		return r.reply(unknownException, first)
-	case op.Status == payment.OpFailed:
-		return r.reply(declinedCapture(op.Answer.Reason), first)
+	case op.Status != payment.OpApproved:
+		return r.reply(resultOf(op), first)
 	}
 	b := newReply(success, first.zone)
 	b.text("voidRequestId", r.requestID)
