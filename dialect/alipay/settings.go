@@ -38,6 +38,8 @@ var (
 		"how long after a capture it may be refunded; 0 is no bound")
 	partner = merchant.Choice(Name+".partner_status", partnerActive,
 		"how the wallet has the merchant as a partner: one that is frozen or closed gets no payments, refunds or tokens", partnerActive, partnerFrozen, partnerClosed)
+	notifyCaptures = merchant.Switch(Name+".notify_capture", false,
+		"captures are told of at `paymentNotifyUrl`")
 	patience  = dialect.Patience(Name, 3*time.Second)
 	permitted = merchant.Texts(Name+".apis", "an array of names of calls, such as \"capture\"",
 		"the calls a client may make; empty is all", func(s string) bool { return slices.Contains(callNames, s) })
@@ -59,7 +61,7 @@ func Settings() []merchant.Declaration {
 		authValidity.Declaration, maxCaptureAmount.Declaration, maxCaptures.Declaration, timeTolerance.Declaration,
 		authSuccess.Declaration, currencies.Declaration, timeZone.Declaration, cashierURL.Declaration,
 		tokenValidity.Declaration, maxRequests.Declaration, patience.Declaration, permitted.Declaration,
-		refundWindow.Declaration, partner.Declaration,
+		refundWindow.Declaration, partner.Declaration, notifyCaptures.Declaration,
 	}
 }
 
