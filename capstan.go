@@ -183,7 +183,9 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	s.Engine = engine.New(watched)
 	s.watcher.Metrics.Engine.Watch(s.Engine)
-	s.watcher.Metrics.Register(telemetry.NewSurvey(c.Store, s.Clock.Now, s.watcher.Metrics.Engine.Currencies, c.Logger))
+	s.watcher.Metrics.Register(telemetry.NewSurvey(c.Store, s.Clock.Now, telemetry.Always{
+		Currencies: s.watcher.Metrics.Engine.Currencies, Dialects: Dialects(),
+	}, c.Logger))
 	err = s.addDialects(c)
 	s.post.dialects = s.known
 	close(s.post.assembled)
@@ -191,8 +193,9 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		return nil, errors.Join(err, s.Close(ctx))
 	}
 	s.Deliverer = webhook.New(webhook.Config{
-		Store: c.Store, Clock: s.Clock, Merchants: s.Merchants, Keys: s.Keys, Signing: &webhook.SigningKeys{Registry: c.Store, Keys: s.Keys}, Guard: guard, Logger: c.Logger,
-		Notifier: s.post.notifier, KeepBodies: c.Sandbox,
+		Store: c.Store, Clock: s.Clock, Merchants: s.Merchants, Keys: s.Keys,
+		Signing: &webhook.SigningKeys{Registry: c.Store, Keys: s.Keys}, Guard: guard, Logger: c.Logger,
+		Notifier: s.post.notifier, Observer: s.watcher.Deliveries(Dialects()), KeepBodies: c.Sandbox,
 	})
 	s.post.deliverer.Store(s.Deliverer)
 	if c.Sandbox {

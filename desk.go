@@ -22,7 +22,8 @@ import (
 // Desk returns the desk from which the server's store is administered.
 func (s *Server) Desk() *admin.Desk {
 	return admin.NewDesk(admin.Config{
-		Store: s.Store, Keys: s.Keys, IDs: s.IDs, Clock: s.Clock, Dialects: s.known, Settings: Settings(), Changed: s.Merchants.Forget,
+		Store: s.Store, Keys: s.Keys, IDs: s.IDs, Clock: s.Clock, Dialects: s.known, Settings: Settings(), RiskName: metaRisk, CheckRisk: CheckServerRisk,
+		Changed: s.Merchants.Forget,
 	})
 }
 
@@ -54,6 +55,7 @@ func OpenDesk(ctx context.Context, st store.Store, sealing keyring.Sealing) (*ad
 	}
 	return admin.NewDesk(admin.Config{
 		Store: st, Keys: keys, IDs: services.IDs, Clock: now, Dialects: allDialects(services), Settings: Settings(),
+		RiskName: metaRisk, CheckRisk: CheckServerRisk,
 	}), nil
 }
 

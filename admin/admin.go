@@ -33,6 +33,11 @@ type Administrator interface {
 	AddAdminKey(context.Context, NewAdminKey) (IssuedAdminKey, error)
 	DisableAdminKey(ctx context.Context, key string) (Key, error)
 
+	// ServerRisk returns the risk configuration for all merchants, "null" if
+	// there is none; SetServerRisk sets it, and with "null" takes it away.
+	ServerRisk(context.Context) (json.RawMessage, error)
+	SetServerRisk(ctx context.Context, document json.RawMessage) error
+
 	// Log returns acts of administration, the latest first.
 	Log(context.Context, LogQuery) ([]Act, error)
 	// Explain tells the story of a payment, by any id of it.

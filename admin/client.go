@@ -129,6 +129,16 @@ func (c *Client) DisableAdminKey(ctx context.Context, key string) (out Key, err 
 	return out, c.call(ctx, http.MethodPost, struct{}{}, &out, "api/admin-keys", url.PathEscape(key), "disable")
 }
 
+// ServerRisk implements Administrator.
+func (c *Client) ServerRisk(ctx context.Context) (out json.RawMessage, err error) {
+	return out, c.call(ctx, http.MethodGet, nil, &out, "api/risk")
+}
+
+// SetServerRisk implements Administrator.
+func (c *Client) SetServerRisk(ctx context.Context, document json.RawMessage) error {
+	return c.call(ctx, http.MethodPut, document, new(json.RawMessage), "api/risk")
+}
+
 // Log implements Administrator.
 func (c *Client) Log(ctx context.Context, q LogQuery) ([]Act, error) {
 	address, err := url.JoinPath(c.URL, "api/log")

@@ -36,6 +36,9 @@ type Config struct {
 
 	Settings merchant.Settings // that there are
 
+	RiskName  string                      // of the store's value for the risk configuration of all merchants
+	CheckRisk func(document []byte) error // says what is wrong with one
+
 	// Changed is called after a change; nil calls nothing.
 	Changed func()
 }

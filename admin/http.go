@@ -84,6 +84,17 @@ func NewAPI(desk *Desk, logger *slog.Logger, open bool) *API {
 			}
 			return d.DisableAdminKey(r.Context(), r.PathValue("key"))
 		},
+		"GET /api/risk": func(d *Desk, r *http.Request) (any, error) { return d.ServerRisk(r.Context()) },
+		"PUT /api/risk": func(d *Desk, r *http.Request) (any, error) {
+			var document json.RawMessage
+			if err := read(r, &document); err != nil {
+				return nil, err
+			}
+			if err := d.SetServerRisk(r.Context(), document); err != nil {
+				return nil, err
+			}
+			return d.ServerRisk(r.Context())
+		},
 		"GET /api/log":           log,
 		"GET /api/payments/{id}": func(d *Desk, r *http.Request) (any, error) { return d.Explain(r.Context(), r.PathValue("id")) },
 	} {

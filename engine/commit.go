@@ -20,6 +20,9 @@ func (e *Engine) commitLoop() {
 	batch := make([]*item, 0, e.BatchLimit)
 	for first := range e.queue {
 		batch = append(batch[:0], first)
+		if e.gathering != nil {
+			e.gathering()
+		}
 	gather:
 		for len(batch) < e.BatchLimit {
 			select {
@@ -43,8 +46,8 @@ func (e *Engine) commitLoop() {
 // on.
 func (e *Engine) process(items []*item) bool {
 	ctx := context.Background() // a command that was taken is carried out
-	e.settling.Lock()           // until it is known what became of the batch, its records stay
-	defer e.settling.Unlock()
+	e.settling <- struct{}{}    // until it is known what became of the batch, its records stay
+	defer func() { <-e.settling }()
 	began := e.began()
 	traced := e.traceCommit(items)
 	err := e.try(ctx, items)
@@ -114,6 +117,9 @@ func (e *Engine) alone(ctx context.Context, it *item, err error) error {
 		}
 		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrUnknown) {
 			break
+		}
+		if it.timers != nil && errors.Is(err, store.ErrConflict) {
+			break // another engine may have done it: whoever fires it looks at the agenda again
 		}
 		e.retried(err)
 	}

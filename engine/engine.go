@@ -62,6 +62,8 @@ type Config struct {
 	QueueLength int // commands that may wait; 0 is 4096
 	BatchLimit  int // commands in one commit; 0 is 256
 	Calls       int // calls to processors at a time; 0 is 64
+
+	gathering func() // called before a batch takes what waits: a simulation holds it up there
 }
 
 // What Do returns besides refusals.
@@ -102,7 +104,7 @@ type Engine struct {
 
 	advancing chan struct{} // holds a token while timers are fired
 
-	settling sync.Mutex // held while a batch is on its way, and while records are swept
+	settling chan struct{} // holds a token while a batch is on its way, and while records are swept
 
 	commitTook time.Duration // by the batch that is being processed; the committer's own
 }
@@ -135,7 +137,7 @@ func New(c Config) *Engine {
 		Config: c, queue: make(chan *item, c.QueueLength), stopped: make(chan struct{}),
 		failed: make(chan struct{}), hurried: make(chan struct{}), poke: make(chan struct{}, 1), inFlight: map[payment.Key]struct{}{},
 		waiting: map[operation][]chan payment.Outcome{}, calling: map[operation]struct{}{}, silent: map[operation]struct{}{},
-		calls: make(chan struct{}, c.Calls), advancing: make(chan struct{}, 1),
+		calls: make(chan struct{}, c.Calls), advancing: make(chan struct{}, 1), settling: make(chan struct{}, 1),
 	}
 	e.base, e.stop = context.WithCancel(context.Background())
 	go e.commitLoop()

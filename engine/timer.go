@@ -123,35 +123,33 @@ func (e *Engine) due(until time.Time, limit int, failed stuck) ([]payment.Timer,
 // done, because a rule of ours is broken, become failed. It returns an error
 // when the store fails.
 func (e *Engine) fireDue(now time.Time, failed stuck) error {
-	fired := map[payment.Timer]error{}
+	again := map[payment.Timer]int{} // how often those have been fired that may still be there
 	for {
 		due, err := e.due(now, dueLimit, failed)
 		if err != nil || len(due) == 0 {
 			return err
 		}
-		still := false
-		for _, t := range due {
-			if why, again := fired[t]; again {
-				failed[t], still = fmt.Errorf("%s timer of payment %s: %w", t.Kind, t.Payment, cmp.Or(why, errStuck)), true
-			}
-		}
-		if still {
-			continue
-		}
-		clear(fired)
+		before := again
+		again = make(map[payment.Timer]int, len(due))
 		for i, err := range e.fire(due) {
 			t := due[i]
+			again[t] = before[t] + 1
 			_, broken := errors.AsType[undecided](err)
 			switch {
-			case broken:
-				failed[t] = fmt.Errorf("%s timer of payment %s: %w", t.Kind, t.Payment, err)
-			case err == nil || errors.Is(err, store.ErrConflict): // done, maybe by somebody faster
-				fired[t] = err
+			case err == nil && again[t] > 1:
+				failed[t] = failure(t, errStuck)
+			case errors.Is(err, store.ErrConflict) && again[t] < attempts, err == nil: // maybe somebody was faster
+			case errors.Is(err, store.ErrConflict), broken:
+				failed[t] = failure(t, err)
 			default:
-				return fmt.Errorf("%s timer of payment %s: %w", t.Kind, t.Payment, err)
+				return failure(t, err)
 			}
 		}
 	}
+}
+
+func failure(t payment.Timer, err error) error {
+	return fmt.Errorf("%s timer of payment %s: %w", t.Kind, t.Payment, err)
 }
 
 // first is why the earliest of them could not be done.

@@ -23,7 +23,7 @@ type Merchant struct {
 
 // Credential lets a merchant in through one dialect.
 type Credential struct {
-	Merchant int64
+	Merchant int64 // 0 with the dialect "admin": an administrator's
 	Dialect  string
 	Kind     string // the dialect's own word: "app", "client", "secret_key", ...
 

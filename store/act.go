@@ -34,6 +34,9 @@ type Administration struct {
 	Create *merchant.Merchant
 	Change *merchant.Merchant
 
+	// Meta are named values to be set, as PutMeta does.
+	Meta map[string][]byte
+
 	// Put are credentials to be kept, each replacing the one of the same
 	// merchant with the same lookup.
 	Put []merchant.Credential

@@ -75,16 +75,20 @@ type Touched struct {
 type Over struct {
 	Before time.Time // records, counters and documents that expired then or earlier
 	Grants time.Time // grants that expired then or earlier
+
+	// Notices of what happened then or earlier, with their deliveries and
+	// attempts, of which all are final.
+	Notices time.Time
 }
 
 // Swept is what Sweep forgot.
 type Swept struct {
-	Records, Counters, Documents, Grants int
-	More                                 bool
+	Records, Counters, Documents, Grants, Notices int
+	More                                          bool
 }
 
-// Rows is how many rows that were.
-func (s Swept) Rows() int { return s.Records + s.Counters + s.Documents + s.Grants }
+// Rows is how many rows that were; a notice counts as one, with all of its.
+func (s Swept) Rows() int { return s.Records + s.Counters + s.Documents + s.Grants + s.Notices }
 
 // Ref is a name within a tenant.
 type Ref[Name comparable] struct {
@@ -271,6 +275,9 @@ type Audit interface {
 	Balances() (ledger.Balances, error)
 	// Acts: the log of administration, by number.
 	Acts(func(Act) error) error
+	// NoticesSwept returns a moment: notices of what happened by then may be
+	// gone, because they were swept; zero is none.
+	NoticesSwept() (time.Time, error)
 	// Notices: all notices with their deliveries, by payment, version, dialect
 	// and number. Told is how many deliveries the notice was written with.
 	Notices(func(n outbox.Notice, told int) error) error

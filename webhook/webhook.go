@@ -45,6 +45,8 @@ type Config struct {
 	// name.
 	Notifier func(dialect string) dialect.Notifier
 
+	Observer Observer // nil if nobody watches
+
 	// KeepBodies keeps what was sent with each attempt, not only its headers.
 	KeepBodies bool
 
@@ -68,6 +70,14 @@ const (
 	// lanesKept bounds how many endpoints are known to have failed.
 	lanesKept = 100_000
 )
+
+// Observer is told of attempts, for metrics and traces. Many call it at a time.
+type Observer interface {
+	// Attempting is called before an attempt at a delivery, and what it returns
+	// when the attempt was made: with what became of the delivery, and with
+	// what the attempt failed. The attempt is made with the context.
+	Attempting(context.Context, outbox.Delivery) (_ context.Context, made func(outbox.State, time.Duration, error))
+}
 
 // Deliverer makes deliveries. It is safe for concurrent use.
 type Deliverer struct {

@@ -44,6 +44,9 @@ func (s *Store) Administer(_ context.Context, c store.Administration) (store.Act
 	if c.Change != nil {
 		s.update(*c.Change)
 	}
+	for name, value := range c.Meta {
+		s.meta[name] = append([]byte{}, value...)
+	}
 	for _, c := range put {
 		s.keep(c)
 	}

@@ -43,6 +43,11 @@ func (s *Store) Administer(ctx context.Context, c store.Administration) (store.A
 		if err == nil && c.Change != nil {
 			err = updateMerchant(conn, *c.Change)
 		}
+		for name, value := range c.Meta {
+			if err == nil {
+				err = putMeta(conn, name, value, false)
+			}
+		}
 		if err == nil {
 			err = putOwn(conn, c, act.Merchant)
 		}

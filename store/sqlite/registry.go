@@ -30,17 +30,21 @@ func meta(conn *sqlite.Conn, name string) (value []byte, err error) {
 // PutMeta implements store.Registry.
 func (s *Store) PutMeta(ctx context.Context, name string, value []byte, once bool) (kept []byte, err error) {
 	err = s.change(ctx, func(conn *sqlite.Conn) error {
-		stmt := conn.Prep(`INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE NOT ?`)
-		stmt.BindText(1, name)
-		stmt.BindBytes(2, value)
-		stmt.BindBool(3, once)
-		if err := run(stmt); err != nil {
+		if err := putMeta(conn, name, value, once); err != nil {
 			return err
 		}
 		kept, err = meta(conn, name)
 		return err
 	})
 	return kept, err
+}
+
+func putMeta(conn *sqlite.Conn, name string, value []byte, once bool) error {
+	stmt := conn.Prep(`INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE NOT ?`)
+	stmt.BindText(1, name)
+	stmt.BindBytes(2, value)
+	stmt.BindBool(3, once)
+	return run(stmt)
 }
 
 const selectMerchant = `SELECT id, tenant, name, disabled, created_at, settings FROM merchants`

@@ -36,8 +36,15 @@ func testAdminister(t *testing.T, s store.Store) {
 
 	m.Name, m.Disabled, m.Settings = "Sail loft", true, map[string]json.RawMessage{"intents.overcapture": []byte(`120`)}
 	key.Disabled = true
-	second, err := s.Administer(ctx, store.Administration{Act: act(2, "merchant.set", m.ID), Change: &m, Put: []merchant.Credential{key}})
+	second, err := s.Administer(ctx, store.Administration{Act: act(2, "merchant.set", m.ID), Change: &m, Put: []merchant.Credential{key}, Meta: map[string][]byte{"risk": []byte("{}"), "none": {}}})
 	check(t, err)
+	for name, want := range map[string]string{"risk": "{}", "none": ""} {
+		value, err := s.Meta(ctx, name)
+		check(t, err)
+		if value == nil || string(value) != want {
+			t.Errorf("%s is %q", name, value)
+		}
+	}
 	equal(t, "chain", second.Chain, act(2, "merchant.set", m.ID).Follow(first.Chain))
 	found, err := s.Merchant(ctx, m.ID)
 	check(t, err)
@@ -45,6 +52,12 @@ func testAdminister(t *testing.T, s store.Store) {
 	all, err := s.Credentials(ctx, m.ID)
 	check(t, err)
 	equal(t, "credentials", all, []merchant.Credential{key})
+
+	own := merchant.Credential{Dialect: "admin", Kind: "token", Lookup: "alice"} // is no merchant's
+	check(t, s.PutCredential(ctx, own))
+	check(t, s.Audit(ctx, func(a store.Audit) error {
+		return a.Strays(func(what string) error { return errors.New(what) })
+	}))
 
 	bare := store.Act{Number: 3, At: noon, By: "bob", Action: "backup"}
 	third, err := s.Administer(ctx, store.Administration{Act: bare})
@@ -84,8 +97,8 @@ func testAdministerRefused(t *testing.T, s store.Store) {
 		want error
 	}{
 		"a number that is taken":    {store.Administration{Act: act(1, "merchant.create", 0), Create: &merchant.Merchant{Name: "Pirate"}}, store.ErrConflict},
-		"a number that is too high": {store.Administration{Act: act(3, "key.create", m.ID), Put: []merchant.Credential{fresh}}, store.ErrConflict},
-		"another's credential":      {store.Administration{Act: act(2, "key.create", m.ID+1), Put: []merchant.Credential{fresh, taken}}, store.ErrExists},
+		"a number that is too high": {store.Administration{Act: act(3, "key.create", m.ID), Put: []merchant.Credential{fresh}, Meta: map[string][]byte{"risk": {1}}}, store.ErrConflict},
+		"another's credential":      {store.Administration{Act: act(2, "key.create", m.ID+1), Put: []merchant.Credential{fresh, taken}, Meta: map[string][]byte{"risk": {1}}}, store.ErrExists},
 		"another's credential for a new merchant": {
 			store.Administration{Act: act(2, "merchant.create", 0), Create: &merchant.Merchant{Name: "Pirate"}, Put: []merchant.Credential{fresh, key}}, store.ErrExists,
 		},
@@ -96,6 +109,9 @@ func testAdministerRefused(t *testing.T, s store.Store) {
 		}
 		if got, err := s.Credential(ctx, "wepay", "token", "fresh"); got != nil || err != nil {
 			t.Errorf("%s: left a credential: %v", name, err)
+		}
+		if value, err := s.Meta(ctx, "risk"); value != nil || err != nil {
+			t.Errorf("%s: left a value: %v", name, err)
 		}
 	}
 	if all, err := s.Merchants(ctx); len(all) != 1 {
