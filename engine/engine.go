@@ -319,15 +319,17 @@ func (e *Engine) await(ctx context.Context, it *item) (payment.Outcome, error) {
 	if out, ok := e.resolved(ctx, it); ok {
 		return out, nil
 	}
+	unanswered := it.outcome
+	unanswered.Silent = true
 	if silent {
-		return it.outcome, nil
+		return unanswered, nil
 	}
 	patience := time.NewTimer(it.Patience)
 	defer patience.Stop()
 	select {
 	case out := <-answered:
 		if out.Pending { // the call has ended, nobody knows
-			return it.outcome, nil
+			return unanswered, nil
 		}
 		out.At, out.Context = it.outcome.At, it.Context // as a repeat will have it
 		return out, nil
