@@ -1,13 +1,15 @@
-# make test     what every change must pass; needs nothing but Go
+# make test     what every change must pass; needs Go and PostgreSQL's programs
 # make lint     golangci-lint's checks, which must be installed
 # make bench    measure this machine and rewrite the table in docs/performance.md
 # make smoke    a few seconds of load; fails on any error, never on a time
 # make fuzz     every fuzz target for a short while: make fuzz FUZZTIME=5m
-# make long     all tests under the race detector, 10,000 races of each kind, and many rounds of kill -9
+# make long     all tests under the race detector, 10,000 races of each kind, 100,000 simulations, and many rounds of kill -9
 
 GO       ?= go
 FUZZTIME ?= 10s
 ROUNDS   ?= 200
+SEEDS    ?= 100000
+KILLS    ?= 1000
 
 .PHONY: build test lint bench smoke fuzz long
 
@@ -39,4 +41,7 @@ fuzz:
 long:
 	$(GO) test -race -count=1 -timeout 1h ./...
 	$(GO) test -count=1 -timeout 1h ./engine -run TestRaces -races 10000
-	$(GO) test -count=1 -timeout 2h ./internal/crash -rounds $(ROUNDS)
+	$(GO) test -count=1 -timeout 6h ./engine -run 'TestSimulation$$' -seeds $(SEEDS)
+	$(GO) test -count=1 -timeout 1h ./internal/mutation -run TestSimulationNotices -all
+	$(GO) test -count=1 -timeout 2h ./internal/crash -skip Notifications -rounds $(ROUNDS)
+	$(GO) test -count=1 -timeout 2h ./internal/crash -run Notifications -rounds $(KILLS)

@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -52,7 +51,7 @@ func Dialects() []string {
 type Config struct {
 	Store   store.Store
 	Sealing keyring.Sealing
-	Clock   clock.Clock // nil is the machine's
+	Clock   clock.Clock // nil is the machine's, or that of a store that several instances share
 	Logger  *slog.Logger
 
 	// Sandbox opens the sandbox controls and the simulated processors. A
@@ -98,7 +97,6 @@ type Server struct {
 	health      health
 	watcher     *telemetry.Watcher
 	advancing   sync.Mutex
-	offset      time.Duration // of the clock, as it is kept
 	// Sandboxed are the sandbox controls; nil in live mode.
 	Sandboxed *sandbox.Sandbox
 
@@ -117,16 +115,20 @@ type Server struct {
 var ErrMode = errors.New("the store was created for the other mode")
 
 const (
-	metaMode   = "mode"
-	metaRoot   = "root_secret"
-	metaOffset = "clock_offset"
+	metaMode = "mode"
+	metaRoot = "root_secret"
 )
 
 // New assembles a server on a store and starts its engine. The caller closes
 // the server before the store.
 func New(ctx context.Context, c Config) (*Server, error) {
+	shared, _ := c.Store.(store.Shared)
+	number := 0 // of the instance; one with a clock of its own is alone
 	if c.Clock == nil {
 		c.Clock = clock.System{}
+		if shared != nil {
+			c.Clock, number = shared, shared.Instance()
+		}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -147,7 +149,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		}
 		c.Keys = keys
 	}
-	offset, err := clockOffset(ctx, c.Store)
+	offset, err := c.Store.ClockAhead(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +175,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	s.watcher = &telemetry.Watcher{Metrics: telemetry.NewMetrics(c.Version), Logger: c.Logger, Requests: c.LogRequests, Traces: c.Traces}
 	watched := engine.Config{
-		Store: c.Store, Clock: s.Clock, IDs: payment.NewIDs(0), Logger: c.Logger, Processor: s.processor,
+		Store: c.Store, Clock: s.Clock, IDs: payment.NewIDs(number), Step: s.step, Logger: c.Logger, Processor: s.processor,
 		Checks:     s.risk.of,
 		Subscriber: s.post.subscriber, Noticed: s.post.wake,
 		Fatal: c.Fatal, QueueLength: c.QueueLength, Observer: s.watcher.Metrics.Engine,
@@ -183,7 +185,15 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	s.Engine = engine.New(watched)
 	s.watcher.Metrics.Engine.Watch(s.Engine)
-	s.watcher.Metrics.Register(telemetry.NewSurvey(c.Store, s.Clock.Now, s.watcher.Metrics.Engine.Currencies, c.Logger))
+	s.watcher.Metrics.Register(telemetry.NewSurvey(c.Store, s.Clock.Now, telemetry.Always{
+		Currencies: s.watcher.Metrics.Engine.Currencies, Dialects: Dialects(),
+	}, c.Logger))
+	if shared != nil {
+		shared.Follow(func(ahead time.Duration) {
+			s.Clock.Advance(ahead)
+			s.Engine.Wake()
+		})
+	}
 	err = s.addDialects(c)
 	s.post.dialects = s.known
 	close(s.post.assembled)
@@ -191,8 +201,9 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		return nil, errors.Join(err, s.Close(ctx))
 	}
 	s.Deliverer = webhook.New(webhook.Config{
-		Store: c.Store, Clock: s.Clock, Merchants: s.Merchants, Keys: s.Keys, Signing: &webhook.SigningKeys{Registry: c.Store, Keys: s.Keys}, Guard: guard, Logger: c.Logger,
-		Notifier: s.post.notifier, KeepBodies: c.Sandbox,
+		Store: c.Store, Clock: s.Clock, Merchants: s.Merchants, Keys: s.Keys,
+		Signing: &webhook.SigningKeys{Registry: c.Store, Keys: s.Keys}, Guard: guard, Logger: c.Logger,
+		Notifier: s.post.notifier, Observer: s.watcher.Deliveries(Dialects()), KeepBodies: c.Sandbox,
 	})
 	s.post.deliverer.Store(s.Deliverer)
 	if c.Sandbox {
@@ -363,24 +374,27 @@ func openKeys(ctx context.Context, st store.Registry, sealing keyring.Sealing) (
 	return keyring.Open(sealing, sealed)
 }
 
-func clockOffset(ctx context.Context, st store.Registry) (time.Duration, error) {
-	text, err := st.Meta(ctx, metaOffset)
-	if err != nil || text == nil {
-		return 0, err
-	}
-	ms, err := strconv.ParseInt(string(text), 10, 64)
-	return time.Duration(ms) * time.Millisecond, err
-}
-
 // AdvanceClock moves the sandbox clock forward and returns after everything
 // that fell due on the way was done. The offset is kept before anything happens
-// at the new time, so that no restart moves the clock back.
+// at the new time, so that no restart moves the clock back. All instances that
+// share a store go with it step by step; an instance of its own has the whole
+// offset kept at once.
 func (s *Server) AdvanceClock(ctx context.Context, by time.Duration) error {
 	s.advancing.Lock()
 	defer s.advancing.Unlock()
-	s.offset = max(s.offset, s.Clock.Offset()+by)
-	if _, err := s.Store.PutMeta(ctx, metaOffset, strconv.AppendInt(nil, s.offset.Milliseconds(), 10), false); err != nil {
-		return err
+	if _, shared := s.Store.(store.Shared); !shared {
+		if _, err := s.Store.MoveClock(ctx, s.Clock.Offset()+by); err != nil {
+			return err
+		}
 	}
 	return s.Engine.Advance(ctx, s.Clock, by, s.Deliverer)
+}
+
+// step keeps how far the clock goes ahead next.
+func (s *Server) step(ctx context.Context, ahead time.Duration) error {
+	if _, shared := s.Store.(store.Shared); !shared {
+		return nil
+	}
+	_, err := s.Store.MoveClock(ctx, ahead)
+	return err
 }

@@ -3,7 +3,6 @@ package capstan_test
 import (
 	"context"
 	"path/filepath"
-	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,18 +20,18 @@ type watchful struct {
 	moved, ahead atomic.Int64 // how often the clock had been moved; how often that was not kept
 }
 
-func (w *watchful) Due(ctx context.Context, now time.Time, limit int) ([]payment.Timer, error) {
+func (w *watchful) Claim(ctx context.Context, now time.Time, limit int) ([]payment.Timer, error) {
 	if offset := now.Sub(capstantest.Epoch); offset > 0 {
 		w.moved.Add(1)
-		text, err := w.Meta(ctx, "clock_offset")
+		kept, err := w.ClockAhead(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if kept, err := strconv.ParseInt(string(text), 10, 64); err != nil || time.Duration(kept)*time.Millisecond < offset {
+		if kept < offset {
 			w.ahead.Add(1)
 		}
 	}
-	return w.Store.Due(ctx, now, limit)
+	return w.Store.Claim(ctx, now, limit)
 }
 
 // A server that dies while its clock is being moved has done nothing at a time

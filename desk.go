@@ -43,7 +43,7 @@ func OpenDesk(ctx context.Context, st store.Store, sealing keyring.Sealing) (*ad
 	if err != nil {
 		return nil, err
 	}
-	offset, err := clockOffset(ctx, st)
+	offset, err := st.ClockAhead(ctx)
 	if err != nil {
 		return nil, err
 	}

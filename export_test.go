@@ -6,3 +6,9 @@ func (s *Server) Unwatch() {
 	s.watcher, s.Engine.Observer = nil, nil
 	s.mux = s.route()
 }
+
+// Update is the flag that rewrites pages.
+var Update = update
+
+// ProbeAgain makes /readyz forget what it knows of the store.
+func (s *Server) ProbeAgain() { s.health.probed = false }

@@ -3,8 +3,11 @@ package capstan_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +16,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"github.com/capstan-pay/capstan"
 	"github.com/capstan-pay/capstan/capstantest"
 	"github.com/capstan-pay/capstan/internal/drive"
 	"github.com/capstan-pay/capstan/store/memory"
@@ -211,6 +215,52 @@ func TestMetricsOfTheStore(t *testing.T) {
 		if got := m.value(c.name, c.labels...); got != c.want {
 			t.Errorf("%s %v is %v, want %v", c.name, c.labels, got, c.want)
 		}
+	}
+}
+
+// TestMetricsTable: docs/observability.md lists every metric of ours that a
+// server shows, and none that it does not.
+func TestMetricsTable(t *testing.T) {
+	const page = "docs/observability.md"
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const head = "| metric | type | labels | meaning |\n|---|---|---|---|\n"
+	before, rest, found := strings.Cut(string(text), head)
+	_, after, found2 := strings.Cut(rest, "\n## ")
+	if !found || !found2 {
+		t.Fatal("the page has lost the head of the table, or what follows it")
+	}
+	s := capstantest.Run(t)
+	for name, client := range clients(t, s) { // series exist when something was measured
+		hold, err := client.Authorize(t.Context(), 1000, "table-"+name)
+		if err != nil || hold.Verdict != drive.Done {
+			t.Fatalf("%s %v", hold.Answer, err)
+		}
+		if _, err := client.Capture(t.Context(), hold.ID, 5000, "too-much-"+name, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var table strings.Builder
+	families := scrape(t, s)
+	for _, name := range slices.Sorted(maps.Keys(families)) {
+		if !strings.HasPrefix(name, "capstan_") {
+			continue
+		}
+		var names []string
+		for _, l := range families[name].GetMetric()[0].GetLabel() {
+			names = append(names, l.GetName())
+		}
+		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", name, strings.ToLower(families[name].GetType().String()), strings.Join(names, ", "), families[name].GetHelp())
+	}
+	want := before + head + table.String() + "\n## " + after
+	if *capstan.Update {
+		if err := os.WriteFile(page, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if want != string(text) {
+		t.Error("docs/observability.md is not what is measured: go test . -run TestMetricsTable -update, and read the difference")
 	}
 }
 

@@ -25,7 +25,7 @@ type postOffice struct {
 	assembled chan struct{} // closed when the dialects are there
 	dialects  []dialect.Dialect
 
-	mu      sync.Mutex
+	mu      sync.RWMutex
 	known   map[int64]subscription
 	changes int // how often somebody's endpoints have changed
 }
@@ -64,10 +64,10 @@ func (o *postOffice) subscriber(ctx context.Context, id int64) (outbox.Subscribe
 	if err != nil || a == nil {
 		return nil, err
 	}
-	o.mu.Lock()
+	o.mu.RLock()
 	s, ok := o.known[id]
 	changes := o.changes
-	o.mu.Unlock()
+	o.mu.RUnlock()
 	if ok && s.access == a {
 		return s.subscriber, nil
 	}

@@ -159,6 +159,28 @@ func TestTraces(t *testing.T) {
 	}
 }
 
+// What a merchant is told of is a part of the trace of the command that he is
+// told of.
+func TestTraceOfADelivery(t *testing.T) {
+	s, c, stop := traced(t)
+	sink := capstantest.NewSink(t)
+	_, header, _ := authenticated(t, s)
+	status, answer := call(t, s.URL, http.MethodPost, "/transactions/authorizations", header, `{"request":{"amount":1000,"currency":"USD","description":"x","test":true,
+		"notification_url":"`+sink.URL+`","credit_card":{"number":"4200000000000000","verification_value":"123","holder":"Jane","exp_month":"12","exp_year":"2040"}}}`)
+	if status != http.StatusOK {
+		t.Fatal(answer)
+	}
+	s.Advance(t, time.Second)
+	if got := scrape(t, s).value("capstan_delivery_attempts_total", "dialect=begateway", "result=delivered"); got != 1 {
+		t.Errorf("%v attempts were acknowledged", got)
+	}
+	stop()
+	want := "begateway authorize(engine.create(engine.commit webhook.deliver))"
+	if got := c.trees("begateway authorize"); len(got) != 1 || got[0] != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // A client's own trace goes on in ours.
 func TestTraceOfTheClient(t *testing.T) {
 	s, c, stop := traced(t)

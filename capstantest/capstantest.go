@@ -19,6 +19,7 @@ import (
 
 	"github.com/capstan-pay/capstan"
 	"github.com/capstan-pay/capstan/clock"
+	"github.com/capstan-pay/capstan/internal/pgtest"
 	"github.com/capstan-pay/capstan/keyring"
 	"github.com/capstan-pay/capstan/sandbox"
 	"github.com/capstan-pay/capstan/store"
@@ -56,7 +57,9 @@ func At(now clock.Clock) Option { return func(c *capstan.Config) { c.Clock = now
 // With changes the configuration in any other way.
 func With(change func(*capstan.Config)) Option { return change }
 
-// Run starts a sandbox server and stops it when the test ends.
+// Run starts a sandbox server and stops it when the test ends. With
+// CAPSTAN_TEST_STORE=postgres in the environment its store is, unless it is
+// given, in a PostgreSQL that is started for the tests.
 func Run(t testing.TB, options ...Option) *Server {
 	t.Helper()
 	random := newStream(1)
@@ -68,6 +71,9 @@ func Run(t testing.TB, options ...Option) *Server {
 		o(&c)
 	}
 	s := &Server{}
+	if c.Store == nil && pgtest.Wanted() {
+		c.Store = pgtest.Open(t)
+	}
 	if c.Store == nil {
 		s.Path = filepath.Join(t.TempDir(), "capstan.db")
 		st, err := sqlite.Open(t.Context(), s.Path, sqlite.Options{})

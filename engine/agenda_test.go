@@ -119,7 +119,7 @@ func TestAMonthGoesBy(t *testing.T) {
 func TestTheClockJumpsForward(t *testing.T) {
 	for _, down := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t)
+			r := newVirtualRig(t)
 			r.agenda(t)
 			if down {
 				if err := r.Close(t.Context()); err != nil {
@@ -156,7 +156,7 @@ func TestTheClockIsSetBack(t *testing.T) {
 	for _, restart := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			base := &unsteady{now: noon}
-			r := newRig(t, func(c *engine.Config) { c.Clock = base })
+			r := newVirtualRig(t, func(c *engine.Config) { c.Clock = base })
 			r.clock = clock.NewShifted(base, 0) // for those who look at it
 			r.agenda(t)
 			for i := range 24 { // half of it falls due
@@ -224,7 +224,7 @@ func sameCounts(a, b map[string]int) bool {
 func TestDeadlineThatPassedWhileAnAnswerWasDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		base := &unsteady{now: noon}
-		r := newRig(t, func(c *engine.Config) { c.Clock = base })
+		r := newVirtualRig(t, func(c *engine.Config) { c.Clock = base })
 		p := r.authorize(t, 1000)
 		r.proc.remote = true
 		answer := make(chan struct{})
@@ -252,7 +252,7 @@ func TestPlannedCaptureIsPutOffByTheClockToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		base := &unsteady{now: noon}
 		s := &setsBack{Store: memory.Open(), clock: base, by: 30 * time.Second}
-		r := newRig(t, func(c *engine.Config) { c.Clock, c.Store = base, s })
+		r := newVirtualRig(t, func(c *engine.Config) { c.Clock, c.Store = base, s })
 		p := r.planned(t, 1000, func(p *payment.Policy) { p.CaptureAt = noon.Add(time.Hour) })
 		r.proc.remote = true
 		silent := func(processor.Order) (payment.Answer, error) { return payment.Answer{}, errLost }
@@ -278,7 +278,7 @@ func TestPlannedCaptureIsPutOffByTheClockToo(t *testing.T) {
 // everybody else's affairs go on.
 func TestAdvanceWhileAProcessorHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
+		r := newVirtualRig(t)
 		r.agenda(t)
 		var hanging []payment.ID
 		r.proc.remote = true
@@ -327,7 +327,7 @@ func TestAdvanceWhileAProcessorHangs(t *testing.T) {
 // falls due later is done.
 func TestTimersThatCannotBeDoneStarveNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
+		r := newVirtualRig(t)
 		var requests sync.WaitGroup
 		for range 700 {
 			requests.Go(func() {

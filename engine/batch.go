@@ -45,7 +45,11 @@ func (u undecided) Unwrap() error { return u.error }
 
 // decide decides the items in order and returns what has to be written.
 func (e *Engine) decide(ctx context.Context, loaded store.Batch, items []*item) ([]store.Change, error) {
-	b := &batch{engine: e, loaded: loaded, now: e.Clock.Now(), payments: map[payment.ID]*payment.Payment{}, records: map[payment.Key]*store.Record{}, ctx: ctx}
+	now := loaded.Time()
+	if now.IsZero() {
+		now = e.Clock.Now()
+	}
+	b := &batch{engine: e, loaded: loaded, now: now, payments: map[payment.ID]*payment.Payment{}, records: map[payment.Key]*store.Record{}, ctx: ctx}
 	b.env = payment.Env{Now: b.now, Ask: b.ask, Screen: b.screen}
 	if err := b.loadPayers(ctx, items); err != nil {
 		return nil, err
@@ -75,7 +79,10 @@ func (e *Engine) decide(ctx context.Context, loaded store.Batch, items []*item) 
 // the way is an error of that item.
 func (b *batch) execute(it *item) (_ *store.Change, err error) {
 	defer recovered(&err)
-	if prior := b.record(it.Key); prior != nil {
+	if it.since.IsZero() || b.now.Before(it.since) {
+		it.since = b.now
+	}
+	if prior := b.record(it.Key, it.since); prior != nil {
 		it.record = prior
 		if prior.Fingerprint != it.Fingerprint {
 			it.outcome.Refusal = payment.Refuse(payment.KeyReused)
@@ -137,7 +144,7 @@ func (b *batch) change(it *item, d payment.Decision, at time.Time) *store.Change
 	if it.resolves != (payment.Key{}) {
 		c.Record = store.Record{}
 		answered := len(d.Events) > 0 && !it.outcome.Pending // and nothing that followed from it waits
-		if waiting := b.record(it.resolves); answered && waiting != nil && waiting.Pending {
+		if waiting := b.record(it.resolves, it.since); answered && waiting != nil && waiting.Pending {
 			c.Record, c.Resolves = *waiting, true
 			c.Record.Pending, c.Record.Version = false, d.Payment.Version
 			if !waiting.Expires.IsZero() { // it is remembered for as long, counted from the answer
@@ -235,13 +242,15 @@ func (b *batch) subject(it *item) *payment.Payment {
 	return p
 }
 
-// record is what is kept under a key now, nil if the key is free.
-func (b *batch) record(key payment.Key) *store.Record {
+// record is what is kept under a key now, nil if the key is free. What was kept
+// since a moment is of the very command that is decided: an attempt of which it
+// was not known whether it took place. It counts though its time may be over.
+func (b *batch) record(key payment.Key, since time.Time) *store.Record {
 	if r := b.records[key]; r != nil {
 		return r
 	}
 	r, ok := b.loaded.Record(key)
-	if !ok || r.Free(b.now) {
+	if !ok || r.Free(b.now) && r.At.Before(since) {
 		return nil
 	}
 	return &r

@@ -10,8 +10,13 @@ import (
 	"github.com/capstan-pay/capstan/store"
 )
 
-// attempts is how often a command is tried when others get in its way.
-const attempts = 10
+// attempts is how often a command is tried when others get in its way, and
+// together how often a whole batch is tried again before each of its commands
+// is tried by itself.
+const (
+	attempts = 10
+	together = 2
+)
 
 // commitLoop takes what waits, and commits it. There is no timer in it: an
 // idle server answers at once, a busy one batches by itself.
@@ -20,6 +25,9 @@ func (e *Engine) commitLoop() {
 	batch := make([]*item, 0, e.BatchLimit)
 	for first := range e.queue {
 		batch = append(batch[:0], first)
+		if e.gathering != nil {
+			e.gathering()
+		}
 	gather:
 		for len(batch) < e.BatchLimit {
 			select {
@@ -43,11 +51,15 @@ func (e *Engine) commitLoop() {
 // on.
 func (e *Engine) process(items []*item) bool {
 	ctx := context.Background() // a command that was taken is carried out
-	e.settling.Lock()           // until it is known what became of the batch, its records stay
-	defer e.settling.Unlock()
+	e.settling <- struct{}{}    // until it is known what became of the batch, its records stay
+	defer func() { <-e.settling }()
 	began := e.began()
 	traced := e.traceCommit(items)
 	err := e.try(ctx, items)
+	for n := 0; n < together && len(items) > 1 && errors.Is(err, store.ErrConflict); n++ {
+		e.renumber(n, items...)
+		err = e.try(ctx, items) // what the winner has left is there by now
+	}
 	if errors.Is(err, store.ErrUnknown) {
 		if written, lookup := e.written(ctx, items...); lookup == nil && written {
 			err = nil
@@ -108,12 +120,14 @@ func (e *Engine) alone(ctx context.Context, it *item, err error) error {
 		if err = e.try(ctx, []*item{it}); err == nil {
 			return nil
 		}
-		if _, creates := it.Command.(payment.Create); creates && errors.Is(err, store.ErrConflict) {
-			it.Payment = 0 // its ID may be another's, made before the clock was set back
-			e.IDs.Skip(time.Millisecond << n)
+		if errors.Is(err, store.ErrConflict) {
+			e.renumber(n, it)
 		}
 		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrUnknown) {
 			break
+		}
+		if it.timers != nil && errors.Is(err, store.ErrConflict) {
+			break // another engine may have done it: whoever fires it looks at the agenda again
 		}
 		e.retried(err)
 	}
@@ -128,6 +142,17 @@ func (e *Engine) alone(ctx context.Context, it *item, err error) error {
 		it.fail(fmt.Errorf("engine: %T: %w", it.Command, err))
 	}
 	return nil
+}
+
+// renumber takes the IDs from payments that items create, after the n-th
+// conflict: one of them may be another's, made before the clock was set back.
+func (e *Engine) renumber(n int, items ...*item) {
+	for _, it := range items {
+		if _, creates := it.Command.(payment.Create); creates {
+			it.Payment = 0
+			e.IDs.Skip(time.Millisecond << n)
+		}
+	}
 }
 
 // written tells whether the commit in which items were decided last has taken

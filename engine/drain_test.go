@@ -14,6 +14,7 @@ import (
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor"
 	"github.com/capstan-pay/capstan/store/faulty"
+	"github.com/capstan-pay/capstan/store/memory"
 )
 
 // TestOrderIsKept: commands are decided in the order in which they came, over
@@ -209,7 +210,7 @@ func TestNothingRunsAfterClose(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			before := settled()
 			for range 20 {
-				s := newScene(t)
+				s := newSceneOn(t, memory.Open()) // which leaves nothing running itself
 				s.proc.far, s.proc.remote = true, true
 				s.proc.performWith = func(ctx context.Context, o processor.Order) (payment.Answer, error) {
 					<-ctx.Done()

@@ -59,9 +59,15 @@ type Config struct {
 	// answers nothing any more; the process has to end.
 	Fatal func(error)
 
+	// Step is told how far ahead Advance is about to put the clock, each time
+	// before it does. A nil func is nobody.
+	Step func(ctx context.Context, ahead time.Duration) error
+
 	QueueLength int // commands that may wait; 0 is 4096
 	BatchLimit  int // commands in one commit; 0 is 256
 	Calls       int // calls to processors at a time; 0 is 64
+
+	gathering func() // called before a batch takes what waits: a simulation holds it up there
 }
 
 // What Do returns besides refusals.
@@ -85,6 +91,8 @@ type Engine struct {
 	poke    chan struct{} // wakes the timer loop
 	waking  atomic.Int64  // when the timer loop looks again by itself, Unix milliseconds
 
+	shared bool // with other instances
+
 	base context.Context // ends when the engine closes
 	stop context.CancelFunc
 
@@ -102,7 +110,7 @@ type Engine struct {
 
 	advancing chan struct{} // holds a token while timers are fired
 
-	settling sync.Mutex // held while a batch is on its way, and while records are swept
+	settling chan struct{} // holds a token while a batch is on its way, and while records are swept
 
 	commitTook time.Duration // by the batch that is being processed; the committer's own
 }
@@ -135,8 +143,9 @@ func New(c Config) *Engine {
 		Config: c, queue: make(chan *item, c.QueueLength), stopped: make(chan struct{}),
 		failed: make(chan struct{}), hurried: make(chan struct{}), poke: make(chan struct{}, 1), inFlight: map[payment.Key]struct{}{},
 		waiting: map[operation][]chan payment.Outcome{}, calling: map[operation]struct{}{}, silent: map[operation]struct{}{},
-		calls: make(chan struct{}, c.Calls), advancing: make(chan struct{}, 1),
+		calls: make(chan struct{}, c.Calls), advancing: make(chan struct{}, 1), settling: make(chan struct{}, 1),
 	}
+	_, e.shared = c.Store.(store.Shared)
 	e.base, e.stop = context.WithCancel(context.Background())
 	go e.commitLoop()
 	e.work.Add(2)
@@ -154,6 +163,7 @@ type item struct {
 	err      error
 	checks   *risk.Checks // that the command is held against
 	told     outbox.Subscriber
+	since    time.Time // the earliest moment at which it was decided
 	done     chan struct{}
 	trace    context.Context // of the command's span; nil if there is none
 
@@ -309,15 +319,17 @@ func (e *Engine) await(ctx context.Context, it *item) (payment.Outcome, error) {
 	if out, ok := e.resolved(ctx, it); ok {
 		return out, nil
 	}
+	unanswered := it.outcome
+	unanswered.Silent = true
 	if silent {
-		return it.outcome, nil
+		return unanswered, nil
 	}
 	patience := time.NewTimer(it.Patience)
 	defer patience.Stop()
 	select {
 	case out := <-answered:
 		if out.Pending { // the call has ended, nobody knows
-			return it.outcome, nil
+			return unanswered, nil
 		}
 		out.At, out.Context = it.outcome.At, it.Context // as a repeat will have it
 		return out, nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/capstan-pay/capstan/clock"
 	"github.com/capstan-pay/capstan/engine"
+	"github.com/capstan-pay/capstan/internal/pgtest"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor"
 	"github.com/capstan-pay/capstan/store"
@@ -29,9 +30,30 @@ type rig struct {
 	keys  atomic.Int64
 }
 
+// openStore opens an empty store: the plainest one, or with
+// CAPSTAN_TEST_STORE=postgres one of that kind.
+func openStore(t pgtest.T) store.Store {
+	if pgtest.Wanted() {
+		return pgtest.Open(t)
+	}
+	return memory.Open()
+}
+
 func newRig(t *testing.T, change ...func(*engine.Config)) *rig {
 	t.Helper()
-	r := &rig{store: memory.Open(), clock: clock.NewShifted(clock.Fixed(noon), 0), proc: &acquirer{}}
+	return newRigOn(t, openStore(t), change...)
+}
+
+// newVirtualRig is newRig for tests whose time is virtual: no database may be
+// waited for in them.
+func newVirtualRig(t *testing.T, change ...func(*engine.Config)) *rig {
+	t.Helper()
+	return newRigOn(t, memory.Open(), change...)
+}
+
+func newRigOn(t *testing.T, st store.Store, change ...func(*engine.Config)) *rig {
+	t.Helper()
+	r := &rig{store: st, clock: clock.NewShifted(clock.Fixed(noon), 0), proc: &acquirer{}}
 	c := engine.Config{
 		Store: r.store, Clock: r.clock, IDs: payment.NewIDs(0),
 		Processor: func(int64, payment.Method) processor.Processor { return r.proc },
@@ -300,7 +322,7 @@ func TestAnswerOfAPatientCallerIsTheProcessors(t *testing.T) {
 // decision: it would not fire again.
 func TestTimerSurvivesAClockThatIsSetBack(t *testing.T) {
 	c := &unsteady{now: noon}
-	s := &setsBack{Store: memory.Open(), clock: c, by: time.Second}
+	s := &setsBack{Store: openStore(t), clock: c, by: time.Second}
 	e := engine.New(engine.Config{
 		Store: s.Store, Clock: c, IDs: payment.NewIDs(0),
 		Processor: func(int64, payment.Method) processor.Processor { return &acquirer{} },
@@ -360,8 +382,8 @@ type setsBack struct {
 	fired atomic.Bool
 }
 
-func (s *setsBack) Due(ctx context.Context, now time.Time, limit int) ([]payment.Timer, error) {
-	due, err := s.Store.Due(ctx, now, limit)
+func (s *setsBack) Claim(ctx context.Context, now time.Time, limit int) ([]payment.Timer, error) {
+	due, err := s.Store.Claim(ctx, now, limit)
 	if len(due) > 0 {
 		s.clock.set(now.Add(-s.by))
 		s.fired.Store(true)
@@ -488,7 +510,7 @@ func TestPendingOperationIsTakenUpAfterARestart(t *testing.T) {
 
 func TestFullQueueRefusesAtOnce(t *testing.T) {
 	gate := make(chan struct{})
-	slow := &gated{Store: memory.Open(), gate: gate}
+	slow := &gated{Store: openStore(t), gate: gate}
 	e := engine.New(engine.Config{
 		Store: slow, Clock: clock.Fixed(noon), IDs: payment.NewIDs(0), QueueLength: 4, BatchLimit: 1,
 		Processor: func(int64, payment.Method) processor.Processor { return &acquirer{} },

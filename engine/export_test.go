@@ -1,6 +1,12 @@
 package engine
 
-import "context"
+import (
+	"context"
+	"flag"
+)
+
+// Seed is what random tests begin with.
+var Seed = flag.Uint64("seed", 0, "of random tests; a simulation runs nothing else then")
 
 // Load is how many commands wait in the queue and how many keys are being
 // worked on.

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/capstan-pay/capstan/engine"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor"
+	"github.com/capstan-pay/capstan/store"
 	"github.com/capstan-pay/capstan/store/faulty"
 )
 
@@ -30,8 +32,13 @@ const nonsense = 13
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
+	return newSceneOn(t, openStore(t))
+}
+
+func newSceneOn(t *testing.T, st store.Store) *scene {
+	t.Helper()
 	s := &scene{script: newScript(), fatal: make(chan error, 2)}
-	s.rig = newRig(t, scripted(s.script), func(c *engine.Config) { c.Fatal = func(err error) { s.fatal <- err } })
+	s.rig = newRigOn(t, st, scripted(s.script), func(c *engine.Config) { c.Fatal = func(err error) { s.fatal <- err } })
 	s.proc.puzzling = nonsense
 	s.a, s.b = s.authorize(t, 1000), s.authorize(t, 1000)
 	for _, earlier := range []payment.Request{s.capture(s.b.ID, 400, "earlier"), s.capture(s.b.ID, 100, "other")} {
@@ -127,6 +134,7 @@ func TestFaultsThatNobodyNotices(t *testing.T) {
 	}{
 		{name: "none"},
 		{name: "conflict", commits: []faulty.Fault{conflict}},
+		{name: "conflicts of all together", commits: []faulty.Fault{conflict, conflict, conflict}},
 		{name: "fault", commits: []faulty.Fault{refused}},
 		{name: "full for a moment", commits: []faulty.Fault{full}},
 		{name: "unknown, lost", commits: []faulty.Fault{unknownLost}},
@@ -271,9 +279,9 @@ func TestBrokenStorage(t *testing.T) {
 		{"lost", []faulty.Fault{brokenLost}, nil, before},
 		{"written", []faulty.Fault{brokenWritten}, nil, after},
 		{"when it begins", nil, []faulty.Fault{brokenLost}, before},
-		{"after the first was written alone", []faulty.Fault{conflict, none, brokenLost}, nil, totals{payments: 2, captured: 900}},
-		{"with the second that is tried alone", []faulty.Fault{conflict, none, brokenWritten}, nil, totals{payments: 2, captured: 900}},
-		{"with the third that is tried alone", []faulty.Fault{conflict, none, none, brokenWritten}, nil, totals{payments: 2, captured: 1000}},
+		{"after the first was written alone", []faulty.Fault{refused, none, brokenLost}, nil, totals{payments: 2, captured: 900}},
+		{"with the second that is tried alone", []faulty.Fault{refused, none, brokenWritten}, nil, totals{payments: 2, captured: 900}},
+		{"with the third that is tried alone", []faulty.Fault{refused, none, none, brokenWritten}, nil, totals{payments: 2, captured: 1000}},
 		{"when it begins anew", []faulty.Fault{unknownLost}, []faulty.Fault{none, brokenLost}, before},
 		{"when it begins anew, but was written", []faulty.Fault{unknownWritten}, []faulty.Fault{none, brokenLost}, after},
 	} {
@@ -392,4 +400,41 @@ func TestAnswerWhoseCallerIsGone(t *testing.T) {
 		out, err := s.Do(t.Context(), s.requests[0])
 		return err == nil && out.Replayed && out.Payment.Captured == 400
 	})
+}
+
+// TestAttemptIsFoundThoughItsRecordIsOver: a commit is late, and the clock jumps
+// before the command is tried again, so far that its record has expired.
+func TestAttemptIsFoundThoughItsRecordIsOver(t *testing.T) {
+	var r *rig
+	var armed atomic.Bool
+	begins := 0
+	r = newRig(t, func(c *engine.Config) {
+		c.Store = faulty.New(c.Store, func(call faulty.Call) faulty.Fault {
+			switch {
+			case !armed.Load():
+			case call == faulty.Begin:
+				if begins++; begins == 2 {
+					r.clock.Advance(48 * time.Hour)
+				}
+			case call == faulty.Commit && begins == 1:
+				return unknownLate
+			}
+			return none
+		})
+	})
+	p := r.authorize(t, 1000)
+	armed.Store(true)
+	for _, key := range []string{"", "k"} {
+		begins = 0
+		before := allPayments(t, r.store)[p.ID].Captured
+		request := r.capture(p.ID, 100, key)
+		request.Retain = time.Hour
+		out, err := r.Do(t.Context(), request)
+		if err != nil || out.Refusal != nil || out.Payment.Captured != before+100 {
+			t.Errorf("key %q: %v", key, result{out, err})
+		}
+		if now := allPayments(t, r.store)[p.ID].Captured; now != before+100 {
+			t.Errorf("key %q: captured %d, after %d", key, now, before)
+		}
+	}
 }

@@ -15,8 +15,10 @@ import (
 
 	"github.com/capstan-pay/capstan/clock"
 	"github.com/capstan-pay/capstan/engine"
+	"github.com/capstan-pay/capstan/internal/pgtest"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor"
+	"github.com/capstan-pay/capstan/store"
 	"github.com/capstan-pay/capstan/store/faulty"
 	"github.com/capstan-pay/capstan/store/sqlite"
 	"github.com/capstan-pay/capstan/verify"
@@ -27,17 +29,21 @@ import (
 // in which one client alone would have been told the same by a model of a few
 // lines. So it is with a store that fails now and then.
 func TestHistoryHasAnOrder(t *testing.T) {
+	faults := []faulty.Fault{refused, conflict, full, unknownLost, unknownWritten}
 	for _, test := range []struct {
 		name   string
 		faults []faulty.Fault // one in three calls that begin or commit meets one of them
+		open   func(*testing.T) []store.Store
 	}{
-		{"sound store", nil},
-		{"failing store", []faulty.Fault{refused, conflict, full, unknownLost, unknownWritten}},
+		{"sound store", nil, oneFile},
+		{"failing store", faults, oneFile},
+		{"three instances", nil, threeInstances},
+		{"three instances, failing", faults, threeInstances},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			seed := rand.Uint64()
 			t.Logf("seed %d", seed)
-			history := record(t, seed, test.faults)
+			history := record(t, seed, test.faults, test.open(t))
 			switch result, info := porcupine.CheckOperationsVerbose(holdModel, history, 20*time.Second); result {
 			case porcupine.Unknown:
 				t.Skip("too many orders are possible: nothing was found in 20 s")
@@ -47,6 +53,22 @@ func TestHistoryHasAnOrder(t *testing.T) {
 			}
 		})
 	}
+}
+
+// oneFile is a store for one engine.
+func oneFile(t *testing.T) []store.Store {
+	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "test.db"), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return []store.Store{s}
+}
+
+// threeInstances are a store for each of three engines on one database.
+func threeInstances(t *testing.T) []store.Store {
+	address := pgtest.URL(t)
+	return []store.Store{pgtest.OpenAt(t, address), pgtest.OpenAt(t, address), pgtest.OpenAt(t, address)}
 }
 
 const (
@@ -165,15 +187,11 @@ func (h *hold) do(a asked) told {
 	return said
 }
 
-// record lets clients loose on an engine and returns what they asked and what
-// they were told.
-func record(t *testing.T, seed uint64, faults []faulty.Fault) []porcupine.Operation {
+// record lets clients loose on engines, one on each store, and returns what
+// they asked and what they were told.
+func record(t *testing.T, seed uint64, faults []faulty.Fault, stores []store.Store) []porcupine.Operation {
 	t.Helper()
-	inner, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "test.db"), sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer inner.Close()
+	inner := stores[0]
 	var mu sync.Mutex
 	random, sound := rand.New(rand.NewPCG(seed, 0)), true
 	strike := func(c faulty.Call) faulty.Fault {
@@ -188,13 +206,16 @@ func record(t *testing.T, seed uint64, faults []faulty.Fault) []porcupine.Operat
 		}
 		return faults[random.IntN(len(faults))]
 	}
-	e := engine.New(engine.Config{
-		Store: faulty.New(inner, strike), Clock: clock.Fixed(noon), IDs: payment.NewIDs(0), BatchLimit: 6,
-		Processor: func(int64, payment.Method) processor.Processor { return &acquirer{} },
-	})
+	engines := make([]*engine.Engine, len(stores))
+	for i, st := range stores {
+		engines[i] = engine.New(engine.Config{
+			Store: faulty.New(st, strike), Clock: clock.Fixed(noon), IDs: payment.NewIDs(i), BatchLimit: 6,
+			Processor: func(int64, payment.Method) processor.Processor { return &acquirer{} },
+		})
+	}
 	var ids [holds]payment.ID
 	for i := range ids {
-		out, err := e.Do(ctx, payment.Request{Tenant: 1, Merchant: 1, Command: payment.Create{Intake: intake(holdAmount)}})
+		out, err := engines[0].Do(ctx, payment.Request{Tenant: 1, Merchant: 1, Command: payment.Create{Intake: intake(holdAmount)}})
 		if err != nil || out.Payment == nil {
 			t.Fatalf("%v", result{out, err})
 		}
@@ -214,7 +235,7 @@ func record(t *testing.T, seed uint64, faults []faulty.Fault) []porcupine.Operat
 				a := anyAsked(random)
 				o := porcupine.Operation{ClientId: c, Input: a, Call: int64(time.Since(begin))}
 				o.Metadata = fmt.Sprint(c, "-", n)
-				said := ask(e, ids[a.hold], a, o.Metadata.(string))
+				said := ask(engines[(c+n)%len(engines)], ids[a.hold], a, o.Metadata.(string))
 				o.Output, o.Return = said, int64(time.Since(begin))
 				if said.what == "unknown" {
 					o.Return = math.MaxInt64 // if it was done at all, it may have been at any time
@@ -227,8 +248,10 @@ func record(t *testing.T, seed uint64, faults []faulty.Fault) []porcupine.Operat
 	mu.Lock()
 	sound = true
 	mu.Unlock()
-	if err := e.Close(t.Context()); err != nil {
-		t.Error(err)
+	for _, e := range engines {
+		if err := e.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
 	}
 	report, err := verify.Audit(t.Context(), inner)
 	if err != nil || !report.Clean() {

@@ -23,10 +23,7 @@ import (
 	"github.com/capstan-pay/capstan/store/sqlite"
 )
 
-var (
-	races = flag.Int("races", 300, "how many races of each kind are run on each store")
-	seed  = flag.Uint64("seed", 1, "of random tests")
-)
+var races = flag.Int("races", 300, "how many races of each kind are run on each store")
 
 // race is two things that want the same money at once. Exactly one gets it.
 type race struct {
@@ -109,14 +106,14 @@ func TestRaces(t *testing.T) {
 	} {
 		for i, kind := range raceKinds() {
 			t.Run(name+"/"+strings.ReplaceAll(kind.name, " ", "_"), func(t *testing.T) {
-				random := rand.New(rand.NewPCG(*seed, uint64(i)))
+				random := rand.New(rand.NewPCG(*engine.Seed, uint64(i)))
 				ends := map[string]int{}
 				for left := *races; left > 0; left -= 500 { // the plainest store is slow when it is full
 					a := newArena(t, open(t), random)
 					a.run(t, kind, min(left, 500), ends)
 					a.close(t)
 				}
-				t.Logf("seed %d: %v", *seed, ends)
+				t.Logf("seed %d: %v", *engine.Seed, ends)
 				if len(ends) != len(kind.wins) && *races >= 2000 {
 					t.Errorf("only %v: nothing was raced", ends)
 				}
@@ -177,7 +174,7 @@ func (a *arena) run(t *testing.T, kind race, count int, ends map[string]int) {
 		for i, p := range holds {
 			end, err := a.judge(t, kind, p.ID, heard[i])
 			if err != nil {
-				t.Fatalf("seed %d, payment of %s: %v", *seed, p.Method.Brand, err)
+				t.Fatalf("seed %d, payment of %s: %v", *engine.Seed, p.Method.Brand, err)
 			}
 			ends[end]++
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/capstan-pay/capstan/engine"
+	"github.com/capstan-pay/capstan/internal/pgtest"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor"
 	"github.com/capstan-pay/capstan/risk"
@@ -107,7 +108,8 @@ func reason(t *testing.T, out payment.Outcome, err error) payment.Reason {
 // keeps the counters and whoever moves the money.
 func TestParallelCapturesStopAtTheCount(t *testing.T) {
 	for name, open := range map[string]func(t *testing.T) store.Store{
-		"memory": func(*testing.T) store.Store { return memory.Open() },
+		"memory":   func(*testing.T) store.Store { return memory.Open() },
+		"postgres": func(t *testing.T) store.Store { return pgtest.Open(t) },
 		"sqlite": func(t *testing.T) store.Store {
 			s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "test.db"), sqlite.Options{})
 			if err != nil {
@@ -533,7 +535,7 @@ func (b *countingBatch) Counters(ctx context.Context, of []store.Ref[string]) ([
 // All counters of a batch are loaded in one go, and none where nothing is
 // checked.
 func TestCountersAreLoadedTogether(t *testing.T) {
-	s := &counting{Store: memory.Open()}
+	s := &counting{Store: openStore(t)}
 	r := newRig(t, func(c *engine.Config) { c.Store = s }, checked(t, `{"limits":[{"currency":"USD","count":9},{"currency":"USD","period":"day","count":9}],
 		"rules":[{"level":"shop","alias":"a","condition":"Capture transaction count more than 9 per card in 1 hour","action":"reject"}]}`))
 	id := r.create(t, 1).Payment.ID

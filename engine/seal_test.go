@@ -13,7 +13,7 @@ import (
 
 // TestAuthorizationIsNeverSentAgain: the process died after the intention, and
 // whether the request has left nobody knows. It is looked up, then sealed; what
-// was not performed then has failed.
+// was not performed then has failed. So it is with payouts.
 func TestAuthorizationIsNeverSentAgain(t *testing.T) {
 	noTrace := func(processor.Order) (payment.Answer, error) { return payment.Answer{}, processor.ErrNoTrace }
 	silent := func(processor.Order) (payment.Answer, error) { return payment.Answer{}, errLost }
@@ -34,13 +34,13 @@ func TestAuthorizationIsNeverSentAgain(t *testing.T) {
 		{"nobody can say", silent, nil, 0, payment.Authorizing, ""},
 		{"nobody can seal it", noTrace, silent, 4, payment.Authorizing, ""}, // after 1 s, 5 s, 30 s, 2 min
 	} {
-		t.Run(test.name, func(t *testing.T) {
+		check := func(t *testing.T, attempt payment.Attempt, intake payment.Intake, status payment.Status) {
 			s := newScene(t)
 			s.proc.far = true
 			s.script.expect(faulty.Commit, brokenWritten)
 			request := payment.Request{
 				Tenant: 1, Merchant: 1, Key: payment.NewKey(1, "test", "k"),
-				Command: payment.Create{Intake: intake(100), Attempt: &payment.Attempt{}},
+				Command: payment.Create{Intake: intake, Attempt: &attempt},
 			}
 			if _, err := s.Do(t.Context(), request); !errors.Is(err, engine.ErrUnknown) {
 				t.Fatal(err)
@@ -54,7 +54,7 @@ func TestAuthorizationIsNeverSentAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 			out, err := s.Do(t.Context(), request)
-			if err != nil || !out.Replayed || out.Payment.Status != test.status || out.Pending != (test.status == payment.Authorizing) {
+			if err != nil || !out.Replayed || out.Payment.Status != status || out.Pending != (test.status == payment.Authorizing) {
 				t.Fatalf("%v", result{out, err})
 			}
 			if why := out.Op().Answer.Reason; why != test.reason {
@@ -64,6 +64,15 @@ func TestAuthorizationIsNeverSentAgain(t *testing.T) {
 			if s.proc.performed[id] != 0 || s.proc.sealed[id] != test.sealed {
 				t.Errorf("performed %d times, sealed %d times", s.proc.performed[id], s.proc.sealed[id])
 			}
+		}
+		t.Run(test.name, func(t *testing.T) { check(t, payment.Attempt{}, intake(100), test.status) })
+		t.Run(test.name+", a payout", func(t *testing.T) {
+			status, out := test.status, intake(100)
+			if status == payment.Authorized {
+				status = payment.PaidOut
+			}
+			out.Method.Kind = payment.PayeeCard
+			check(t, payment.Attempt{Payout: true}, out, status)
 		})
 	}
 }

@@ -22,6 +22,10 @@ const (
 	// whoever uses it hears that it has expired and not that there is no such.
 	grantsKept = 400 * 24 * time.Hour
 
+	// noticesKept is how long it can be looked up what merchants were told,
+	// counted from when it happened.
+	noticesKept = 100 * 24 * time.Hour
+
 	sweepEvery  = time.Minute
 	sweepRows   = 100                   // in one go: a few milliseconds of the writer
 	sweepPause  = 25 * time.Millisecond // between two, for the commands that wait
@@ -56,15 +60,21 @@ func (e *Engine) sweepLoop() {
 // meanwhile: a commit of which it is not known whether it took place is looked
 // up by its records. Another instance sweeps them two hours later at the earliest.
 func (e *Engine) sweep(ctx context.Context) (store.Swept, error) {
-	e.settling.Lock()
-	defer e.settling.Unlock()
+	select {
+	case e.settling <- struct{}{}:
+		defer func() { <-e.settling }()
+	case <-ctx.Done():
+		return store.Swept{}, ctx.Err()
+	case <-e.failed:
+		return store.Swept{}, nil
+	}
 	select {
 	case <-e.failed:
 		return store.Swept{}, nil
 	default:
 	}
 	now := e.Clock.Now()
-	return e.Store.Sweep(ctx, store.Over{Before: now.Add(-grace), Grants: now.Add(-grantsKept)}, sweepRows)
+	return e.Store.Sweep(ctx, store.Over{Before: now.Add(-grace), Grants: now.Add(-grantsKept), Notices: now.Add(-noticesKept)}, sweepRows)
 }
 
 // sweepNow forgets what is over, or what of it can be forgotten in a moment;

@@ -139,8 +139,8 @@ func (s spanned) Value(key any) any {
 
 // consult asks the processor: the first time to perform the operation, later
 // what became of it, and to perform it only if it never arrived. An
-// authorization is never sent again, for the card's secret is not kept: one
-// that never arrived is sealed, and has failed then.
+// authorization, and a payout, is never sent again, for the card's secret is not
+// kept: one that never arrived is sealed, and has failed then.
 func (e *Engine) consult(ctx context.Context, o processor.Order, attempt int) (_ payment.Answer, err error) {
 	defer recovered(&err)
 	p := e.Processor(o.Merchant, o.Method)
@@ -152,7 +152,7 @@ func (e *Engine) consult(ctx context.Context, o processor.Order, attempt int) (_
 		if !errors.Is(err, processor.ErrNoTrace) {
 			return answer, err
 		}
-		if o.Kind == payment.OpAuthorize {
+		if o.Kind == payment.OpAuthorize || o.Kind == payment.OpPayout {
 			return seal(ctx, p, o)
 		}
 	}

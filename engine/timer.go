@@ -18,6 +18,10 @@ const (
 	dueLimit = 256             // timers taken at a time
 	idle     = 5 * time.Second // the longest sleep of the timer loop
 
+	// elsewhere is how long the timer loop sleeps when what is due was claimed
+	// by other instances.
+	elsewhere = 200 * time.Millisecond
+
 	// advancePatience is how long Advance waits in all for processors that
 	// have been called.
 	advancePatience = 10 * time.Second
@@ -81,6 +85,9 @@ func (e *Engine) look(failed stuck) time.Duration {
 	if err != nil || next.IsZero() {
 		return idle
 	}
+	if e.shared && !next.After(now) {
+		return elsewhere
+	}
 	return min(max(next.Sub(e.Clock.Now()), time.Millisecond), idle)
 }
 
@@ -92,6 +99,9 @@ func (e *Engine) wake() {
 	}
 }
 
+// Wake makes the engine look at its timers: the clock was moved.
+func (e *Engine) Wake() { e.wake() }
+
 // next returns when the next timer falls due that is not among the failed, if
 // it does so at or before until; else zero.
 func (e *Engine) next(until time.Time, failed stuck) (time.Time, error) {
@@ -102,56 +112,61 @@ func (e *Engine) next(until time.Time, failed stuck) (time.Time, error) {
 		}
 		return next, err
 	}
-	due, err := e.due(until, 1, failed)
+	due, err := e.Store.Due(context.Background(), until, 1+len(failed))
+	due = without(due, failed)
 	if err != nil || len(due) == 0 {
 		return time.Time{}, err
 	}
 	return due[0].Due, nil
 }
 
-// due returns up to limit timers that are due at until, save the failed.
-func (e *Engine) due(until time.Time, limit int, failed stuck) ([]payment.Timer, error) {
-	due, err := e.Store.Due(context.Background(), until, limit+len(failed))
+// claim returns up to limit timers that are due at now, save the failed, and
+// keeps other instances from doing them.
+func (e *Engine) claim(now time.Time, limit int, failed stuck) ([]payment.Timer, error) {
+	due, err := e.Store.Claim(context.Background(), now, limit+len(failed))
 	if err != nil {
 		return nil, err
 	}
-	due = slices.DeleteFunc(due, func(t payment.Timer) bool { return failed[t] != nil })
+	due = without(due, failed)
 	return due[:min(limit, len(due))], nil
 }
 
-// fireDue fires all timers due at or before now, in order. Those that cannot be
+func without(due []payment.Timer, failed stuck) []payment.Timer {
+	return slices.DeleteFunc(due, func(t payment.Timer) bool { return failed[t] != nil })
+}
+
+// fireDue fires all timers due at or before now, in order, but those that other
+// instances have claimed. Those that cannot be
 // done, because a rule of ours is broken, become failed. It returns an error
 // when the store fails.
 func (e *Engine) fireDue(now time.Time, failed stuck) error {
-	fired := map[payment.Timer]error{}
+	again := map[payment.Timer]int{} // how often those have been fired that may still be there
 	for {
-		due, err := e.due(now, dueLimit, failed)
+		due, err := e.claim(now, dueLimit, failed)
 		if err != nil || len(due) == 0 {
 			return err
 		}
-		still := false
-		for _, t := range due {
-			if why, again := fired[t]; again {
-				failed[t], still = fmt.Errorf("%s timer of payment %s: %w", t.Kind, t.Payment, cmp.Or(why, errStuck)), true
-			}
-		}
-		if still {
-			continue
-		}
-		clear(fired)
+		before := again
+		again = make(map[payment.Timer]int, len(due))
 		for i, err := range e.fire(due) {
 			t := due[i]
+			again[t] = before[t] + 1
 			_, broken := errors.AsType[undecided](err)
 			switch {
-			case broken:
-				failed[t] = fmt.Errorf("%s timer of payment %s: %w", t.Kind, t.Payment, err)
-			case err == nil || errors.Is(err, store.ErrConflict): // done, maybe by somebody faster
-				fired[t] = err
+			case err == nil && again[t] > 1:
+				failed[t] = failure(t, errStuck)
+			case errors.Is(err, store.ErrConflict) && again[t] < attempts, err == nil: // maybe somebody was faster
+			case errors.Is(err, store.ErrConflict), broken:
+				failed[t] = failure(t, err)
 			default:
-				return fmt.Errorf("%s timer of payment %s: %w", t.Kind, t.Payment, err)
+				return failure(t, err)
 			}
 		}
 	}
+}
+
+func failure(t payment.Timer, err error) error {
+	return fmt.Errorf("%s timer of payment %s: %w", t.Kind, t.Payment, err)
 }
 
 // first is why the earliest of them could not be done.
@@ -272,12 +287,20 @@ func (e *Engine) Advance(ctx context.Context, c *clock.Shifted, by time.Duration
 		if next.IsZero() {
 			break
 		}
-		c.Advance(min(c.Offset()+max(next.Sub(c.Now()), 0), target))
+		ahead := next.Sub(c.Now())
+		if ahead <= 0 && e.shared { // another instance may be at it
+			time.Sleep(time.Millisecond)
+		}
+		if err := e.step(ctx, c, min(c.Offset()+max(ahead, 0), target)); err != nil {
+			return err
+		}
 		if err := e.fireDue(c.Now(), failed); err != nil {
 			return err
 		}
 	}
-	c.Advance(target)
+	if err := e.step(ctx, c, target); err != nil {
+		return err
+	}
 	if err := e.fireDue(c.Now(), failed); err != nil {
 		return err
 	}
@@ -285,6 +308,17 @@ func (e *Engine) Advance(ctx context.Context, c *clock.Shifted, by time.Duration
 		return err
 	}
 	return cmp.Or(failed.first(), e.sweepNow(ctx))
+}
+
+// step puts the clock ahead, after whoever has to know was told.
+func (e *Engine) step(ctx context.Context, c *clock.Shifted, ahead time.Duration) error {
+	if e.Step != nil && ahead > c.Offset() {
+		if err := e.Step(ctx, ahead); err != nil {
+			return err
+		}
+	}
+	c.Advance(ahead)
+	return nil
 }
 
 // nextOf returns when the next timer falls due that is not among the failed, or

@@ -20,7 +20,6 @@ import (
 	"github.com/capstan-pay/capstan/processor/book"
 	"github.com/capstan-pay/capstan/store"
 	"github.com/capstan-pay/capstan/store/faulty"
-	"github.com/capstan-pay/capstan/store/memory"
 	"github.com/capstan-pay/capstan/verify"
 	"github.com/capstan-pay/capstan/wallet"
 )
@@ -70,7 +69,7 @@ const places = 4
 // world is an engine, its store and its processors.
 type world struct {
 	t      *rapid.T
-	store  *memory.Store
+	store  store.Store
 	script *script
 	clock  *clock.Shifted
 	bank   *bank
@@ -84,7 +83,7 @@ type world struct {
 
 func newWorld(t *rapid.T) *world {
 	w := &world{
-		t: t, store: memory.Open(), script: newScript(), clock: clock.NewShifted(clock.Fixed(noon), 0), fatal: make(chan error, 10),
+		t: t, store: openStore(t), script: newScript(), clock: clock.NewShifted(clock.Fixed(noon), 0), fatal: make(chan error, 10),
 		bank: &bank{answers: map[string]payment.Answer{}, performed: map[string]int{}},
 	}
 	for i := range w.users {

@@ -41,11 +41,11 @@ func (s *Story) Write(to io.Writer) error {
 		w.notice(n)
 	}
 	w.line("\nStill to come (UTC)")
-	for _, t := range s.Timers {
-		w.timer(t, s.Ended != "")
+	plans := plans(s)
+	for _, p := range plans {
+		w.line("  %s       %s", p.due.UTC().Format(stamp), p.text)
 	}
-	due := w.due(s.Notices)
-	if len(s.Timers) == 0 && !due {
+	if len(plans) == 0 {
 		w.line("  nothing")
 	}
 	return w.err
@@ -63,19 +63,6 @@ func (w *writer) notice(n Notice) {
 			w.detail("", "attempt %d at %s, %s, %d ms", a.Number, a.At.UTC().Format(stamp), text, a.TookMS)
 		}
 	}
-}
-
-// due tells of deliveries that are to be attempted.
-func (w *writer) due(notices []Notice) (some bool) {
-	for _, n := range notices {
-		for _, d := range n.Deliveries {
-			if d.Due != nil {
-				some = true
-				w.line("  %s       %s is delivered to %s, attempt %d", d.Due.UTC().Format(stamp), printable(n.Topic), printable(d.Endpoint), len(d.Attempts)+1)
-			}
-		}
-	}
-	return some
 }
 
 // refusedBefore tells whether c was refused when e had not happened yet.
@@ -160,6 +147,9 @@ func (w *writer) event(e Event, about int) {
 	sentence, ok := sentences[e.Kind]
 	if !ok {
 		sentence = strings.ReplaceAll(e.Kind, "_", " ")
+		if e.Amount != 0 {
+			sentence += ", %s"
+		}
 	}
 	if strings.Contains(sentence, "%s") {
 		sentence = fmt.Sprintf(sentence, w.money(e.Amount))
@@ -246,9 +236,31 @@ var agenda = map[string]string{
 	"processor": "the processor is asked",
 }
 
-// timer tells of a timer. One that is about the hold stays when that has ended
-// otherwise: timers are never cancelled.
-func (w *writer) timer(t Timer, ended bool) {
+// plan is something that is to come.
+type plan struct {
+	due  time.Time
+	text string
+}
+
+// plans are what is to come, in order.
+func plans(s *Story) (all []plan) {
+	for _, t := range s.Timers {
+		all = append(all, plan{t.Due, t.describe(s.Ended != "")})
+	}
+	for _, n := range s.Notices {
+		for _, d := range n.Deliveries {
+			if d.Due != nil {
+				all = append(all, plan{*d.Due, fmt.Sprintf("%s is delivered to %s, attempt %d", printable(n.Topic), printable(d.Endpoint), len(d.Attempts)+1)})
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b plan) int { return a.due.Compare(b.due) })
+	return all
+}
+
+// describe tells of a timer. One that is about the hold stays when that has
+// ended otherwise: timers are never cancelled.
+func (t Timer) describe(ended bool) string {
 	text := agenda[t.Kind]
 	if text == "" {
 		text = t.Kind
@@ -262,7 +274,7 @@ func (w *writer) timer(t Timer, ended bool) {
 	if ended && (t.Kind == "deadline" || t.Kind == "capture") {
 		text += ": nothing will be left to do"
 	}
-	w.line("  %s       %s", t.Due.UTC().Format(stamp), text)
+	return text
 }
 
 // Time is how a moment is written in texts, in UTC.

@@ -28,6 +28,11 @@ func (id ID) Time() time.Time {
 	return idEpoch.Add(time.Duration(int64(id)>>(sequenceBits+instanceBits)) * time.Millisecond)
 }
 
+// FirstID returns the least ID that may be made at a moment.
+func FirstID(at time.Time) ID {
+	return ID(max(at.Sub(idEpoch).Milliseconds(), 0) << (sequenceBits + instanceBits))
+}
+
 // IDs makes payment IDs that are unique and growing within one instance, and
 // unique across instances that have different numbers. It is safe for
 // concurrent use.

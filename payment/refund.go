@@ -14,7 +14,13 @@ type Refund struct {
 	Fee             *int64        // the part of the platform's fee given back; nil is what is left of it with the last of the money, else none
 	SettledOnly     bool          // only money that has left transit
 	DuplicateWithin time.Duration // as in Capture; refunds of different captures are not the same
-	Asked                         // Asked.Parent names the capture; 0 is the payment as a whole
+	Within          time.Duration // counted from the capture that it names, else from the last one; 0 is no bound
+
+	// Denied is what the dialect's own rules came to; its guards count with
+	// the others.
+	Denied *Refusal
+
+	Asked // Asked.Parent names the capture; 0 is the payment as a whole
 }
 
 func (c Refund) decide(d *decision) {
@@ -25,10 +31,14 @@ func (c Refund) decide(d *decision) {
 		amount = limit
 	}
 	r.Limit, r.Least = limit, 1
+	if c.Denied != nil {
+		r.Failed = c.Denied.Failed
+	}
 	r.when(!possible, NotRefundable)
 	r.when(c.Currency != "" && c.Currency != p.Currency, CurrencyMismatch)
 	r.when(amount < 1, AmountTooSmall)
 	r.when(amount > limit, AmountTooLarge)
+	r.when(c.Within > 0 && possible && !d.env.Now.Before(p.capturedAt(c.Parent).Add(c.Within)), RefundOver)
 	r.when(c.DuplicateWithin > 0 && p.asked(OpRefund, c.Parent, amount, d.env.Now.Add(-c.DuplicateWithin)), DuplicateOperation)
 	fee := c.fee(p, amount)
 	r.when(c.Fee != nil && amount > 0 && (fee < 0 || fee > amount || fee > p.feesTaken()), FeeTooLarge)
@@ -59,6 +69,20 @@ func (c Refund) limit(p *Payment) (int64, bool) {
 		}
 	}
 	return max(min(limit, left), 0), true
+}
+
+// capturedAt is when a capture succeeded, or the last one if none is named.
+func (p *Payment) capturedAt(number int) time.Time {
+	if op := p.Op(number); op != nil {
+		return op.DoneAt
+	}
+	var last time.Time
+	for i := range p.Operations {
+		if op := &p.Operations[i]; op.Kind == OpCapture && op.Status == OpApproved && op.DoneAt.After(last) {
+			last = op.DoneAt
+		}
+	}
+	return last
 }
 
 // fee is the part of the platform's fee that goes back. When the last of the

@@ -33,6 +33,13 @@ func TestRefund(t *testing.T) {
 		{"of a payment without an authorization", created(t), refund(1), "not_refundable, amount_too_large (at most 0)"},
 		{"long after the deadline", captured.fork().in(100 * week), refund(0), "captured by capture, held 10000, captured 6000, released 4000, refunded 6000"},
 		{"declined", captured.fork().says(decline), refund(0), "captured by capture, held 10000, captured 6000, released 4000"},
+		{"in time", captured.fork().in(week - time.Millisecond), payment.Refund{Amount: 1, Within: week}, "captured by capture, held 10000, captured 6000, released 4000, refunded 1"},
+		{"too late", captured.fork().in(week), payment.Refund{Amount: 1, Within: week}, "refund_over"},
+		{"too late for too much", captured.fork().in(week), payment.Refund{Amount: 60_01, Within: week}, "amount_too_large (at most 6000), refund_over"},
+		{"counted from the last capture", open.fork().in(week/2).after(approve, capture(1)).in(week / 2), payment.Refund{Amount: 1, Within: week}, "authorized, held 10000, captured 6001, refunded 1, left 3999"},
+		{"counted from the capture that it names", open.fork().in(week/2).after(approve, capture(1)).in(week / 2), payment.Refund{Amount: 1, Within: week, Asked: payment.Asked{Parent: 2}}, "refund_over"},
+		{"of a hold, too late for nothing", authorized(t).in(week), payment.Refund{Amount: 1, Within: time.Hour}, "not_refundable, amount_too_large (at most 0)"},
+		{"denied by the dialect's own rules", captured.fork(), payment.Refund{Amount: 60_01, Denied: payment.Refuse(payment.MerchantBarred)}, "amount_too_large (at most 6000), merchant_barred"},
 		{"while a capture waits", authorized(t).after(approve, capture(60_00)).after(unknown, capture(1)), refund(60_01), "amount_too_large (at most 6000)"},
 	})
 }

@@ -34,6 +34,8 @@ const (
 	CannotStayOpen                  // the policy closes the hold with this capture
 	DuplicateOperation              // the same was asked for a moment ago
 	AboveMaximum                    // more than the caller may capture at once
+	RefundOver                      // the time in which it may be refunded has passed
+	MerchantBarred                  // the merchant may not do business at the moment
 	guardCount
 )
 
@@ -44,7 +46,7 @@ var guardNames = [...]string{
 	NotRefundable: "not_refundable", HoldOver: "hold_over", ScheduledCapture: "scheduled_capture",
 	CurrencyMismatch: "currency_mismatch", AmountTooSmall: "amount_too_small", AmountTooLarge: "amount_too_large",
 	FeeTooLarge: "fee_too_large", TooManyCaptures: "too_many_captures", CannotStayOpen: "cannot_stay_open",
-	DuplicateOperation: "duplicate_operation", AboveMaximum: "above_maximum",
+	DuplicateOperation: "duplicate_operation", AboveMaximum: "above_maximum", RefundOver: "refund_over", MerchantBarred: "merchant_barred",
 }
 
 // String is the name of the guard in logs, such as "amount_too_large".

@@ -93,6 +93,7 @@ type Outcome struct {
 	At        time.Time // when it was decided
 	Pending   bool      // the processor has not answered: not final
 	Replayed  bool      // decided earlier, under the same key
+	Silent    bool      // pending, and the call to the processor has ended without an answer; not of a repeat
 	Context   []byte    // of the first request under the key
 }
 

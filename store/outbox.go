@@ -31,6 +31,11 @@ type Outbox interface {
 	// zero is never.
 	NextDelivery(context.Context) (time.Time, error)
 
+	// Backlog counts the deliveries that have a next attempt, due or not, by
+	// dialect in the order of its name; of more than limit in all, those that
+	// fall due first.
+	Backlog(ctx context.Context, limit int) ([]Backlog, error)
+
 	// Notice returns a notice with its deliveries, nil if there is none.
 	Notice(ctx context.Context, tenant int64, id outbox.NoticeID) (*outbox.Notice, error)
 
@@ -45,6 +50,13 @@ type Outbox interface {
 	// Redeliver makes a delivery due at the given time, whatever its state,
 	// and tells whether it is there.
 	Redeliver(ctx context.Context, tenant int64, id outbox.DeliveryID, at time.Time) (bool, error)
+}
+
+// Backlog is what is to be delivered for a dialect.
+type Backlog struct {
+	Dialect    string
+	Deliveries int
+	Due        time.Time // when the earliest of them falls due, or fell
 }
 
 // NoticeQuery says which notices are asked for. What is zero does not count.

@@ -51,6 +51,12 @@ type Store interface {
 	// Begin starts a batch and loads all that it may look at.
 	Begin(context.Context, Touched) (Batch, error)
 
+	// Claim returns up to limit timers due at or before now, earliest first,
+	// and keeps them from other instances: they neither get them here nor can
+	// they do them, as long as this instance is alive. It gets them again
+	// until they are done.
+	Claim(ctx context.Context, now time.Time, limit int) ([]payment.Timer, error)
+
 	Reader
 	Registry
 	Outbox
@@ -65,6 +71,22 @@ type Store interface {
 	Close() error
 }
 
+// Shared is a Store that several instances use at once.
+type Shared interface {
+	Store
+
+	// Instance is a number in [0, 1024) that no other running instance has.
+	Instance() int
+
+	// Now is the time of the store's own clock, without what a sandbox is
+	// ahead of it.
+	Now() time.Time
+
+	// Follow has fn called with how far the sandbox's clock is ahead: now, and
+	// whenever any instance has moved it.
+	Follow(fn func(ahead time.Duration))
+}
+
 // Touched names what a batch may look at.
 type Touched struct {
 	Keys     []Ref[payment.Key]
@@ -75,16 +97,20 @@ type Touched struct {
 type Over struct {
 	Before time.Time // records, counters and documents that expired then or earlier
 	Grants time.Time // grants that expired then or earlier
+
+	// Notices of what happened then or earlier, with their deliveries and
+	// attempts, of which all are final.
+	Notices time.Time
 }
 
 // Swept is what Sweep forgot.
 type Swept struct {
-	Records, Counters, Documents, Grants int
-	More                                 bool
+	Records, Counters, Documents, Grants, Notices int
+	More                                          bool
 }
 
-// Rows is how many rows that were.
-func (s Swept) Rows() int { return s.Records + s.Counters + s.Documents + s.Grants }
+// Rows is how many rows that were; a notice counts as one, with all of its.
+func (s Swept) Rows() int { return s.Records + s.Counters + s.Documents + s.Grants + s.Notices }
 
 // Ref is a name within a tenant.
 type Ref[Name comparable] struct {
@@ -95,6 +121,10 @@ type Ref[Name comparable] struct {
 // Batch is one transaction over what was loaded. It is used by one goroutine,
 // and ends with Commit or Rollback.
 type Batch interface {
+	// Time is when the batch takes place, by the clock that all instances
+	// share; zero of a store that leaves it to the engine's.
+	Time() time.Time
+
 	// Record returns what is kept under a key that was touched, if anything.
 	Record(payment.Key) (Record, bool)
 
@@ -104,11 +134,13 @@ type Batch interface {
 
 	// Payers loads wallet users, in the order asked, as they were when the
 	// batch began. A user that does not exist is returned frozen and without
-	// money; a grant that does not exist, or is another user's, is over.
+	// money; a grant that does not exist, or is another user's, is over. What
+	// they have cannot be spent by others until the batch ends, or those end
+	// with ErrConflict, which may also come from here.
 	Payers(ctx context.Context, now time.Time, of []PayerRef) ([]payment.Payer, error)
 
 	// Counters loads counters, in the order asked. One that does not exist has
-	// no value.
+	// no value. With ErrConflict the batch has to begin again.
 	Counters(ctx context.Context, of []Ref[string]) ([]Counter, error)
 
 	// Commit writes all changes or none. When it returns nil they are durable.
@@ -153,8 +185,8 @@ type Change struct {
 	Events  []payment.Event
 	Entries []ledger.Entry // Entries[i] belongs to Events[i]
 
-	// Done are timers to be removed: one that is gone, or has another Attempt
-	// by now, is ErrConflict. Then Timers are set; one with the same Due, Kind,
+	// Done are timers to be removed: one that is gone, has another Attempt by
+	// now, or was claimed by another instance is ErrConflict. Then Timers are set; one with the same Due, Kind,
 	// Payment and Operation as an earlier one replaces it.
 	Done   []payment.Timer
 	Timers []payment.Timer
@@ -271,6 +303,9 @@ type Audit interface {
 	Balances() (ledger.Balances, error)
 	// Acts: the log of administration, by number.
 	Acts(func(Act) error) error
+	// NoticesSwept returns a moment: notices of what happened by then may be
+	// gone, because they were swept; zero is none.
+	NoticesSwept() (time.Time, error)
 	// Notices: all notices with their deliveries, by payment, version, dialect
 	// and number. Told is how many deliveries the notice was written with.
 	Notices(func(n outbox.Notice, told int) error) error
@@ -335,6 +370,12 @@ type Registry interface {
 	// once it leaves a value that is there and returns it.
 	Meta(ctx context.Context, name string) ([]byte, error)
 	PutMeta(ctx context.Context, name string, value []byte, once bool) ([]byte, error)
+
+	// ClockAhead is how far the clock of a sandbox is ahead. MoveClock puts it
+	// to at least so much ahead, never back, and returns how far it is then:
+	// every instance that is alive has the new time.
+	ClockAhead(ctx context.Context) (time.Duration, error)
+	MoveClock(ctx context.Context, ahead time.Duration) (time.Duration, error)
 
 	// CreateMerchant stores a new merchant with its credentials and gives it
 	// an ID, and a tenant of its own when Tenant is 0. A credential that is

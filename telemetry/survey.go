@@ -24,6 +24,7 @@ const (
 	surveyTimeout  = 20 * time.Second
 	holdsLimit     = 20_000
 	waitingLimit   = 1_000
+	backlogLimit   = 100_000
 	horizon        = 24 * time.Hour // about to expire is within that time
 
 	// inquiryAhead is how far ahead the next question about an operation may
@@ -36,6 +37,14 @@ type Surveyed interface {
 	Agenda(ctx context.Context, kind payment.TimerKind, until time.Time, limit int) ([]payment.Timer, error)
 	NextDue(ctx context.Context) (time.Time, error)
 	Payment(ctx context.Context, tenant int64, id payment.ID, version int) (*payment.Payment, error)
+	Backlog(ctx context.Context, limit int) ([]store.Backlog, error)
+}
+
+// Always is what a survey shows even if it finds nothing of it, so that nobody
+// has to ask whether a metric that is not there is nought.
+type Always struct {
+	Currencies func() []money.Currency
+	Dialects   []string
 }
 
 // Survey measures what is in a store and not in this process: other instances
@@ -46,7 +55,7 @@ type Survey struct {
 	logger *slog.Logger
 	limit  int // holdsLimit
 
-	currencies func() []money.Currency // that are shown even if nothing is about to expire
+	always Always
 
 	mu      sync.Mutex
 	last    findings
@@ -63,11 +72,18 @@ type findings struct {
 	oldest  time.Duration // age of the oldest unknown one
 	covered time.Duration // how far ahead holds were counted
 	holds   map[money.Currency]expiring
+	outbox  map[string]undelivered // by dialect
 	data    int64
 	log     int64
 	sized   bool
 	took    time.Duration
 	failed  bool
+}
+
+// undelivered is what is to be delivered for a dialect.
+type undelivered struct {
+	count int
+	late  time.Duration // the earliest of them
 }
 
 // expiring are the holds of a currency that are about to expire.
@@ -76,10 +92,9 @@ type expiring struct {
 	minor int64
 }
 
-// NewSurvey returns a survey of a store, by the business clock. Currencies says
-// which are shown even if nothing in them is about to expire.
-func NewSurvey(s Surveyed, now func() time.Time, currencies func() []money.Currency, logger *slog.Logger) *Survey {
-	return &Survey{store: s, now: now, currencies: currencies, logger: logger, limit: holdsLimit}
+// NewSurvey returns a survey of a store, by the business clock.
+func NewSurvey(s Surveyed, now func() time.Time, always Always, logger *slog.Logger) *Survey {
+	return &Survey{store: s, now: now, always: always, logger: logger, limit: holdsLimit}
 }
 
 func gauge(name, help string, labels ...string) *prometheus.Desc {
@@ -95,6 +110,8 @@ var (
 	expiringMinor = gauge("holds_expiring_minor", "What is left of holds that expire within 24 hours, in minor units of the currency.", "currency")
 	expiringHolds = gauge("holds_expiring", "Holds that expire within 24 hours.", "currency")
 	expiringUntil = gauge("holds_expiring_horizon_seconds", "How far ahead expiring holds were counted: 24 hours, or less when there are very many.")
+	outboxPending = gauge("deliveries_pending", "Deliveries of webhooks that have an attempt before them; counted up to 100,000.", "dialect")
+	outboxLag     = gauge("outbox_lag_seconds", "How long ago the earliest attempt at a delivery fell due that has not been made; 0 if none has.", "dialect")
 	storeBytes    = gauge("store_bytes", "Size of the store: its data, and a log of changes that are not in the data yet.", "part")
 	surveyTook    = gauge("survey_duration_seconds", "How long the last survey of the store took.")
 	surveyFailed  = gauge("survey_failed", "1 if the last survey of the store failed: then what it measures is out of date.")
@@ -103,7 +120,7 @@ var (
 // Describe implements prometheus.Collector.
 func (s *Survey) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		timersOverdue, opsPending, opsUnknown, oldestUnknown, expiringMinor, expiringHolds, expiringUntil, storeBytes, surveyTook, surveyFailed,
+		timersOverdue, opsPending, opsUnknown, oldestUnknown, expiringMinor, expiringHolds, expiringUntil, outboxPending, outboxLag, storeBytes, surveyTook, surveyFailed,
 	} {
 		out <- d
 	}
@@ -126,6 +143,10 @@ func (s *Survey) Collect(out chan<- prometheus.Metric) {
 	for currency, e := range f.holds {
 		show(expiringMinor, float64(e.minor), string(currency))
 		show(expiringHolds, float64(e.holds), string(currency))
+	}
+	for name, u := range f.outbox {
+		show(outboxPending, float64(u.count), name)
+		show(outboxLag, u.late.Seconds(), name)
 	}
 	if f.sized {
 		show(storeBytes, float64(f.data), "data")
@@ -181,9 +202,12 @@ func (s *Survey) run(ended chan struct{}) {
 }
 
 func (s *Survey) look(ctx context.Context) (findings, error) {
-	f := findings{holds: map[money.Currency]expiring{}}
-	for _, c := range s.currencies() {
+	f := findings{holds: map[money.Currency]expiring{}, outbox: map[string]undelivered{}}
+	for _, c := range s.always.Currencies() {
 		f.holds[c] = expiring{}
+	}
+	for _, name := range s.always.Dialects {
+		f.outbox[name] = undelivered{}
 	}
 	now := s.now()
 	next, err := s.store.NextDue(ctx)
@@ -198,6 +222,13 @@ func (s *Survey) look(ctx context.Context) (findings, error) {
 	}
 	if err := s.lookForExpiring(ctx, now, &f); err != nil {
 		return f, err
+	}
+	backlog, err := s.store.Backlog(ctx, backlogLimit)
+	if err != nil {
+		return f, err
+	}
+	for _, b := range backlog {
+		f.outbox[b.Dialect] = undelivered{b.Deliveries, max(now.Sub(b.Due), 0)}
 	}
 	if sized, ok := s.store.(store.Sized); ok {
 		f.data, f.log, err = sized.Size(ctx)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/capstan-pay/capstan/money"
 	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/store"
 )
 
 var noon = time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
@@ -24,6 +25,7 @@ type books struct {
 	payments map[payment.ID]*payment.Payment
 	err      error
 	slow     time.Duration
+	backlog  []store.Backlog
 	asked    atomic.Int64
 }
 
@@ -52,6 +54,8 @@ func (b *books) NextDue(context.Context) (time.Time, error) {
 func (b *books) Payment(_ context.Context, _ int64, id payment.ID, _ int) (*payment.Payment, error) {
 	return b.payments[id], b.err
 }
+
+func (b *books) Backlog(context.Context, int) ([]store.Backlog, error) { return b.backlog, b.err }
 
 // add puts a payment into the books, with a timer.
 func (b *books) add(p payment.Payment, t payment.Timer) {
@@ -83,7 +87,7 @@ func shows(t *testing.T, s *Survey, want string, names ...string) {
 }
 
 func survey(b *books) *Survey {
-	return NewSurvey(b, func() time.Time { return noon }, func() []money.Currency { return []money.Currency{"CHF"} }, slog.New(slog.DiscardHandler))
+	return NewSurvey(b, func() time.Time { return noon }, Always{func() []money.Currency { return []money.Currency{"CHF"} }, []string{"quiet"}}, slog.New(slog.DiscardHandler))
 }
 
 func TestSurveyOfHolds(t *testing.T) {
@@ -155,6 +159,22 @@ capstan_operations_unknown 2
 `, "capstan_operations_pending", "capstan_operations_unknown", "capstan_oldest_unknown_operation_seconds")
 }
 
+func TestSurveyOfOutbox(t *testing.T) {
+	b := &books{backlog: []store.Backlog{{Dialect: "late", Deliveries: 7, Due: noon.Add(-time.Minute)}, {Dialect: "retrying", Deliveries: 2, Due: noon.Add(time.Hour)}}}
+	shows(t, survey(b), `
+# HELP capstan_deliveries_pending Deliveries of webhooks that have an attempt before them; counted up to 100,000.
+# TYPE capstan_deliveries_pending gauge
+capstan_deliveries_pending{dialect="late"} 7
+capstan_deliveries_pending{dialect="quiet"} 0
+capstan_deliveries_pending{dialect="retrying"} 2
+# HELP capstan_outbox_lag_seconds How long ago the earliest attempt at a delivery fell due that has not been made; 0 if none has.
+# TYPE capstan_outbox_lag_seconds gauge
+capstan_outbox_lag_seconds{dialect="late"} 60
+capstan_outbox_lag_seconds{dialect="quiet"} 0
+capstan_outbox_lag_seconds{dialect="retrying"} 0
+`, "capstan_deliveries_pending", "capstan_outbox_lag_seconds")
+}
+
 // A survey is made when somebody asks, and not more often than it may be; who
 // asks does not wait for a slow one; one that fails is told of.
 func TestSurveyInTime(t *testing.T) {
@@ -169,6 +189,7 @@ func TestSurveyInTime(t *testing.T) {
 			t.Errorf("the store was asked %d times", n)
 		}
 		time.Sleep(surveyEvery)
+		synctest.Wait()
 		b.slow = 5 * time.Second
 		began := time.Now()
 		f, ok := s.findings()
@@ -176,17 +197,20 @@ func TestSurveyInTime(t *testing.T) {
 			t.Errorf("waited %s for %+v", took, f)
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		b.slow, b.err = 0, errors.New("disk on fire")
 		f, ok = s.findings()
 		if !ok || !f.failed || f.holds["USD"].minor != 100 {
 			t.Errorf("after a failure: %+v", f)
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		b.slow, b.err = time.Hour, nil
 		if f, _ = s.findings(); !f.failed {
 			t.Error("a store that does not answer")
 		}
 		time.Sleep(surveyTimeout + surveyEvery)
+		synctest.Wait()
 		b.slow = 0
 		if f, _ = s.findings(); f.failed {
 			t.Error("still failed when all is well again")

@@ -5,6 +5,7 @@
 package throttle
 
 import (
+	"cmp"
 	"sync"
 	"time"
 )
@@ -59,6 +60,7 @@ type Limiter struct {
 	mu    sync.Mutex
 	lanes map[Lane]*lane
 	kept  int // moments, of all lanes
+	most  int // of them; 0 is remembered
 }
 
 // lane is what is remembered of one.
@@ -136,14 +138,15 @@ func (n *lane) idle(at int64) bool {
 }
 
 func (l *Limiter) add(who Lane, rule Rule, at int64) *lane {
-	if l.kept >= remembered {
+	most := cmp.Or(l.most, remembered)
+	if l.kept >= most {
 		for name, n := range l.lanes {
 			if n.idle(at) {
 				l.drop(name, n)
 			}
 		}
 	}
-	if l.lanes == nil || l.kept >= remembered {
+	if l.lanes == nil || l.kept >= most {
 		l.lanes, l.kept = map[Lane]*lane{}, 0
 	}
 	n := &lane{rule: rule}

@@ -147,27 +147,29 @@ func TestFair(t *testing.T) {
 }
 
 func TestMemoryIsBounded(t *testing.T) {
-	var l Limiter
-	for i := range int64(remembered + 1000) {
+	const most, more = 10_000, 1_000
+	l := Limiter{most: most}
+	for i := range int64(most + more) {
 		l.Pass(Lane{Merchant: i}, Steady(1, 1), noon.Add(time.Duration(i)*time.Millisecond))
 	}
-	if len(l.lanes) > remembered {
+	if len(l.lanes) > most {
 		t.Errorf("%d lanes are remembered", len(l.lanes))
 	}
-	if wait := l.Pass(Lane{Merchant: remembered + 999}, Steady(1, 1), noon.Add((remembered+999)*time.Millisecond)); wait == 0 {
+	if wait := l.Pass(Lane{Merchant: most + more - 1}, Steady(1, 1), noon.Add((most+more-1)*time.Millisecond)); wait == 0 {
 		t.Error("one that still owes was forgotten while idle ones could be")
 	}
-	l = Limiter{}
+	l = Limiter{most: most}
+	const large = 2_000
 	for i := range int64(40) {
-		for range maxRequests {
-			l.Pass(Lane{Merchant: i}, Window(1<<30, time.Minute), noon)
+		for range large {
+			l.Pass(Lane{Merchant: i}, Window(large, time.Minute), noon)
 		}
 	}
 	slots := 0
 	for _, n := range l.lanes {
 		slots += 1 + cap(n.passed)
 	}
-	if slots != l.kept || slots > remembered+2*maxRequests {
+	if slots != l.kept || slots > most+2*large {
 		t.Errorf("%d moments are remembered, %d are counted", slots, l.kept)
 	}
 }

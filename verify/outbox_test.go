@@ -154,9 +154,13 @@ func TestWholeNoticeIsMissed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sound.db")
 	buildOutbox(t, path)
 	for _, table := range []string{"notices", "deliveries", "attempts"} {
-		execute(t, path, "DELETE FROM "+table+" WHERE version = 2")
+		execute(t, path, "DELETE FROM "+table+" WHERE version = 3")
 	}
 	if audit(t, path).Clean() {
 		t.Error("not found")
+	}
+	execute(t, path, "INSERT INTO meta VALUES ('notices_swept', CAST(strftime('%s', '2026-01-15T12:00:00Z') * 1000 AS BLOB))")
+	if r := audit(t, path); !r.Clean() {
+		t.Errorf("swept, and yet missed: %v", r.Findings)
 	}
 }

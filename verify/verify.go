@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/capstan-pay/capstan/ledger"
 	"github.com/capstan-pay/capstan/outbox"
@@ -80,7 +81,8 @@ type audit struct {
 	report   *Report
 	books    *books
 	counters map[store.Ref[string]]*counter
-	swept    int64 // records that expired by then may be gone, Unix milliseconds
+	swept    int64     // records that expired by then may be gone, Unix milliseconds
+	untold   time.Time // notices of what happened by then may be gone
 
 	lastAct int64
 	chain   store.Chain // of the last act
@@ -98,6 +100,9 @@ func (a *audit) run(view store.Audit) error {
 		return err
 	}
 	a.swept = swept.UnixMilli()
+	if a.untold, err = view.NoticesSwept(); err != nil {
+		return err
+	}
 	if err := view.Counters(a.counter); err != nil {
 		return err
 	}
@@ -175,7 +180,7 @@ func (a *audit) payments(view store.Audit) (err error) {
 		notices.of(id, func(n noticed) { a.report.Notices++; acc.notice(n) })
 		deliveries.of(id, func(d outbox.Delivery) { a.report.Sent++; acc.delivery(d) })
 		attempts.of(id, func(one outbox.Attempt) { acc.attempt(one) })
-		acc.concludeMail()
+		acc.concludeMail(a.untold)
 		acc.conclude(a.swept)
 		a.count(acc)
 	}

@@ -34,8 +34,13 @@ func (d *Deliverer) deliver(one outbox.Delivery) (failed, silent bool) {
 	}
 	a := outbox.Attempt{DeliveryID: one.DeliveryID, Tenant: one.Tenant, Number: one.Attempts + 1, At: d.Clock.Now()}
 	began := clock.System{}.Now()
-	e, m, err := d.attempt(one, &a)
+	ctx, made := d.base, func(outbox.State, time.Duration, error) {}
+	if d.Observer != nil {
+		ctx, made = d.Observer.Attempting(ctx, one)
+	}
+	e, m, err := d.attempt(ctx, one, &a)
 	a.Took = clock.System{}.Now().Sub(began)
+	defer func() { made(a.State, a.Took, err) }()
 	switch {
 	case d.base.Err() != nil && err != nil: // broken off: it was not made
 		d.release(one)
@@ -50,8 +55,9 @@ func (d *Deliverer) deliver(one outbox.Delivery) (failed, silent bool) {
 		a.State = outbox.Delivered
 	}
 	if e != nil {
-		if a.Sealed, err = d.seal(one.DeliveryID, e); err != nil {
-			d.Logger.Error("an attempt could not be sealed", "error", err)
+		var unsealed error
+		if a.Sealed, unsealed = d.seal(one.DeliveryID, e); unsealed != nil {
+			d.Logger.Error("an attempt could not be sealed", "error", unsealed)
 		}
 	}
 	d.keep(one, a)
@@ -81,7 +87,7 @@ var errNotAcknowledged = errors.New("not acknowledged")
 
 // attempt sends what the dialect wants to be sent. It returns nil when that was
 // acknowledged, and what was exchanged as far as it came.
-func (d *Deliverer) attempt(one outbox.Delivery, a *outbox.Attempt) (e *Exchange, m *merchant.Merchant, err error) {
+func (d *Deliverer) attempt(ctx context.Context, one outbox.Delivery, a *outbox.Attempt) (e *Exchange, m *merchant.Merchant, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%w: panic: %T", errOurs, p)
@@ -103,7 +109,7 @@ func (d *Deliverer) attempt(one outbox.Delivery, a *outbox.Attempt) (e *Exchange
 	if d.KeepBodies {
 		e.Body = message.Body
 	}
-	response, err := d.send(one.Lane, message)
+	response, err := d.send(ctx, one.Lane, message)
 	if err != nil {
 		return e, m, err
 	}
@@ -152,8 +158,8 @@ func (d *Deliverer) message(n dialect.Notifier, one outbox.Delivery, a *outbox.A
 }
 
 // send posts a message and reads the answer.
-func (d *Deliverer) send(to outbox.Lane, m dialect.Message) (dialect.Response, error) {
-	ctx, cancel := context.WithTimeout(d.base, d.patience(to))
+func (d *Deliverer) send(ctx context.Context, to outbox.Lane, m dialect.Message) (dialect.Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.patience(to))
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, m.URL, bytes.NewReader(m.Body))
 	if err != nil {

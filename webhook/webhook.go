@@ -45,6 +45,8 @@ type Config struct {
 	// name.
 	Notifier func(dialect string) dialect.Notifier
 
+	Observer Observer // nil if nobody watches
+
 	// KeepBodies keeps what was sent with each attempt, not only its headers.
 	KeepBodies bool
 
@@ -69,6 +71,14 @@ const (
 	lanesKept = 100_000
 )
 
+// Observer is told of attempts, for metrics and traces. Many call it at a time.
+type Observer interface {
+	// Attempting is called before an attempt at a delivery, and what it returns
+	// when the attempt was made: with what became of the delivery, and with
+	// what the attempt failed. The attempt is made with the context.
+	Attempting(context.Context, outbox.Delivery) (_ context.Context, made func(outbox.State, time.Duration, error))
+}
+
 // Deliverer makes deliveries. It is safe for concurrent use.
 type Deliverer struct {
 	Config
@@ -83,6 +93,7 @@ type Deliverer struct {
 	mu       sync.Mutex
 	lanes    map[outbox.Lane]*lane
 	runs     map[run]*queue
+	attempts map[underWay]bool // those being made: whether the delivery is to be made again afterwards
 	inFlight int
 	rushes   int           // how many wait for all that is due
 	fault    error         // that the loop has met last
@@ -105,6 +116,12 @@ type run struct {
 	payment payment.ID
 }
 
+// underWay names an attempt that is being made.
+type underWay struct {
+	tenant int64
+	id     outbox.DeliveryID
+}
+
 // queue is what is left of a run.
 type queue struct{ waiting []outbox.Delivery }
 
@@ -119,7 +136,7 @@ func New(c Config) *Deliverer {
 	}
 	d := &Deliverer{
 		Config: c, poke: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{}), record: make(chan report),
-		lanes: map[outbox.Lane]*lane{}, runs: map[run]*queue{}, moved: make(chan struct{}),
+		lanes: map[outbox.Lane]*lane{}, runs: map[run]*queue{}, attempts: map[underWay]bool{}, moved: make(chan struct{}),
 	}
 	d.client = newClient(c.Guard)
 	d.base, d.stop = context.WithCancel(context.Background())
@@ -251,9 +268,27 @@ func (d *Deliverer) follow(name run, q *queue) {
 		}
 		one := q.waiting[0]
 		q.waiting = q.waiting[1:]
+		attempt := underWay{one.Tenant, one.DeliveryID}
+		d.attempts[attempt] = false
 		d.mu.Unlock()
 		failed, silent := d.deliver(one)
+		d.mu.Lock()
+		again := d.attempts[attempt]
+		delete(d.attempts, attempt)
+		d.mu.Unlock()
+		if again {
+			d.afresh(one)
+		}
 		d.done(one.Lane, failed, silent)
+	}
+}
+
+// afresh makes a delivery due that somebody asked for again while an attempt at
+// it was under way: what was recorded of that attempt has ended it, or put it
+// off.
+func (d *Deliverer) afresh(one outbox.Delivery) {
+	if _, err := d.Store.Redeliver(d.base, one.Tenant, one.DeliveryID, d.Clock.Now()); err != nil && d.base.Err() == nil {
+		d.Logger.Error("a delivery could not be made again", "dialect", one.Dialect, "payment", one.Payment, "error", err)
 	}
 }
 
@@ -280,8 +315,15 @@ func (d *Deliverer) done(id outbox.Lane, failed, silent bool) {
 
 // Redeliver has a delivery made again at once, whatever became of it, and tells
 // whether it is there. Should that fail it goes on by the schedule, if that is
-// not used up.
+// not used up. An attempt that is under way does not do: there is another after
+// it.
 func (d *Deliverer) Redeliver(ctx context.Context, tenant int64, id outbox.DeliveryID) (bool, error) {
+	d.mu.Lock()
+	name := underWay{tenant, id}
+	if _, busy := d.attempts[name]; busy {
+		d.attempts[name] = true
+	}
+	d.mu.Unlock()
 	there, err := d.Store.Redeliver(ctx, tenant, id, d.Clock.Now())
 	if there {
 		d.Wake()

@@ -310,6 +310,42 @@ func TestStopAndRedeliver(t *testing.T) {
 	}
 }
 
+// Who asks for a delivery again as soon as he has it, before the attempt is
+// recorded, gets it again.
+func TestRedeliverWhileUnderWay(t *testing.T) {
+	for name, answer := range map[string]int{"delivered": 200, "not acknowledged": 500} {
+		t.Run(name, func(t *testing.T) {
+			r, s := newRig(t), newSink(t, nil)
+			p := r.hold(s.URL)
+			r.advance(0)
+			id := outbox.DeliveryID{NoticeID: outbox.NoticeID{Payment: p.ID, Version: 2, Dialect: "herald"}, Endpoint: s.URL}
+			asked := 0 // the deliverer makes one attempt at a time at it
+			s.set(func(w http.ResponseWriter, _ *http.Request) {
+				if asked++; asked <= 2 {
+					if there, err := r.deliverer.Redeliver(t.Context(), 1, id); err != nil || !there {
+						t.Error(there, err)
+					}
+					if there, err := r.deliverer.Redeliver(t.Context(), 2, id); err != nil || there {
+						t.Error("another tenant's:", there, err)
+					}
+					w.WriteHeader(answer)
+				}
+			})
+			if _, err := r.deliverer.Redeliver(t.Context(), 1, id); err != nil {
+				t.Fatal(err)
+			}
+			r.advance(0)
+			made := r.attempts(p.ID)
+			if got := len(s.messages()); got != 5 || len(made) != 5 || made[4].Number != 4 || made[4].State != outbox.Delivered {
+				t.Errorf("%d messages, attempts %+v", got, made)
+			}
+			if states := r.states(); states[outbox.Delivered] != 2 {
+				t.Errorf("%v", states)
+			}
+		})
+	}
+}
+
 // A dialect that fails or is not there any more does not stop the deliverer.
 func TestDialectThatPanics(t *testing.T) {
 	r, s := newRig(t), newSink(t, nil)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/capstan-pay/capstan/store/postgres"
 	"github.com/capstan-pay/capstan/store/sqlite"
 )
 
@@ -30,10 +31,7 @@ const waitForMigration = time.Minute
 
 // Run migrates a store.
 func (c migrateCommand) Run(o *output) error {
-	if err := file(c.Store); err != nil {
-		return err
-	}
-	has, knows, err := sqlite.Schema(c.Store)
+	has, knows, err := c.schema(o)
 	if err != nil {
 		return err
 	}
@@ -46,9 +44,9 @@ func (c migrateCommand) Run(o *output) error {
 	if c.JSON {
 		err = o.print(map[string]int{"from": has, "to": knows})
 	} else if has == knows {
-		_, err = fmt.Fprintf(o.out, "%s has schema %d: nothing to do\n", c.Store, has)
+		_, err = fmt.Fprintf(o.out, "%s has schema %d: nothing to do\n", shown(c.Store), has)
 	} else {
-		_, err = fmt.Fprintf(o.out, "%s: schema %d -> %d\n", c.Store, has, knows)
+		_, err = fmt.Fprintf(o.out, "%s: schema %d -> %d\n", shown(c.Store), has, knows)
 	}
 	if err == nil && c.Check && has != knows {
 		err = errors.New("the store has to be migrated")
@@ -56,11 +54,26 @@ func (c migrateCommand) Run(o *output) error {
 	return err
 }
 
+// schema returns which schema the store has, and which this version knows.
+func (c migrateCommand) schema(ctx context.Context) (has, knows int, err error) {
+	if onPostgres(c.Store) {
+		return postgres.Schema(ctx, c.Store)
+	}
+	return sqlite.Schema(c.Store)
+}
+
 // migrate opens the store as its writer, which applies what is pending. While
 // another process has it, that one may be doing so.
 func (c migrateCommand) migrate(ctx context.Context, to int) error {
 	ctx, cancel := context.WithTimeout(ctx, waitForMigration)
 	defer cancel()
+	if onPostgres(c.Store) { // where one waits for another
+		st, err := openStore(ctx, c.Store)
+		if err != nil {
+			return err
+		}
+		return st.Close()
+	}
 	for {
 		st, err := sqlite.Open(ctx, c.Store, sqlite.Options{})
 		if err == nil {

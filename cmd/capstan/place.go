@@ -90,9 +90,6 @@ func (p place) own() error {
 
 // desk opens the store in its file.
 func (p place) desk(o *output, want access) (_ *admin.Desk, closing func() error, err error) {
-	if err := file(p.Store); err != nil {
-		return nil, nil, err
-	}
 	private()
 	st, err := p.openStore(o, want)
 	if err != nil {
@@ -108,12 +105,12 @@ func (p place) desk(o *output, want access) (_ *admin.Desk, closing func() error
 		return nil, nil, err
 	}
 	if mode == "" && want != creates {
-		return nil, nil, fmt.Errorf("the store %s has never been used", p.Store)
+		return nil, nil, fmt.Errorf("the store %s has never been used", shown(p.Store))
 	}
-	if mode == "" {
+	if mode == "" && !onPostgres(p.Store) {
 		fmt.Fprintf(o.err, "%s is a new store, for live mode; its sealing keys are in %s: keep both, apart\n", p.Store, p.keys())
 	}
-	sealing, err := readKeys(o, p.keys(), st)
+	sealing, err := sealingKeys(o, p.Store, p.Keys, mode == "sandbox", st)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -125,6 +122,12 @@ func (p place) desk(o *output, want access) (_ *admin.Desk, closing func() error
 }
 
 func (p place) openStore(ctx context.Context, want access) (store.Store, error) {
+	if onPostgres(p.Store) {
+		if want == reads {
+			return openReadOnly(ctx, p.Store)
+		}
+		return openStore(ctx, p.Store)
+	}
 	_, err := os.Stat(p.Store)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && want != creates:
@@ -148,8 +151,8 @@ func (p place) keys() string {
 
 // file refuses stores that are not files.
 func file(store string) error {
-	if strings.HasPrefix(store, "postgres://") || strings.HasPrefix(store, "postgresql://") {
-		return usageError("this version has no PostgreSQL store yet; give --store a file")
+	if onPostgres(store) {
+		return usageError("this is for a store in a file; a database has tools of its own: pg_dump, pg_basebackup, pg_restore")
 	}
 	return nil
 }

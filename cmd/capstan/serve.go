@@ -19,15 +19,14 @@ import (
 	"github.com/capstan-pay/capstan"
 	"github.com/capstan-pay/capstan/keyring"
 	"github.com/capstan-pay/capstan/store"
-	"github.com/capstan-pay/capstan/store/sqlite"
 	"github.com/capstan-pay/capstan/telemetry"
 )
 
 type serveCommand struct {
 	Listen             string   `default:"127.0.0.1:8080" help:"Where the dialects listen."`
 	AdminListen        string   `default:"127.0.0.1:8081" help:"Where administration, metrics and health checks listen."`
-	Store              string   `default:"capstan.db" help:"The store: a SQLite file."`
-	Keys               string   `help:"File with the sealing keys. Default: the store's name with .keys after it, made with a new store."`
+	Store              string   `default:"capstan.db" help:"The store: a SQLite file, or postgres://... which several instances may share."`
+	Keys               string   `help:"File with the sealing keys. Default: the store's name with .keys after it, made with a new store; a database has no default, but for a sandbox."`
 	Sandbox            bool     `help:"Serve a sandbox: simulated processors, and controls below /_sandbox."`
 	AllowRemoteSandbox bool     `help:"Let a sandbox listen on an address that is not loopback."`
 	CredentialsOut     string   `placeholder:"FILE" help:"Write the sandbox's default credentials to this file."`
@@ -49,7 +48,8 @@ merchant and an administrator's key first (capstan merchant create, capstan key 
 Examples:
   capstan serve --sandbox --credentials-out credentials.json
   capstan serve --store /var/lib/capstan/capstan.db --keys /etc/capstan/keys.json \
-      --listen 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem --public-url https://pay.example.com`
+      --listen 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem --public-url https://pay.example.com
+  capstan serve --store 'postgres://capstan@db1,db2/capstan?target_session_attrs=read-write' --keys /etc/capstan/keys.json`
 }
 
 // Once it is told to stop, the server has drain to answer the requests that it
@@ -98,8 +98,9 @@ func (c serveCommand) check() error {
 		return usageError("--pprof has no authentication: in live mode it wants --admin-listen on loopback")
 	case c.CredentialsOut != "" && !c.Sandbox:
 		return usageError("--credentials-out goes with --sandbox")
-	case strings.HasPrefix(c.Store, "postgres://") || strings.HasPrefix(c.Store, "postgresql://"):
-		return usageError("this version has no PostgreSQL store yet; give --store a file")
+	case onPostgres(c.Store) && c.Keys == "" && !c.Sandbox:
+		_, err := sealingKeys(context.Background(), c.Store, c.Keys, c.Sandbox, nil)
+		return err
 	}
 	if c.Sandbox && !c.AllowRemoteSandbox {
 		for _, address := range []string{c.Listen, c.AdminListen} {
@@ -131,7 +132,7 @@ type running struct {
 }
 
 func (c serveCommand) start(o *output) (*running, error) {
-	st, err := sqlite.Open(o, c.Store, sqlite.Options{})
+	st, err := openStore(o, c.Store)
 	if err != nil {
 		return nil, err
 	}
@@ -143,11 +144,7 @@ func (c serveCommand) start(o *output) (*running, error) {
 }
 
 func (c serveCommand) assemble(o *output, st store.Store) (*running, error) {
-	keys := c.Keys
-	if keys == "" {
-		keys = c.Store + ".keys"
-	}
-	sealing, err := readKeys(o, keys, st)
+	sealing, err := sealingKeys(o, c.Store, c.Keys, c.Sandbox, st)
 	if err != nil {
 		return nil, err
 	}
@@ -268,7 +265,7 @@ func (c serveCommand) ready(o *output, s *running) error {
 	if c.Sandbox {
 		mode = "sandbox"
 	}
-	_, err := fmt.Fprintf(o.out, "capstan %s is ready: %s on %s, admin on %s, store %s\n", version, mode, s.url, s.adminURL, c.Store)
+	_, err := fmt.Fprintf(o.out, "capstan %s is ready: %s on %s, admin on %s, store %s\n", version, mode, s.url, s.adminURL, shown(c.Store))
 	return err
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/capstan-pay/capstan/store/sqlite"
 	"github.com/capstan-pay/capstan/verify"
 )
 
@@ -25,7 +24,7 @@ var errFindings = errors.New("the store contradicts itself")
 
 // Run audits the store and fails when anything disagrees.
 func (c verifyCommand) Run(o *output) error {
-	st, err := sqlite.OpenReadOnly(o, c.Store)
+	st, err := openReadOnly(o, c.Store)
 	if err != nil {
 		return err
 	}

@@ -44,6 +44,8 @@ var apis = map[string]func(*Dialect, context.Context, *call) []byte{
 	"payments/inquiryPayment":    (*Dialect).inquiryPayment,
 	"payments/void":              (*Dialect).void,
 	"payments/cancel":            (*Dialect).cancel,
+	"payments/refund":            (*Dialect).refund,
+	"payments/inquiryRefund":     (*Dialect).inquiryRefund,
 	"authorizations/applyToken":  (*Dialect).applyToken,
 	"authorizations/cancelToken": (*Dialect).cancelToken,
 }

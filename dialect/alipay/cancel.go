@@ -64,7 +64,7 @@ func (d *Dialect) cancelPayment(ctx context.Context, c *client, id, requestID st
 	case out.Refusal != nil:
 		return refused(cancelRefusals, out.Refusal).result, p, nil
 	case op != nil && op.Status == payment.OpFailed:
-		return declinedCapture(op.Answer.Reason), p, nil
+		return processFail, p, nil
 	}
 	return unknownException, p, nil
 }

@@ -80,12 +80,9 @@ func (d *Dialect) renderCapture(r captureRequest, out payment.Outcome) []byte {
 		d.Logger.Error("alipay: capture without an operation", "payment", r.paymentID)
 		return r.reply(unknownException, first).done()
 	case op.Status == payment.OpFailed:
-		return r.reply(declinedCapture(op.Answer.Reason), first).done()
+		return r.reply(resultOf(op), first).done()
 	}
-	b := r.begin(captureInProcess, first)
-	if op.Status == payment.OpApproved {
-		b = r.begin(success, first)
-	}
+	b := r.begin(resultOf(op).after(out), first)
 	b.text("captureId", d.operationID(out.Payment, op))
 	b.text("paymentId", r.paymentID)
 	if op.Status == payment.OpApproved {

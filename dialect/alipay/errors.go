@@ -52,11 +52,23 @@ var (
 	payRepeatInconsistent = result{"REPEAT_REQ_INCONSISTENT", "F", "Repeated submit, and requests are inconsistent."}
 	orderStatusInvalid    = result{"ORDER_STATUS_INVALID", "F", "Order is in invalid status like closed."}
 	amountExceedsLimit    = result{"AMOUNT_EXCEEDS_LIMIT", "F", "The amount exceeds the limit."}
+	userNotExist          = result{"USER_NOT_EXIST", "F", "There is no such user."}
+	partnerNotExist       = result{"PARTNER_NOT_EXIST", "F", "Partner doesn't exist."}
+	partnerAbnormal       = result{"PARTNER_STATUS_ABNORMAL", "F", "Partner status abnormal."}
+	codeAlreadyUsed       = result{"AUTH_CODE_ALREADY_USED", "F", "Auth code already used."}
+	invalidCode           = result{"INVALID_CODE", "F", "Illegal auth code."}
 	orderNotExist         = result{"ORDER_NOT_EXIST", "F", "The order does not exist."}
 	invalidAccessToken    = result{"INVALID_ACCESS_TOKEN", "F", "Invalid accessToken."}
 	expiredAccessToken    = result{"EXPIRED_ACCESS_TOKEN", "F", "The access token is expired."}
 
+	refundInProcess     = result{"REFUND_IN_PROCESS", "U", "The refund is under processing."}
+	refundWindowOver    = result{"REFUND_WINDOW_EXCEED", "F", "The refund is past the time in which it may be made."}
+	refundExceeded      = result{"REFUND_AMOUNT_EXCEED", "F", "The total refund amount exceeds the captured amount."}
+	partnerBalanceShort = result{"PARTNER_BALANCE_NOT_ENOUGH", "F", "The partner's balance is not enough for the refund."}
+	refundNotExist      = result{"REFUND_NOT_EXIST", "F", "The refund does not exist."}
+
 	unsupportedGrantType = result{"AUTH_CLIENT_UNSUPPORTED_GRANT_TYPE", "F", "The auth client does not support the grant type."}
+	invalidClientStatus  = result{"INVALID_AUTH_CLIENT_STATUS", "F", "The status of the auth client is invalid."}
 	invalidAuthClient    = result{"INVALID_AUTH_CLIENT", "F", "The auth client is invalid."}
 	invalidRefreshToken  = result{"INVALID_REFRESH_TOKEN", "F", "The refresh token is invalid."}
 	expiredRefreshToken  = result{"EXPIRED_REFRESH_TOKEN", "F", "The refresh token is expired."}
@@ -106,6 +118,9 @@ func charged(r *payment.Refusal) bool { return r.Unheld && r.Status == payment.C
 // unheld: there never was an authorization to capture.
 func unheld(r *payment.Refusal) bool { return r.Unheld }
 
+// unknownPartner: the wallet has no such merchant any more.
+func unknownPartner(r *payment.Refusal) bool { return r.Has(payment.NotFound) }
+
 // lapsed: the deadline closed it.
 func lapsed(r *payment.Refusal) bool { return r.Ended == payment.EndedByDeadline }
 
@@ -139,6 +154,8 @@ var captureRefusals = []refusalRow{
 	{payment.NotVoidable, nil, processFail, true},
 	{payment.NotCancellable, nil, processFail, true},
 	{payment.NotRefundable, nil, processFail, true},
+	{payment.RefundOver, nil, processFail, true},
+	{payment.MerchantBarred, nil, processFail, true},
 }
 
 // voidRefusals is the order in which void looks at what is wrong: as capture.
@@ -171,11 +188,26 @@ var cancelRefusals = []refusalRow{
 	{payment.AmountTooLarge, nil, orderStatusInvalid, false}, // a charge that was refunded in part
 }
 
+// refundRefusals is the order in which refund looks at what is wrong.
+var refundRefusals = []refusalRow{
+	{payment.KeyReused, nil, repeatInconsistent, false},
+	{payment.InProcess, nil, refundInProcess, false},
+	{payment.Busy, nil, unknownException, false},
+	{payment.NotFound, nil, orderNotExist, false},
+	{payment.NotRefundable, nil, orderStatusInvalid, true},
+	{payment.MerchantBarred, nil, partnerAbnormal, true},
+	{payment.RefundOver, nil, refundWindowOver, true},
+	{payment.CurrencyMismatch, nil, currencyNotSupport, true},
+	{payment.AmountTooLarge, nil, refundExceeded, true},
+}
+
 // payRefusals is what pay says. It creates a payment, so few guards can fail.
 var payRefusals = []refusalRow{
 	{payment.KeyReused, nil, payRepeatInconsistent, false},
 	{payment.InProcess, nil, paymentInProcess, false},
 	{payment.Busy, nil, unknownException, false},
+	{payment.MerchantBarred, unknownPartner, partnerNotExist, true},
+	{payment.MerchantBarred, nil, partnerAbnormal, true},
 	{payment.CurrencyMismatch, nil, currencyNotSupport, true},
 	{payment.AmountTooLarge, nil, paymentAmountExceeded, true},
 	{payment.HoldOver, nil, orderStatusInvalid, true}, // paymentExpiryTime has passed
@@ -211,16 +243,59 @@ var captureDeclines = map[payment.Reason]result{
 
 // payDeclines is where pay differs from captureDeclines.
 var payDeclines = map[payment.Reason]result{
-	payment.GrantOver:           invalidAccessToken, // or EXPIRED_ACCESS_TOKEN, if that is known
+	payment.GrantOver:           invalidAccessToken, // or what is known to be wrong with it
 	payment.AuthorizationLapsed: processFail,
+	payment.IncorrectNumber:     userNotExist,
+	payment.LimitCount:          riskReject, // pay has no code of its own for it
+}
+
+// refundDeclines are the reasons that refund has a word for. It is the
+// merchant who pays.
+var refundDeclines = map[payment.Reason]result{payment.InsufficientFunds: partnerBalanceShort}
+
+// voidDeclines are those that void has one for.
+var voidDeclines = map[payment.Reason]result{payment.AuthorizationLapsed: authExpired}
+
+// resultOf is what became of an operation, in the words of its endpoint.
+func resultOf(op *payment.Operation) result {
+	why := op.Answer.Reason
+	switch pending := op.Status == payment.OpPending || op.Status == payment.OpAwaiting; {
+	case op.Status == payment.OpApproved:
+		return success
+	case op.Kind == payment.OpCapture && pending:
+		return captureInProcess
+	case op.Kind == payment.OpRefund && pending:
+		return refundInProcess
+	case pending:
+		return unknownException
+	case op.Kind == payment.OpCapture:
+		return declinedCapture(why)
+	case op.Kind == payment.OpRefund:
+		return or(refundDeclines, why)
+	}
+	return or(voidDeclines, why)
+}
+
+// after is the result as callers hear it: in process, or not known, where the
+// processor was asked and has not answered.
+func (r result) after(out payment.Outcome) result {
+	if out.Silent && r.status == "U" {
+		return unknownException
+	}
+	return r
+}
+
+// or is what a table says of a reason, or else PROCESS_FAIL.
+func or(table map[payment.Reason]result, why payment.Reason) result {
+	if r, ok := table[why]; ok {
+		return r
+	}
+	return processFail
 }
 
 // declinedCapture is the result of a capture that was declined.
 func declinedCapture(why payment.Reason) result {
-	if r, ok := captureDeclines[why]; ok {
-		return r
-	}
-	return processFail
+	return or(captureDeclines, why)
 }
 
 // declinedPay is the result of an authorization or a charge that was declined.

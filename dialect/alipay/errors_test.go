@@ -18,14 +18,22 @@ func TestGuardsAreCovered(t *testing.T) {
 		"void": {voidRefusals, []payment.Guard{
 			payment.NotCreated, payment.NotAwaitingPayer, payment.NotCapturable, payment.NotCancellable, payment.NotRefundable, payment.ScheduledCapture,
 			payment.FeeTooLarge, payment.TooManyCaptures, payment.CannotStayOpen, payment.DuplicateOperation, payment.AboveMaximum,
+			payment.RefundOver, payment.MerchantBarred,
 		}},
 		"cancel": {cancelRefusals, []payment.Guard{
 			payment.KeyReused, payment.InProcess, // it has no key of its own
 			payment.NotCreated, payment.NotAwaitingPayer, payment.NotCapturable, payment.NotVoidable, payment.ScheduledCapture, payment.CurrencyMismatch,
 			payment.AmountTooSmall, payment.FeeTooLarge, payment.TooManyCaptures, payment.CannotStayOpen, payment.DuplicateOperation, payment.AboveMaximum,
+			payment.RefundOver, payment.MerchantBarred,
+		}},
+		"refund": {refundRefusals, []payment.Guard{
+			payment.OperationPending, payment.NotCreated, payment.NotAwaitingPayer, payment.NotCapturable, payment.NotVoidable, payment.NotCancellable,
+			payment.HoldOver, payment.ScheduledCapture, payment.AmountTooSmall, payment.FeeTooLarge, payment.TooManyCaptures, payment.CannotStayOpen,
+			payment.DuplicateOperation, payment.AboveMaximum,
 		}},
 		"pay": {payRefusals, []payment.Guard{
-			payment.NotFound, payment.OperationPending, payment.NotCreated, payment.NotAwaitingPayer, payment.NotCapturable, payment.NotVoidable,
+			payment.NotFound, // only beside MerchantBarred
+			payment.RefundOver, payment.OperationPending, payment.NotCreated, payment.NotAwaitingPayer, payment.NotCapturable, payment.NotVoidable,
 			payment.NotCancellable, payment.NotRefundable, payment.ScheduledCapture, payment.AmountTooSmall, payment.FeeTooLarge, payment.TooManyCaptures,
 			payment.CannotStayOpen, payment.DuplicateOperation, payment.AboveMaximum,
 		}},
@@ -103,7 +111,7 @@ func TestCaptureOrder(t *testing.T) {
 			t.Errorf("%s: %s, kept %t; want %s, kept %t", c.name, got.result.code, got.keeps, c.want.code, c.keeps)
 		}
 	}
-	for _, table := range [][]refusalRow{captureRefusals, voidRefusals, payRefusals, cancelRefusals} {
+	for _, table := range [][]refusalRow{captureRefusals, voidRefusals, payRefusals, cancelRefusals, refundRefusals} {
 		for _, row := range table {
 			if row.keeps && row.result.status != "F" {
 				t.Errorf("%s is kept, though not final", row.result.code)

@@ -37,6 +37,9 @@ type payRequest struct {
 // payDetails is what a payment's Details hold.
 type payDetails struct {
 	Version       int             `json:"v"`
+	Client        string          `json:"client,omitempty"` // to whom notifications are sent, if there is a URL for them
+	V1            bool            `json:"v1,omitempty"`     // the notifications have the form of /v1
+	Partner       string          `json:"partner,omitempty"`
 	NotifyURL     string          `json:"notify,omitempty"`
 	VoidNotifyURL string          `json:"void_notify,omitempty"`
 	RedirectURL   string          `json:"redirect,omitempty"`
@@ -72,6 +75,9 @@ func readPay(c *call) (payRequest, bool) {
 	}
 	if r.details.RedirectURL == "" {
 		r.details.RedirectURL = redirect
+	}
+	if partner := f.id("partnerId", 32); r.details.NotifyURL != "" || r.details.VoidNotifyURL != "" {
+		r.details.Client, r.details.V1, r.details.Partner = c.client.id, c.route.v1 && !c.route.ams, partner
 	}
 	r.readToken(f, factor)
 	r.readMode(f, factor)
@@ -209,6 +215,12 @@ func (d *Dialect) create(c *call, r payRequest, method payment.Method) (payment.
 	}
 	if !c.client.settings.supports(r.amount.currency) {
 		create.Denied = payment.Refuse(payment.CurrencyMismatch)
+	}
+	switch c.client.settings.partner {
+	case partnerFrozen:
+		create.Denied = payment.Refuse(payment.MerchantBarred)
+	case partnerClosed:
+		create.Denied = payment.Refuse(payment.MerchantBarred, payment.NotFound)
 	}
 	create.Intake = payment.Intake{
 		Dialect: Name, Currency: money.Currency(r.amount.currency), Amount: r.amount.minor, Method: method, Policy: policy,

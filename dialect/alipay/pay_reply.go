@@ -20,7 +20,7 @@ func (d *Dialect) renderPay(to route, r payRequest, out payment.Outcome) []byte 
 		d.Logger.Error("alipay: pay without an operation", "payment", p)
 		return r.refused(unknownException, first)
 	}
-	what := payResult(p, out.Op(), first.grant)
+	what := payResult(p, out.Op(), first.grant).after(out)
 	b := newReply(what, first.zone)
 	id := d.PaymentID(p)
 	b.text("paymentId", id)

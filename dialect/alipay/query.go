@@ -149,14 +149,14 @@ func (d *Dialect) appendTransactions(b *reply, p *payment.Payment) {
 }
 
 func (d *Dialect) appendTransaction(b *reply, p *payment.Payment, op *payment.Operation, kind string) {
-	what, status := success, "SUCCESS"
+	status := "PROCESSING"
 	switch op.Status {
-	case payment.OpPending, payment.OpAwaiting:
-		what, status = inProcess(op.Kind), "PROCESSING"
+	case payment.OpApproved:
+		status = "SUCCESS"
 	case payment.OpFailed:
-		what, status = declinedCapture(op.Answer.Reason), "FAIL"
+		status = "FAIL"
 	}
-	b.b = appendResult(append(b.b, `{"transactionResult":`...), what)
+	b.b = appendResult(append(b.b, `{"transactionResult":`...), resultOf(op))
 	b.text("transactionType", kind)
 	b.text("transactionRequestId", op.Reference)
 	b.text("transactionId", d.operationID(p, op))
@@ -175,13 +175,4 @@ func (d *Dialect) appendTransaction(b *reply, p *payment.Payment, op *payment.Op
 		b.text("voidSource", "MERCHANT")
 	}
 	b.b = append(b.b, '}')
-}
-
-// inProcess is what an operation is called that its processor has not
-// answered.
-func inProcess(kind payment.OperationKind) result {
-	if kind == payment.OpCapture {
-		return captureInProcess
-	}
-	return unknownException
 }

@@ -35,8 +35,21 @@ func appendResult(b []byte, r result) []byte {
 	return append(b, `"}`...)
 }
 
+// newMessage begins an object that has no result of its own.
+func newMessage(zone *time.Location) reply {
+	return reply{b: append(make([]byte, 0, 640), '{'), zone: zone}
+}
+
 func (r *reply) name(name string) {
-	r.b = append(append(append(r.b, `,"`...), name...), `":`...)
+	if r.b[len(r.b)-1] != '{' {
+		r.b = append(r.b, ',')
+	}
+	r.b = append(append(append(r.b, '"'), name...), `":`...)
+}
+
+func (r *reply) result(name string, what result) {
+	r.name(name)
+	r.b = appendResult(r.b, what)
 }
 
 func (r *reply) text(name, value string) {

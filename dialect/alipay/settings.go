@@ -34,13 +34,26 @@ var (
 		"how long an access token is valid; a refresh token lives 30 days longer")
 	maxRequests = merchant.Number(Name+".max_requests_per_second", 0, 0, 1_000_000,
 		"requests of one client that each instance takes in a second; 0 is no bound")
+	refundWindow = merchant.Number(Name+".refund_window_seconds", 365*24*3600, 0, dialect.Century,
+		"how long after a capture it may be refunded; 0 is no bound")
+	partner = merchant.Choice(Name+".partner_status", partnerActive,
+		"how the wallet has the merchant as a partner: one that is frozen or closed gets no payments, refunds or tokens", partnerActive, partnerFrozen, partnerClosed)
+	notifyCaptures = merchant.Switch(Name+".notify_capture", false,
+		"captures are told of at `paymentNotifyUrl`")
 	patience  = dialect.Patience(Name, 3*time.Second)
 	permitted = merchant.Texts(Name+".apis", "an array of names of calls, such as \"capture\"",
 		"the calls a client may make; empty is all", func(s string) bool { return slices.Contains(callNames, s) })
 )
 
+// What a merchant may be to the wallet.
+const (
+	partnerActive = "active"
+	partnerFrozen = "frozen"
+	partnerClosed = "closed"
+)
+
 // callNames are what the calls are called, without their families.
-var callNames = []string{"capture", "pay", "inquiryPayment", "void", "cancel", "applyToken", "cancelToken"}
+var callNames = []string{"capture", "pay", "inquiryPayment", "void", "cancel", "refund", "inquiryRefund", "applyToken", "cancelToken"}
 
 // Settings are the settings of this dialect.
 func Settings() []merchant.Declaration {
@@ -48,6 +61,7 @@ func Settings() []merchant.Declaration {
 		authValidity.Declaration, maxCaptureAmount.Declaration, maxCaptures.Declaration, timeTolerance.Declaration,
 		authSuccess.Declaration, currencies.Declaration, timeZone.Declaration, cashierURL.Declaration,
 		tokenValidity.Declaration, maxRequests.Declaration, patience.Declaration, permitted.Declaration,
+		refundWindow.Declaration, partner.Declaration, notifyCaptures.Declaration,
 	}
 }
 
@@ -66,6 +80,8 @@ type settings struct {
 	rate             throttle.Rule // of the merchant's requests through all dialects
 	patience         time.Duration
 	apis             []string
+	refundWindow     time.Duration // 0 is no bound
+	partner          string
 }
 
 // orderValidity is how long a cashier order lives that names no expiry.
@@ -86,6 +102,8 @@ func settingsOf(m *merchant.Merchant) settings {
 		rate:             dialect.RateOf(m),
 		patience:         dialect.Milliseconds(patience, m),
 		apis:             permitted.Of(m),
+		refundWindow:     dialect.Seconds(refundWindow, m),
+		partner:          partner.Of(m),
 	}
 }
 

@@ -85,6 +85,9 @@ func (d *Dialect) applyToken(ctx context.Context, c *call) []byte {
 	case authClient != "" && authClient != c.client.id:
 		return d.tokenReply(c, invalidAuthClient, extend)
 	}
+	if c.client.settings.partner != partnerActive {
+		return d.tokenReply(c, invalidClientStatus, extend)
+	}
 	user, problem, err := d.spend(ctx, c, by, given)
 	var token string
 	var access, renewal wallet.Grant

@@ -2,6 +2,7 @@ package alipay
 
 import (
 	"context"
+	"encoding/json"
 	"strconv"
 
 	"github.com/capstan-pay/capstan/money"
@@ -42,12 +43,20 @@ func (d *Dialect) void(ctx context.Context, c *call) []byte {
 	if !ok {
 		return only(paramIllegal)
 	}
+	var details []byte
+	if r.context.extend != nil {
+		var err error
+		if details, err = json.Marshal(voidDetails{Version: 1, ExtendInfo: r.context.extend}); err != nil {
+			d.Logger.Error("alipay: void", "error", err)
+			return r.reply(unknownException, r.context)
+		}
+	}
 	id, _ := d.ParsePaymentID(r.paymentID)
 	out, err := d.Engine.Do(ctx, payment.Request{
 		Tenant: c.client.tenant, Merchant: c.client.merchant, Payment: id, Sees: sees,
 		Command: payment.Void{
 			Amount: r.amount.minor, All: r.all, Currency: money.Currency(r.amount.currency),
-			Asked: payment.Asked{Dialect: Name, Reference: r.requestID},
+			Asked: payment.Asked{Dialect: Name, Reference: r.requestID, Details: details},
 		},
 		Key: c.client.requestKey("void", r.requestID), Fingerprint: r.fingerprint(d), Keeps: keepsVoid,
 		Context: r.context.encode(), Patience: c.client.settings.patience,
@@ -72,10 +81,10 @@ func (d *Dialect) renderVoid(r voidRequest, out payment.Outcome) []byte {
 	switch {
 	case out.Refusal != nil:
 		return r.reply(refused(voidRefusals, out.Refusal).result, first)
-	case op == nil || op.Status == payment.OpPending:
+	case op == nil:
 		return r.reply(unknownException, first)
-	case op.Status == payment.OpFailed:
-		return r.reply(declinedCapture(op.Answer.Reason), first)
+	case op.Status != payment.OpApproved:
+		return r.reply(resultOf(op), first)
 	}
 	b := newReply(success, first.zone)
 	b.text("voidRequestId", r.requestID)

@@ -57,7 +57,7 @@ func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case act != nil:
 		d.serve(w, r, operation, act)
-	case r.Method == http.MethodGet && strings.HasPrefix(path, receiptPath):
+	case (r.Method == http.MethodGet || r.Method == http.MethodHead) && strings.HasPrefix(path, receiptPath):
 		dialect.MemoOf(r.Context()).Operation = "receipt"
 		d.receipt(w, r, path[len(receiptPath):])
 	case strings.HasPrefix(path, processPath):

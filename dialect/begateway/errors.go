@@ -147,6 +147,8 @@ var answers = []answer{
 	{guard: payment.FeeTooLarge, at: base, text: impossible}, // the fee was agreed through another dialect
 	{guard: payment.CurrencyMismatch, problem: failed},
 	{guard: payment.AboveMaximum, problem: failed}, // a bound that this dialect does not set
+	{guard: payment.RefundOver, problem: failed},
+	{guard: payment.MerchantBarred, problem: failed},
 	{guard: payment.NotCreated, problem: failed},
 	{guard: payment.NotAwaitingPayer, problem: failed},
 	{guard: payment.NotCancellable, problem: failed},

@@ -105,5 +105,8 @@ func TestTablesAreComplete(t *testing.T) {
 		if declines[reason] == "" {
 			t.Errorf("reason %s has no text", reason)
 		}
+		if friendly[codes[reason]] == "" {
+			t.Errorf("reason %s has no code, or its code %q no text", reason, codes[reason])
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package begateway
 
 import (
+	"bytes"
 	"encoding/json"
 	"reflect"
 	"testing"
@@ -100,6 +101,45 @@ func FuzzDecodeChild(f *testing.F) {
 			if kept := in.details.encode(); kept != nil && !json.Valid(kept) {
 				t.Fatalf("kept %s", kept)
 			}
+		}
+	})
+}
+
+// FuzzReadIntake: whatever is in the request of an authorization, reading it
+// does not fail, what is kept is a document that can be read again, and the
+// card's number is nowhere in it.
+func FuzzReadIntake(f *testing.F) {
+	w := newWorld(f)
+	access, err := w.Merchants.Merchant(f.Context(), w.merchant.ID)
+	if err != nil {
+		f.Fatal(err)
+	}
+	s := &shop{id: w.shop.ShopID, number: w.merchant.ID, merchant: &access.Merchant, settings: readSettings(&access.Merchant)}
+	f.Add(`{"request":` + intakeOf("1000", goodCard) + `}`)
+	f.Add(`{"request":{"customer":{"ip":[],"email":{}},"billing_address":{"country":1},"additional_data":{"meta":null},"expired_at":"2026","dynamic_billing_descriptor":["a",1]}}`)
+	f.Add(`{"request":{"credit_card":{"token":"x"},"encrypted_credit_card":{"number":"$begatewaycse"}}}`)
+	f.Add(`{"request":{"description":"4200000000000000","credit_card":{"number":"4200000000000000"}}}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		doc, ok := readDocument([]byte(body))
+		if !ok {
+			return
+		}
+		in, wrong := w.readIntake(t.Context(), doc.member("request"), s)
+		if in.fault != nil {
+			t.Fatal(in.fault)
+		}
+		problem := invalid(wrong).append(nil, envelopeBoth)
+		if !json.Valid(problem) {
+			t.Errorf("the problem is %s", problem)
+		}
+		if len(wrong) > 0 {
+			return
+		}
+		if !json.Valid(in.intake.Details) || bytes.Contains(in.intake.Details, []byte(in.secret.Number)) {
+			t.Errorf("kept is %s", in.intake.Details)
+		}
+		if in.intake.Amount < 1 || !in.intake.Currency.Known() {
+			t.Errorf("%+v", in.intake)
 		}
 	})
 }

@@ -138,7 +138,7 @@ func TestRenotify(t *testing.T) {
 func TestNotificationOfWhatComesLater(t *testing.T) {
 	s, sink := capstantest.Run(t), capstantest.NewSink(t)
 	c := newShop(t, s)
-	s.Control(t, http.MethodPatch, "/_sandbox/settings", map[string]any{"settings": map[string]any{"begateway.three_d_secure": true, "begateway.processor_patience_ms": 0}}, nil)
+	s.Control(t, http.MethodPatch, "/_sandbox/settings", map[string]any{"settings": map[string]any{"begateway.three_d_secure": true}}, nil)
 	late := c.create("authorizations", "4012000000001097", sink.URL+"/late")
 	s.Control(t, http.MethodPost, "/_sandbox/processor", map[string]any{"operation": "authorize", "outcome": "lost_then_declined"}, nil)
 	unknown := c.create("payments", goodCard, sink.URL+"/unknown")

@@ -33,7 +33,8 @@ func (d *Dialect) show(c *call, p *payment.Payment, t transaction, f form) answe
 	body, err := render(make([]byte, 0, replySize), c.shop, p, t, f)
 	a := answered{body: body, err: err}
 	if err == nil && isPending(p, t) {
-		a.pending = &t
+		waits := t // so that t itself stays on the stack
+		a.pending = &waits
 	}
 	return a
 }

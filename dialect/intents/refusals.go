@@ -36,6 +36,8 @@ var refusals = []struct {
 	{payment.AmountTooSmall, true, amountTooSmall},
 	{payment.AmountTooLarge, true, amountTooLarge},
 	{payment.AboveMaximum, true, amountTooLarge},
+	{payment.RefundOver, true, unexpectedState},     // a bound that this dialect does not set
+	{payment.MerchantBarred, true, unexpectedState}, // as above
 	{payment.CannotStayOpen, true, cannotStayOpen},
 	{payment.TooManyCaptures, true, amountTooLarge},
 	{payment.FeeTooLarge, true, feeTooLarge},

@@ -24,6 +24,7 @@ type app struct {
 	feePercent     int64          // the most that a fee may be of its payment
 	presentPercent int64          // the most that may be captured of a card that was present; payment.NoCap is no bound
 	settleAfter    time.Duration
+	refundFor      time.Duration // after the creation of a payment
 	perEndpoint    throttle.Rule // of requests to one endpoint
 	rate           throttle.Rule // of all requests
 	patience       time.Duration
@@ -69,6 +70,7 @@ func (d *Dialect) readApp(access *merchant.Access) (any, error) {
 		feePercent:     feeThreshold.Of(m),
 		presentPercent: presentOverCapture.Of(m),
 		settleAfter:    time.Duration(settlementDelay.Or(m, d.settlementSeconds())) * time.Second,
+		refundFor:      time.Duration(refundWindow.Of(m)) * 24 * time.Hour,
 		perEndpoint:    throttle.Window(int(rateLimit.Of(m)), window),
 		rate:           dialect.RateOf(m),
 		patience:       dialect.Milliseconds(patience, m),

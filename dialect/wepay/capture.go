@@ -1,6 +1,9 @@
 package wepay
 
-import "github.com/capstan-pay/capstan/payment"
+import (
+	"github.com/capstan-pay/capstan/money"
+	"github.com/capstan-pay/capstan/payment"
+)
 
 // capture is POST /payments/{id}/capture: it takes the whole authorization, or
 // what amounts says, and releases the rest. The money is the merchant's when
@@ -31,16 +34,23 @@ func (c *call) readCapture() (payment.Capture, []detail) {
 	}
 	f := fields{wrong: c.checkID()}
 	if amounts := f.object(&c.body, atAmounts...); amounts != nil {
-		command.Amount = f.amount(amounts, minAmount, atAmount...)
-		command.Currency = f.currency(amounts, atCurrency...)
-		if fee, given := f.integer(amounts, 0, maxAmount, atFee...); given {
-			command.Fee = &fee
-		}
+		command.Amount, command.Currency, command.Fee = f.amounts(amounts)
 	}
 	if custom := f.object(&c.body, atCustomData...); custom != nil {
 		command.Details = captureDetails(custom.compact(nil))
 	}
 	return command, f.wrong
+}
+
+// amounts reads what amounts says of a capture; the fee is nil if it says
+// nothing of it.
+func (f *fields) amounts(in *value) (amount int64, currency money.Currency, fee *int64) {
+	amount = f.amount(in, minAmount, atAmount...)
+	currency = f.currency(in, atCurrency...)
+	if n, given := f.integer(in, 0, maxAmount, atFee...); given {
+		fee = &n
+	}
+	return amount, currency, fee
 }
 
 // The members of a capture's body. They are made once: a path that is made for

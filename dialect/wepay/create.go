@@ -145,10 +145,18 @@ func (c *call) intake(d draft, now time.Time) payment.Intake {
 		d.details.riskToken = risk
 	}
 	return payment.Intake{
-		Dialect: Name, Currency: d.currency, Amount: d.amount, Fee: d.fee, Method: d.method.kept, Policy: policy,
+		Labels: referenceLabels(d.reference), Dialect: Name, Currency: d.currency, Amount: d.amount, Fee: d.fee, Method: d.method.kept, Policy: policy,
 		Reference: d.reference, Email: d.method.email, IP: clientIP(c.r.Header.Get("Client-IP")), Test: c.Sandbox,
 		Details: d.details.append(nil),
 	}
+}
+
+// referenceLabels are the labels by which a payment with a reference is found.
+func referenceLabels(reference string) []payment.Label {
+	if reference == "" {
+		return nil
+	}
+	return []payment.Label{{Kind: referenceLabel, Value: reference}}
 }
 
 // presentCancelFor is how long a payment by a card that was present may be

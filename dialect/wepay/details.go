@@ -16,6 +16,11 @@ type details struct {
 	riskToken   string
 	customData  []byte // compact JSON; nil is null
 	rbits       []byte // compact JSON; nil is null
+	method      string // id of the stored payment method that pays; empty is none
+
+	// customAfter is how many operations the payment had when customData was
+	// set: those of later captures take its place.
+	customAfter int
 }
 
 // detailsVersion is of the document that append writes.
@@ -40,6 +45,12 @@ func (d details) append(b []byte) []byte {
 	if d.rbits != nil {
 		b = append(append(b, `,"rbits":`...), d.rbits...)
 	}
+	if d.method != "" {
+		b = dialect.AppendString(append(b, `,"payment_method":`...), d.method)
+	}
+	if d.customAfter != 0 {
+		b = dialect.AppendInt(append(b, `,"custom_after":`...), int64(d.customAfter))
+	}
 	return append(b, '}')
 }
 
@@ -53,7 +64,7 @@ func readDetails(p *payment.Payment) details {
 		d.read(p.Details)
 	}
 	for i := range p.Operations {
-		if op := &p.Operations[i]; op.Dialect == Name && op.Kind == payment.OpCapture && len(op.Details) > 0 {
+		if op := &p.Operations[i]; op.Dialect == Name && op.Kind == payment.OpCapture && i >= d.customAfter && len(op.Details) > 0 {
 			if doc, ok := parse(op.Details); ok {
 				d.customData = doc.get("custom_data").rawOrNil()
 			}
@@ -83,6 +94,11 @@ func (d *details) read(document []byte) {
 			d.customData = m.value.raw
 		case "rbits":
 			d.rbits = m.value.raw
+		case "payment_method":
+			d.method = m.value.text()
+		case "custom_after":
+			n, _ := m.value.integer()
+			d.customAfter = int(n)
 		}
 	}
 }

@@ -27,6 +27,7 @@ type detail struct {
 const (
 	inBody   = "HTTP_REQUEST_BODY"
 	inPath   = "HTTP_REQUEST_PATH"
+	inQuery  = "HTTP_REQUEST_QUERY_STRING"
 	inHeader = "HTTP_REQUEST_HEADER"
 )
 
@@ -106,15 +107,16 @@ type refusal struct {
 	stage   stage
 	guard   payment.Guard
 	problem *problem
+	when    func(*payment.Refusal) bool // nil is always
 }
 
 // Row 16 to 18 of the error table and what else may be refused of any
 // operation, in the order of checks.
 var common = []refusal{
-	{lookup, payment.NotFound, notAccessible(inPath, "id")},
-	{replay, payment.KeyReused, header("Unique-Key", "UNIQUE_KEY_ALREADY_USED", "The key was used before with a different request.")},
-	{replay, payment.InProcess, header("Unique-Key", "CONCURRENT_UNIQUE_KEY_REQUEST_IS_PROCESSING", "The first request with this key has not been answered yet.")},
-	{replay, payment.Busy, unexpected}, // transient, so never a 4xx
+	{stage: lookup, guard: payment.NotFound, problem: notAccessible(inPath, "id")},
+	{stage: replay, guard: payment.KeyReused, problem: header("Unique-Key", "UNIQUE_KEY_ALREADY_USED", "The key was used before with a different request.")},
+	{stage: replay, guard: payment.InProcess, problem: header("Unique-Key", "CONCURRENT_UNIQUE_KEY_REQUEST_IS_PROCESSING", "The first request with this key has not been answered yet.")},
+	{stage: replay, guard: payment.Busy, problem: unexpected}, // transient, so never a 4xx
 }
 
 // createRefusals answer for a refused POST /payments: a payment that does not
@@ -126,15 +128,15 @@ var notCapturable = invalid(detail{[]string{"id"}, inPath, "PAYMENT_CANNOT_BE_CA
 
 // captureRefusals answer for a refused capture.
 var captureRefusals = append(common[:len(common):len(common)],
-	refusal{state, payment.NotCapturable, notCapturable},
-	refusal{state, payment.HoldOver, notCapturable},
-	refusal{state, payment.ScheduledCapture, notCapturable},
-	refusal{state, payment.TooManyCaptures, notCapturable},
-	refusal{state, payment.OperationPending, notCapturable},
-	refusal{amounts, payment.AmountTooSmall, bodyDetail(isTooSmall, "The amount is below the least that may be captured.", "amounts", "amount")},
-	refusal{amounts, payment.AmountTooLarge, bodyDetail(isTooLarge, "The amount is above the most that may be captured of this payment.", "amounts", "amount")},
-	refusal{amounts, payment.CurrencyMismatch, bodyDetail(isInvalid, "The currency is not that of the payment.", "amounts", "currency")},
-	refusal{amounts, payment.FeeTooLarge, bodyDetail(feeTooLarge, feeHint, "amounts", "fee_amount")},
+	refusal{stage: state, guard: payment.NotCapturable, problem: notCapturable},
+	refusal{stage: state, guard: payment.HoldOver, problem: notCapturable},
+	refusal{stage: state, guard: payment.ScheduledCapture, problem: notCapturable},
+	refusal{stage: state, guard: payment.TooManyCaptures, problem: notCapturable},
+	refusal{stage: state, guard: payment.OperationPending, problem: notCapturable},
+	refusal{stage: amounts, guard: payment.AmountTooSmall, problem: bodyDetail(isTooSmall, "The amount is below the least that may be captured.", "amounts", "amount")},
+	refusal{stage: amounts, guard: payment.AmountTooLarge, problem: bodyDetail(isTooLarge, "The amount is above the most that may be captured of this payment.", "amounts", "amount")},
+	refusal{stage: amounts, guard: payment.CurrencyMismatch, problem: bodyDetail(isInvalid, "The currency is not that of the payment.", "amounts", "currency")},
+	refusal{stage: amounts, guard: payment.FeeTooLarge, problem: bodyDetail(feeTooLarge, feeHint, "amounts", "fee_amount")},
 )
 
 // notCancelable is row 14.
@@ -145,10 +147,43 @@ var notCancelable = &problem{
 
 // cancelRefusals answer for a refused cancellation.
 var cancelRefusals = append(common[:len(common):len(common)],
-	refusal{state, payment.NotCancellable, notCancelable},
-	refusal{state, payment.HoldOver, notCancelable},
-	refusal{state, payment.OperationPending, notCancelable},
+	refusal{stage: state, guard: payment.NotCancellable, problem: notCancelable},
+	refusal{stage: state, guard: payment.HoldOver, problem: notCancelable},
+	refusal{stage: state, guard: payment.OperationPending, problem: notCancelable},
 )
+
+// notUpdatable is ours: the original's code for it could not be found.
+var notUpdatable = &problem{
+	http.StatusBadRequest, "PAYMENT_CANNOT_BE_UPDATED", "The payment cannot be updated.",
+	[]detail{{[]string{"id"}, inPath, "PAYMENT_CANNOT_BE_UPDATED", "Amounts and capture_at can be updated of a payment that is pending capture, and nothing of one that was made through another API."}}, "",
+}
+
+// updateRefusals answer for a refused update.
+var updateRefusals = append(common[:len(common):len(common)],
+	refusal{stage: state, guard: payment.NotCreated, problem: notUpdatable},
+	refusal{stage: state, guard: payment.HoldOver, problem: notUpdatable},
+	refusal{stage: state, guard: payment.OperationPending, problem: notUpdatable},
+	refusal{stage: amounts, guard: payment.AmountTooSmall, problem: bodyDetail(isTooSmall, "The amount is below the least that may be captured.", "amounts", "amount")},
+	refusal{stage: amounts, guard: payment.AmountTooLarge, problem: bodyDetail(isTooLarge, "The amount is above the most that may be captured of this payment.", "amounts", "amount")},
+	refusal{stage: amounts, guard: payment.CurrencyMismatch, problem: bodyDetail(isInvalid, "The currency is not that of the payment.", "amounts", "currency")},
+	refusal{stage: amounts, guard: payment.FeeTooLarge, problem: bodyDetail(feeTooLarge, feeHint, "amounts", "fee_amount")},
+	refusal{stage: amounts, guard: payment.ScheduledCapture, problem: bodyDetail(isTooLarge, "This is more than 7 days after the creation of the payment.", "capture_at")},
+)
+
+// notRefundable is row 15.
+var notRefundable = bodyDetail("PAYMENT_CANNOT_BE_REFUNDED", "Only a payment that is completed can be refunded, as far as it was not, and for 60 days.", "payment_id")
+
+// refundRefusals answer for a refused refund.
+var refundRefusals = []refusal{
+	{stage: lookup, guard: payment.NotFound, problem: notAccessible(inBody, "payment_id")},
+	common[1], common[2], common[3],
+	{stage: state, guard: payment.NotRefundable, problem: notRefundable},
+	{stage: state, guard: payment.AmountTooSmall, problem: notRefundable}, // nothing is left
+	{stage: state, guard: payment.AmountTooLarge, problem: notRefundable, when: func(r *payment.Refusal) bool { return r.Limit == 0 }},
+	{stage: amounts, guard: payment.CurrencyMismatch, problem: bodyDetail(isInvalid, "The currency is not that of the payment.", "amounts", "currency")},
+	{stage: amounts, guard: payment.AmountTooLarge, problem: bodyDetail(isTooLarge, "This is more than what is left of the payment.", "amounts", "total_amount")},
+	{stage: amounts, guard: payment.FeeTooLarge, problem: bodyDetail(isTooLarge, "This is more than what is left of the fee, or than the refund.", "amounts", "fee_refund_amount")},
+}
 
 const feeHint = "The fee exceeds the share of the payment that a fee may have."
 
@@ -162,7 +197,7 @@ func answer(table []refusal, r *payment.Refusal) *problem {
 	var found *problem
 	for _, row := range table {
 		switch {
-		case !r.Has(row.guard):
+		case !r.Has(row.guard) || row.when != nil && !row.when(r):
 		case found == nil && row.stage != amounts:
 			return row.problem
 		case found == nil:

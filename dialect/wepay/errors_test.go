@@ -14,12 +14,12 @@ import (
 func TestRefusalsAreCovered(t *testing.T) {
 	notOfACapture := []payment.Guard{
 		payment.NotCreated, payment.NotAwaitingPayer, payment.NotVoidable, payment.NotCancellable, payment.NotRefundable,
-		payment.CannotStayOpen, payment.DuplicateOperation, payment.AboveMaximum, // asked for by fields of Capture that this dialect does not set
+		payment.CannotStayOpen, payment.DuplicateOperation, payment.AboveMaximum, payment.RefundOver, payment.MerchantBarred, // asked for by fields of Capture that this dialect does not set
 	}
 	notOfACancellation := []payment.Guard{
 		payment.NotCreated, payment.NotAwaitingPayer, payment.NotCapturable, payment.NotVoidable, payment.NotRefundable, payment.ScheduledCapture,
 		payment.CurrencyMismatch, payment.AmountTooSmall, payment.AmountTooLarge, payment.FeeTooLarge, payment.TooManyCaptures,
-		payment.CannotStayOpen, payment.DuplicateOperation, payment.AboveMaximum,
+		payment.CannotStayOpen, payment.DuplicateOperation, payment.AboveMaximum, payment.RefundOver, payment.MerchantBarred,
 	}
 	for name, c := range map[string]struct {
 		table      []refusal

@@ -22,9 +22,8 @@ type view struct {
 func (d *Dialect) appendPayment(b []byte, p *payment.Payment, v view) []byte {
 	known := readDetails(p)
 	b = d.appendResource(b, wireid.Name{Kind: wireid.Payment, Payment: p.ID}, "payments")
-	b = append(append(b, `,"owner":{"id":"`...), v.accountID...)
-	b = append(append(b, `","resource":"accounts","path":"/accounts/`...), v.accountID...)
-	b = append(b, `"},"create_time":`...)
+	b = appendOwner(b, v.accountID)
+	b = append(b, `,"create_time":`...)
 	b = dialect.AppendInt(b, p.CreatedAt.Unix())
 	b = append(b, `,"capture_at":`...)
 	if known.captureAt == 0 {
@@ -39,25 +38,9 @@ func (d *Dialect) appendPayment(b []byte, p *payment.Payment, v view) []byte {
 	b = append(append(b, `,"status":"`...), status...)
 	b = append(append(b, `","currency":"`...), p.Currency...)
 	b = append(b, `","payment_method":`...)
-	b = d.appendMethod(b, p, v.expand)
-	b = append(b, `,"order":`...)
-	if known.order == "" {
-		b = append(b, "null"...)
-	} else {
-		b = appendOrder(b, known.order)
-	}
-	b = append(b, `,"pending_reasons":`...)
-	if status == "pending" {
-		b = append(appendReason(append(b, '['), why), ']')
-	} else {
-		b = append(b, "null"...)
-	}
-	b = append(b, `,"failure_reason":`...)
-	if status == "failed" {
-		b = appendReason(b, why)
-	} else {
-		b = append(b, "null"...)
-	}
+	b = d.appendMethod(b, p, known.method, v.expand)
+	b = appendOrder(b, known.order)
+	b = appendWhy(b, status, why)
 	b = d.appendRecords(b, p, status == "completed")
 	b = dialect.AppendInt(append(b, `,"amount_refunded":`...), p.Refunded)
 	b = append(b, `,"amount_disputed":0,"initiated_by":`...) // nothing disputes yet
@@ -69,12 +52,7 @@ func (d *Dialect) appendPayment(b []byte, p *payment.Payment, v view) []byte {
 	} else {
 		b = append(b, "null"...)
 	}
-	b = append(b, `,"custom_data":`...)
-	if known.customData == nil {
-		b = append(b, "null"...)
-	} else {
-		b = append(b, known.customData...)
-	}
+	b = appendCustomData(b, known.customData)
 	b = dialect.AppendString(append(b, `,"api_version":`...), v.apiVersion)
 	return append(b, '}')
 }
@@ -88,6 +66,9 @@ func amount(p *payment.Payment) int64 {
 	case payment.Authorized:
 		if asked := p.InFlight(payment.OpCapture); asked > 0 {
 			return p.Captured + asked
+		}
+		if p.Captures() == 0 { // what is to be captured may have been updated
+			return min(p.Amount, p.Remaining()+max(0, p.Amount-p.Authorized))
 		}
 		return p.Authorized + p.Extended - p.Voided - p.Released
 	}
@@ -143,8 +124,14 @@ func appendReason(b []byte, r reason) []byte {
 	return append(b, "]}"...)
 }
 
-func (d *Dialect) appendMethod(b []byte, p *payment.Payment, expand bool) []byte {
-	b = d.appendResource(b, wireid.Name{Kind: wireid.PaymentMethod, Payment: p.ID}, "payment_methods")
+// appendMethod appends the payment method: the stored one that paid, or one
+// that is the payment's own.
+func (d *Dialect) appendMethod(b []byte, p *payment.Payment, stored string, expand bool) []byte {
+	if stored != "" {
+		b = appendNamed(b, stored, "payment_methods")
+	} else {
+		b = d.appendResource(b, wireid.Name{Kind: wireid.PaymentMethod, Payment: p.ID}, "payment_methods")
+	}
 	if expand {
 		b = dialect.AppendStringOrNull(append(b, `,"card_brand":`...), p.Method.Brand)
 		b = dialect.AppendStringOrNull(append(b, `,"last_four":`...), p.Method.Last4)
@@ -152,10 +139,51 @@ func (d *Dialect) appendMethod(b []byte, p *payment.Payment, expand bool) []byte
 	return append(b, '}')
 }
 
-func appendOrder(b []byte, id string) []byte {
+// appendNamed appends the beginning of an object as appendResource does, by an
+// id that is known.
+func appendNamed(b []byte, id, resource string) []byte {
 	b = dialect.AppendString(append(b, `{"id":`...), id)
-	b = append(b, `,"resource":"orders","path":`...)
-	return append(dialect.AppendString(b, "/orders/"+id), '}')
+	b = dialect.AppendString(append(b, `,"resource":`...), resource)
+	return dialect.AppendString(append(b, `,"path":`...), "/"+resource+"/"+id)
+}
+
+// appendOwner appends the member that says whose account it is.
+func appendOwner(b []byte, account string) []byte {
+	return append(appendNamed(append(b, `,"owner":`...), account, "accounts"), '}')
+}
+
+// appendOrder appends the member that says of which order it is.
+func appendOrder(b []byte, id string) []byte {
+	b = append(b, `,"order":`...)
+	if id == "" {
+		return append(b, "null"...)
+	}
+	return append(appendNamed(b, id, "orders"), '}')
+}
+
+// appendCustomData appends the member with what the platform attached.
+func appendCustomData(b, data []byte) []byte {
+	b = append(b, `,"custom_data":`...)
+	if data == nil {
+		return append(b, "null"...)
+	}
+	return append(b, data...)
+}
+
+// appendWhy appends the two members that say why something is pending or has
+// failed.
+func appendWhy(b []byte, status string, why reason) []byte {
+	b = append(b, `,"pending_reasons":`...)
+	if status == "pending" {
+		b = append(appendReason(append(b, '['), why), ']')
+	} else {
+		b = append(b, "null"...)
+	}
+	b = append(b, `,"failure_reason":`...)
+	if status == "failed" {
+		return appendReason(b, why)
+	}
+	return append(b, "null"...)
 }
 
 // appendRecords appends the two transaction records of a completed payment:

@@ -15,22 +15,21 @@ func route(r *http.Request) (*endpoint, string, *problem) {
 	if r.URL.RawPath != "" {
 		path, escaped = r.URL.RawPath, true
 	}
-	rest, ok := strings.CutPrefix(path, "/payments")
-	if !ok {
+	name, rest, deep := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	at := resources[name]
+	switch {
+	case at == nil || path[0] != '/':
 		return nil, "", notFound
+	case !deep:
+		return choose(at.all, r.Method, "")
 	}
-	if rest == "" {
-		return choose(payments, r.Method, "")
-	}
-	id, action, deeper := strings.Cut(rest[1:], "/")
-	if rest[0] != '/' || id == "" {
-		return nil, "", notFound
-	}
-	endpoints := onePayment
+	id, action, deeper := strings.Cut(rest, "/")
+	endpoints := at.one
 	if deeper {
-		if endpoints = actions[action]; endpoints == nil {
-			return nil, "", notFound
-		}
+		endpoints = at.actions[action]
+	}
+	if id == "" || endpoints == nil {
+		return nil, "", notFound
 	}
 	if escaped {
 		var err error

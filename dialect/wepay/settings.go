@@ -21,6 +21,10 @@ var (
 		"how long captured money and refunds are in transit, of payments made from then on").Otherwise("1 in a sandbox, else 86400")
 	rateLimit = merchant.Number(Name+".rate_limit", 0, 0, 100_000,
 		"requests of an application to one endpoint in ten seconds, counted by each instance; 0 is no bound")
+	refundWindow = merchant.Number(Name+".refund_window_days", 60, 1, 3650,
+		"for how many days after its creation a payment may be refunded")
+	webhookAttempts = merchant.Number(Name+".webhook_attempts", 6, 1, 10,
+		"how often a notification is attempted before its preference becomes inactive")
 	patience = dialect.Patience(Name, 10*time.Second) // the original let a request run for 30 seconds; clients give up earlier
 )
 
@@ -28,7 +32,8 @@ var (
 func Settings() []merchant.Declaration {
 	return []merchant.Declaration{
 		accountUsable.Declaration, accountCurrency.Declaration, feeThreshold.Declaration, presentOverCapture.Declaration,
-		settlementDelay.Declaration, rateLimit.Declaration, patience.Declaration,
+		settlementDelay.Declaration, rateLimit.Declaration, refundWindow.Declaration,
+		webhookAttempts.Declaration, patience.Declaration,
 	}
 }
 

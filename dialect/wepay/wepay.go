@@ -66,19 +66,52 @@ const (
 	keyRequired
 )
 
-// The addresses, by the words behind the payment's id.
-var (
-	payments = []endpoint{
-		{http.MethodPost, "create", keyRequired, (*Dialect).create},
-	}
-	onePayment = []endpoint{
-		{http.MethodGet, "query", keyIgnored, (*Dialect).query},
-	}
-	actions = map[string][]endpoint{
-		"capture": {{http.MethodPost, "capture", keyOptional, (*Dialect).capture}},
-		"cancel":  {{http.MethodPost, "cancel", keyOptional, (*Dialect).cancel}},
-	}
-)
+// resource is what there is at the addresses of one kind of object.
+type resource struct {
+	all     []endpoint            // "/payments"
+	one     []endpoint            // "/payments/{id}"
+	actions map[string][]endpoint // "/payments/{id}/capture"
+}
+
+// resources are the addresses, by their first word.
+var resources = map[string]*resource{
+	"payments": {
+		all: []endpoint{
+			{http.MethodGet, "list", keyIgnored, (*Dialect).listPayments},
+			{http.MethodPost, "create", keyRequired, (*Dialect).create},
+		},
+		one: []endpoint{
+			{http.MethodGet, "query", keyIgnored, (*Dialect).query},
+			{http.MethodPost, "update", keyOptional, (*Dialect).update},
+		},
+		actions: map[string][]endpoint{
+			"capture": {{http.MethodPost, "capture", keyOptional, (*Dialect).capture}},
+			"cancel":  {{http.MethodPost, "cancel", keyOptional, (*Dialect).cancel}},
+		},
+	},
+	"refunds": {
+		all: []endpoint{
+			{http.MethodGet, "list_refunds", keyIgnored, (*Dialect).listRefunds},
+			{http.MethodPost, "refund", keyRequired, (*Dialect).refund},
+		},
+		one: []endpoint{{http.MethodGet, "query_refund", keyIgnored, (*Dialect).queryRefund}},
+	},
+	"notifications": {
+		all: []endpoint{{http.MethodGet, "list_notifications", keyIgnored, (*Dialect).listNotifications}},
+		one: []endpoint{{http.MethodGet, "query_notification", keyIgnored, (*Dialect).queryNotification}},
+	},
+	"notification_preferences": {
+		all: []endpoint{
+			{http.MethodGet, "list_preferences", keyIgnored, (*Dialect).listPreferences},
+			{http.MethodPost, "create_preference", keyOptional, (*Dialect).createPreference},
+		},
+		one: []endpoint{
+			{http.MethodGet, "query_preference", keyIgnored, (*Dialect).queryPreference},
+			{http.MethodPost, "update_preference", keyIgnored, (*Dialect).updatePreference},
+			{http.MethodDelete, "delete_preference", keyIgnored, (*Dialect).deletePreference},
+		},
+	},
+}
 
 // ServeHTTP answers a request, always in JSON. The order of the checks is that
 // of section 4 of the dialect's document.

@@ -50,7 +50,7 @@ var Rules = []Rule{
 	{"receipt", "keyring money merchant payment", "the payer's page shows what a payment says, and stands below the dialects that send people to it"},
 
 	{"webhook", "clock dialect document keyring merchant money outbox payment signature store", "deliveries are made from what is stored"},
-	{"telemetry", "card clock dialect document engine money payment store", "those who watch decide nothing, and know no dialect by name"},
+	{"telemetry", "card clock dialect document engine money outbox payment store", "those who watch decide nothing, and know no dialect by name"},
 	{"console", "clock keyring money ledger merchant payment risk store wallet wireid", "the operator's pages show what is stored"},
 	{"explain", "ledger money outbox payment store wireid", "the story of a payment is told from what is stored"},
 	{"admin", "clock dialect explain keyring merchant store wireid", "administration changes the registry, and never a payment"},

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -35,12 +36,13 @@ type server struct {
 	command     *exec.Cmd
 	Credentials sandbox.Credentials
 	ended       chan error
+	dying       atomic.Bool // it is being killed
 }
 
 // start starts a server on a store and waits until it is ready.
 func start(t *testing.T, program, store string) *server {
 	t.Helper()
-	file := store + ".credentials"
+	file := filepath.Join(t.TempDir(), "credentials.json")
 	command := exec.Command(program, "serve", "--sandbox", "--store", store, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
 		"--credentials-out", file, "--log-level", "error", "--public-url", "https://capstan.test") // the same after each start
 	command.Stderr = os.Stderr

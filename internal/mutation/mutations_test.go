@@ -199,7 +199,7 @@ var mutations = []Mutation{
 	},
 	{
 		"an authorization is sent again", "engine/task.go",
-		[]Change{{"		if o.Kind == payment.OpAuthorize {\n", "		if false {\n"}},
+		[]Change{{"		if o.Kind == payment.OpAuthorize || o.Kind == payment.OpPayout {\n", "		if false {\n"}},
 		"./engine", "TestAuthorizationIsNeverSentAgain/never_arrived",
 	},
 	{
@@ -214,7 +214,7 @@ var mutations = []Mutation{
 	},
 	{
 		"timers that cannot be done starve others", "engine/timer.go",
-		[]Change{{"until, limit+len(failed))", "until, limit)"}},
+		[]Change{{"now, limit+len(failed))", "now, limit)"}, {"until, 1+len(failed))", "until, 1)"}},
 		"./engine", "TestTimersThatCannotBeDoneStarveNobody",
 	},
 	{
@@ -234,7 +234,7 @@ var mutations = []Mutation{
 	},
 	{
 		"records are swept while a commit is in doubt", "engine/sweep.go",
-		[]Change{{"	e.settling.Lock()\n	defer e.settling.Unlock()\n", ""}},
+		[]Change{{"	case e.settling <- struct{}{}:\n		defer func() { <-e.settling }()\n", "	default:\n"}},
 		"./engine", "TestNothingIsSweptWhileACommitIsInDoubt",
 	},
 	{
@@ -279,5 +279,10 @@ var mutations = []Mutation{
 		"sealing anew overwrites what has changed meanwhile", "store/sqlite/sealed.go",
 		[]Change{{"SET sealed = ?1 WHERE sealed = ?2 AND tenant", "SET sealed = ?1 WHERE ?2 = ?2 AND tenant"}},
 		"./store/sqlite", "TestStore/a_sealed_value_is_swapped_for_another",
+	},
+	{
+		"an attempt is overlooked when its record is over", "engine/batch.go",
+		[]Change{{"r.Free(b.now) && r.At.Before(since) {", "r.Free(b.now) {"}},
+		"./engine", "TestAttemptIsFoundThoughItsRecordIsOver",
 	},
 }

@@ -49,6 +49,9 @@ func (s *Store) Begin(ctx context.Context, touched store.Touched) (store.Batch, 
 	return b, nil
 }
 
+// Time implements store.Batch.
+func (b *batch) Time() time.Time { return time.Time{} }
+
 func (b *batch) Record(key payment.Key) (store.Record, bool) {
 	r, ok := b.records[key]
 	return r, ok

@@ -39,6 +39,7 @@ type Store struct {
 	swept time.Time // records that expired by then may be gone
 
 	meta        map[string][]byte
+	ahead       time.Duration
 	merchants   []merchant.Merchant
 	credentials []merchant.Credential
 	users       []wallet.User
@@ -170,6 +171,11 @@ func (s *Store) due(limit int, wanted func(payment.Timer) bool) []payment.Timer 
 	}
 	slices.SortFunc(due, byDue)
 	return due[:min(limit, len(due))]
+}
+
+// Claim implements store.Store: there is one instance, so all is its own.
+func (s *Store) Claim(ctx context.Context, now time.Time, limit int) ([]payment.Timer, error) {
+	return s.Due(ctx, now, limit)
 }
 
 func byDue(a, b payment.Timer) int {

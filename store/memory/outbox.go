@@ -17,6 +17,7 @@ type mail struct {
 	deliveries map[outbox.DeliveryID]outbox.Delivery
 	attempts   map[outbox.DeliveryID][]outbox.Attempt
 	claimed    map[outbox.DeliveryID]time.Time // until when
+	swept      time.Time                       // notices of what happened by then may be gone
 }
 
 // notice is a notice and how many deliveries it was written with.
@@ -35,7 +36,7 @@ func newMail() mail {
 }
 
 func (m mail) clone() mail {
-	return mail{notices: maps.Clone(m.notices), deliveries: maps.Clone(m.deliveries), attempts: maps.Clone(m.attempts)}
+	return mail{notices: maps.Clone(m.notices), deliveries: maps.Clone(m.deliveries), attempts: maps.Clone(m.attempts), swept: m.swept}
 }
 
 // notices writes the notices of a change with their deliveries.
@@ -177,6 +178,29 @@ func (s *Store) NextDelivery(context.Context) (time.Time, error) {
 	return next, nil
 }
 
+// Backlog implements store.Outbox.
+func (s *Store) Backlog(_ context.Context, limit int) ([]store.Backlog, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var due []outbox.Delivery
+	for _, d := range s.outbox.deliveries {
+		if !d.Due.IsZero() {
+			due = append(due, d)
+		}
+	}
+	slices.SortFunc(due, func(a, b outbox.Delivery) int { return a.Due.Compare(b.Due) })
+	found := map[string]store.Backlog{}
+	for _, d := range due[:min(limit, len(due))] {
+		b, ok := found[d.Dialect]
+		if !ok {
+			b = store.Backlog{Dialect: d.Dialect, Due: d.Due}
+		}
+		b.Deliveries++
+		found[d.Dialect] = b
+	}
+	return slices.SortedFunc(maps.Values(found), func(a, b store.Backlog) int { return cmp.Compare(a.Dialect, b.Dialect) }), nil
+}
+
 // Notice implements store.Outbox.
 func (s *Store) Notice(_ context.Context, tenant int64, id outbox.NoticeID) (*outbox.Notice, error) {
 	s.mu.Lock()
@@ -259,6 +283,8 @@ func (a *audit) Notices(fn func(outbox.Notice, int) error) error {
 	}
 	return nil
 }
+
+func (a *audit) NoticesSwept() (time.Time, error) { return a.outbox.swept, nil }
 
 func (a *audit) Deliveries(fn func(outbox.Delivery) error) error {
 	for _, id := range slices.SortedFunc(maps.Keys(a.outbox.deliveries), byDelivery) {

@@ -31,6 +31,21 @@ func (s *Store) PutMeta(_ context.Context, name string, value []byte, once bool)
 	return s.meta[name], nil
 }
 
+// ClockAhead implements store.Registry.
+func (s *Store) ClockAhead(context.Context) (time.Duration, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ahead, nil
+}
+
+// MoveClock implements store.Registry.
+func (s *Store) MoveClock(_ context.Context, ahead time.Duration) (time.Duration, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ahead = max(s.ahead, ahead.Truncate(time.Millisecond))
+	return s.ahead, nil
+}
+
 // CreateMerchant implements store.Registry.
 func (s *Store) CreateMerchant(_ context.Context, m *merchant.Merchant, credentials []merchant.Credential) error {
 	s.mu.Lock()

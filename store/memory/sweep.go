@@ -2,7 +2,10 @@ package memory
 
 import (
 	"context"
+	"maps"
+	"slices"
 
+	"github.com/capstan-pay/capstan/outbox"
 	"github.com/capstan-pay/capstan/store"
 )
 
@@ -41,5 +44,23 @@ func (s *Store) Sweep(_ context.Context, over store.Over, limit int) (done store
 			done.Grants++
 		}
 	}
+	for id, n := range s.outbox.notices {
+		waits := slices.ContainsFunc(s.outbox.whole(n).Deliveries, func(d outbox.Delivery) bool { return d.State == outbox.Waiting })
+		if n.At.After(over.Notices) || waits || full() {
+			continue
+		}
+		s.outbox.drop(id)
+		done.Notices++
+		if over.Notices.After(s.outbox.swept) {
+			s.outbox.swept = over.Notices
+		}
+	}
 	return done, nil
+}
+
+// drop forgets a notice with all that belongs to it.
+func (m *mail) drop(id outbox.NoticeID) {
+	delete(m.notices, id)
+	maps.DeleteFunc(m.deliveries, func(of outbox.DeliveryID, _ outbox.Delivery) bool { return of.NoticeID == id })
+	maps.DeleteFunc(m.attempts, func(of outbox.DeliveryID, _ []outbox.Attempt) bool { return of.NoticeID == id })
 }

@@ -210,6 +210,17 @@ func (a *audit) Swept() (time.Time, error) {
 	return time.UnixMilli(int64(swept)).UTC(), err
 }
 
+// metaNoticesSwept is the same for notices, by when they happened.
+const metaNoticesSwept = "notices_swept"
+
+func (a *audit) NoticesSwept() (time.Time, error) {
+	swept, err := integer(a.conn, `SELECT CAST(CAST(value AS TEXT) AS INTEGER) FROM meta WHERE name = '`+metaNoticesSwept+`'`)
+	if err != nil || swept == 0 {
+		return time.Time{}, err
+	}
+	return time.UnixMilli(int64(swept)).UTC(), nil
+}
+
 func (a *audit) Balances() (ledger.Balances, error) { return (&reader{a.conn}).balances(0) }
 
 func (a *audit) Timers(fn func(payment.Timer) error) error {

@@ -72,6 +72,9 @@ func (b *batch) load(touched store.Touched) error {
 	return nil
 }
 
+// Time implements store.Batch: one instance at a time has one clock.
+func (b *batch) Time() time.Time { return time.Time{} }
+
 func (b *batch) Record(key payment.Key) (store.Record, bool) {
 	if r := b.records[key]; r != nil {
 		return *r, true

@@ -13,6 +13,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/capstan-pay/capstan/outbox"
+	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/store"
 )
 
@@ -200,6 +201,20 @@ func (s *Store) NextDelivery(ctx context.Context) (next time.Time, err error) {
 	return next, err
 }
 
+// Backlog implements store.Outbox.
+func (s *Store) Backlog(ctx context.Context, limit int) (backlog []store.Backlog, err error) {
+	err = s.view(ctx, func(r *reader) error {
+		stmt := r.conn.Prep(`SELECT dialect, count(*), min(due) FROM
+			(SELECT dialect, due FROM deliveries WHERE due IS NOT NULL ORDER BY due LIMIT ?) GROUP BY dialect ORDER BY dialect`)
+		stmt.BindInt64(1, int64(limit))
+		return each(stmt, func(row *sqlite.Stmt) error {
+			backlog = append(backlog, store.Backlog{Dialect: row.ColumnText(0), Deliveries: row.ColumnInt(1), Due: columnTime(row, 2)})
+			return nil
+		})
+	})
+	return backlog, err
+}
+
 // Notice implements store.Outbox.
 func (s *Store) Notice(ctx context.Context, tenant int64, id outbox.NoticeID) (found *outbox.Notice, err error) {
 	err = s.view(ctx, func(r *reader) error {
@@ -304,4 +319,61 @@ func (s *Store) Redeliver(ctx context.Context, tenant int64, id outbox.DeliveryI
 		return setDue(conn, id, outbox.Waiting, at)
 	})
 	return there, err
+}
+
+// sweepNotices deletes notices of what happened long ago, if nothing waits of
+// them. Of payments that are younger there are none.
+func (s *Store) sweepNotices(ctx context.Context, before time.Time, limit int, done *store.Swept) error {
+	limit -= done.Rows()
+	found := 0
+	err := s.read(ctx, func(r *reader) error {
+		ids, err := noticesOver(r.conn, before, 1)
+		found = len(ids)
+		return err
+	})
+	if err != nil || found == 0 {
+		return err
+	}
+	var ids []outbox.NoticeID
+	err = s.change(ctx, func(conn *sqlite.Conn) error {
+		ids, err = noticesOver(conn, before, limit)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			for _, table := range []string{"attempts", "deliveries", "notices"} {
+				stmt := conn.Prep(`DELETE FROM ` + table + ` WHERE payment = ? AND version = ? AND dialect = ? AND number = ?`)
+				bindNotice(stmt, id)
+				if err := run(stmt); err != nil {
+					return err
+				}
+			}
+		}
+		return markSwept(conn, metaNoticesSwept, before.UnixMilli())
+	})
+	if err == nil {
+		done.Notices, done.More = len(ids), done.More || len(ids) == limit
+	}
+	return err
+}
+
+// noticesOver returns notices that happened by then and of which nothing waits.
+func noticesOver(conn *sqlite.Conn, before time.Time, limit int) (ids []outbox.NoticeID, err error) {
+	stmt := conn.Prep(`SELECT payment, version, dialect, number FROM notices n WHERE payment < ? AND at <= ? AND NOT EXISTS
+		(SELECT 1 FROM deliveries d WHERE d.payment = n.payment AND d.version = n.version AND d.dialect = n.dialect AND d.number = n.number AND d.state = 1) LIMIT ?`)
+	stmt.BindInt64(1, int64(payment.FirstID(before.Add(time.Millisecond))))
+	stmt.BindInt64(2, before.UnixMilli())
+	stmt.BindInt64(3, int64(limit))
+	err = each(stmt, func(row *sqlite.Stmt) error {
+		ids = append(ids, outbox.NoticeID{Payment: payment.ID(row.ColumnInt64(0)), Version: row.ColumnInt(1), Dialect: row.ColumnText(2), Number: row.ColumnInt(3)})
+		return nil
+	})
+	return ids, err
+}
+
+func bindNotice(stmt *sqlite.Stmt, id outbox.NoticeID) {
+	stmt.BindInt64(1, int64(id.Payment))
+	stmt.BindInt64(2, int64(id.Version))
+	stmt.BindText(3, id.Dialect)
+	stmt.BindInt64(4, int64(id.Number))
 }

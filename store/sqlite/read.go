@@ -58,6 +58,11 @@ func (s *Store) Due(ctx context.Context, now time.Time, limit int) (due []paymen
 	return due, err
 }
 
+// Claim implements store.Store: there is one instance, so all is its own.
+func (s *Store) Claim(ctx context.Context, now time.Time, limit int) ([]payment.Timer, error) {
+	return s.Due(ctx, now, limit)
+}
+
 // Agenda implements store.Reader. It walks through all timers that are due
 // until then, which are in order.
 func (s *Store) Agenda(ctx context.Context, kind payment.TimerKind, until time.Time, limit int) (due []payment.Timer, err error) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
+	"time"
 
 	"zombiezen.com/go/sqlite"
 
@@ -45,6 +47,37 @@ func putMeta(conn *sqlite.Conn, name string, value []byte, once bool) error {
 	stmt.BindBytes(2, value)
 	stmt.BindBool(3, once)
 	return run(stmt)
+}
+
+// metaAhead is under what name it is kept how far the sandbox's clock is
+// ahead, in milliseconds.
+const metaAhead = "clock_offset"
+
+// ClockAhead implements store.Registry.
+func (s *Store) ClockAhead(ctx context.Context) (ahead time.Duration, err error) {
+	err = s.read(ctx, func(r *reader) error { ahead, err = clockAhead(r.conn); return err })
+	return ahead, err
+}
+
+func clockAhead(conn *sqlite.Conn) (time.Duration, error) {
+	text, err := meta(conn, metaAhead)
+	if err != nil || text == nil {
+		return 0, err
+	}
+	ms, err := strconv.ParseInt(string(text), 10, 64)
+	return time.Duration(ms) * time.Millisecond, err
+}
+
+// MoveClock implements store.Registry.
+func (s *Store) MoveClock(ctx context.Context, ahead time.Duration) (now time.Duration, err error) {
+	err = s.change(ctx, func(conn *sqlite.Conn) error {
+		if now, err = clockAhead(conn); err != nil {
+			return err
+		}
+		now = max(now, ahead.Truncate(time.Millisecond))
+		return putMeta(conn, metaAhead, strconv.AppendInt(nil, now.Milliseconds(), 10), false)
+	})
+	return now, err
 }
 
 const selectMerchant = `SELECT id, tenant, name, disabled, created_at, settings FROM merchants`

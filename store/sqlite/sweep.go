@@ -65,6 +65,7 @@ func (s *Store) Sweep(ctx context.Context, over store.Over, limit int) (done sto
 			return err
 		},
 		func() error { return s.sweepDocuments(ctx, before, limit, &done) },
+		func() error { return s.sweepNotices(ctx, over.Notices, limit, &done) },
 	} {
 		if done.Rows() >= limit {
 			done.More = true
@@ -190,18 +191,22 @@ func (s *Store) deleteRecords(ctx context.Context, ids []int64, before int64) (d
 			}
 			deleted += conn.Changes()
 		}
-		// An audit is told which records it must not miss.
-		stmt = conn.Prep(`INSERT INTO meta (name, value) VALUES (?1, CAST(?2 AS BLOB)) ON CONFLICT (name) DO UPDATE
-			SET value = excluded.value WHERE CAST(CAST(value AS TEXT) AS INTEGER) < ?2`)
-		stmt.BindText(1, metaSwept)
-		stmt.BindInt64(2, before)
-		err := run(stmt)
+		err := markSwept(conn, metaSwept, before)
 		if err == nil {
 			last, err = lastRecord(conn)
 		}
 		return err
 	})
 	return deleted, last, err
+}
+
+// markSwept tells audits what they must not miss.
+func markSwept(conn *sqlite.Conn, name string, before int64) error {
+	stmt := conn.Prep(`INSERT INTO meta (name, value) VALUES (?1, CAST(?2 AS BLOB)) ON CONFLICT (name) DO UPDATE
+		SET value = excluded.value WHERE CAST(CAST(value AS TEXT) AS INTEGER) < ?2`)
+	stmt.BindText(1, name)
+	stmt.BindInt64(2, before)
+	return run(stmt)
 }
 
 // sweepPass walks on through a table that is ordered by tenant and name, and

@@ -51,6 +51,33 @@ func attempt(d outbox.Delivery, state outbox.State, due time.Time) outbox.Attemp
 	}
 }
 
+func testBacklog(t *testing.T, s store.Store) {
+	expect := func(what string, limit int, want ...store.Backlog) {
+		t.Helper()
+		got, err := s.Backlog(ctx, limit)
+		check(t, err)
+		if len(got) != 0 || len(want) != 0 {
+			equal(t, what, got, want)
+		}
+	}
+	expect("nothing is to be delivered", 9)
+	a := newAuthor(t)
+	first := a.create(card(1000, "USD"))
+	tell(&first, 0, false, "a", "b")
+	tell(&first, 1, false, "a")
+	first.Notices[1].Dialect, first.Notices[1].Deliveries[0].Dialect = "another", "another"
+	due := first.Notices[0].At
+	later := due.Add(time.Hour)
+	first.Notices[0].Deliveries[1].Due = later
+	must(t, s, first)
+	expect("by dialect", 9, store.Backlog{Dialect: "another", Deliveries: 1, Due: due}, store.Backlog{Dialect: "test", Deliveries: 2, Due: due})
+	expect("the first ones", 2, store.Backlog{Dialect: "another", Deliveries: 1, Due: due}, store.Backlog{Dialect: "test", Deliveries: 1, Due: due})
+	for _, d := range claim(t, s, everything(due), true) {
+		check(t, s.Attempted(ctx, []outbox.Attempt{attempt(d, outbox.Delivered, time.Time{})}))
+	}
+	expect("what is delivered is not in it", 9, store.Backlog{Dialect: "test", Deliveries: 1, Due: later})
+}
+
 func testNotices(t *testing.T, s store.Store) {
 	a := newAuthor(t)
 	first := a.create(card(1000, "USD"))
@@ -354,4 +381,47 @@ func testClaimingTogether(t *testing.T, s store.Store) {
 		seen[d.DeliveryID] = true
 	}
 	equal(t, "deliveries made", len(seen), 2*payments)
+}
+
+func testSweepNotices(t *testing.T, s store.Store) {
+	a := newAuthor(t)
+	var all []store.Change
+	for range 6 {
+		c := a.create(card(1000, "USD"))
+		tell(&c, 0, false, "a", "b")
+		must(t, s, c)
+		all = append(all, c)
+		a.now = a.now.Add(time.Hour)
+	}
+	finish := func(c store.Change, endpoints ...int) {
+		for _, i := range endpoints {
+			check(t, s.Attempted(ctx, []outbox.Attempt{attempt(c.Notices[0].Deliveries[i], outbox.Delivered, time.Time{})}))
+		}
+	}
+	for _, c := range all[:4] {
+		finish(c, 0, 1)
+	}
+	finish(all[4], 0) // the other one waits
+	before := take(t, s)
+	equal(t, "swept early", sweep(t, s, store.Over{Notices: noon.Add(-time.Millisecond)}, 100), store.Swept{})
+	equal(t, "everything", take(t, s), before)
+
+	over := store.Over{Notices: noon.Add(2 * time.Hour)}
+	equal(t, "swept", sweep(t, s, over, 2).Notices, 3)
+	n := take(t, s)
+	equal(t, "notices left", len(n.Notices), 3)
+	equal(t, "deliveries left", len(n.Deliveries), 6)
+	equal(t, "attempts left", len(n.Attempts), 3)
+	check(t, s.Audit(ctx, func(view store.Audit) error {
+		swept, err := view.NoticesSwept()
+		equal(t, "swept until", swept, over.Notices)
+		return err
+	}))
+	equal(t, "swept again", sweep(t, s, over, 100), store.Swept{})
+
+	over.Notices = noon.Add(24 * time.Hour)
+	equal(t, "swept later", sweep(t, s, over, 100).Notices, 1) // something waits of the last two
+	finish(all[4], 1)
+	equal(t, "swept when it is told", sweep(t, s, over, 100).Notices, 1)
+	equal(t, "notices left", len(take(t, s).Notices), 1)
 }

@@ -22,6 +22,7 @@ func sweep(t fataler, s store.Store, over store.Over, limit int) (all store.Swep
 		all.Counters += done.Counters
 		all.Documents += done.Documents
 		all.Grants += done.Grants
+		all.Notices += done.Notices
 		if !done.More {
 			return all
 		}

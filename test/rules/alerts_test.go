@@ -1,7 +1,9 @@
 package rules
 
 import (
+	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -64,6 +66,10 @@ func TestAlerts(t *testing.T) {
 			capstan_processor_call_duration_seconds_count{job="capstan",operation="capture",result="approved"} 0+5x40`, 20 * time.Minute, true},
 		{"CapstanProcessorSilent", "one in a hundred", `capstan_processor_call_duration_seconds_count{job="capstan",operation="capture",result="no_answer"} 0+1x40
 			capstan_processor_call_duration_seconds_count{job="capstan",operation="capture",result="approved"} 0+99x40`, 20 * time.Minute, false},
+		{"CapstanOutboxLate", "minutes late", `capstan_outbox_lag_seconds{job="capstan",dialect="wepay"} 300x9`, 7 * time.Minute, true},
+		{"CapstanOutboxLate", "a minute late", `capstan_outbox_lag_seconds{job="capstan",dialect="wepay"} 60x9`, 7 * time.Minute, false},
+		{"CapstanDeliveriesGivenUp", "one was", `capstan_delivery_attempts_total{job="capstan",dialect="wepay",result="given_up"} 0x5 1x20`, 10 * time.Minute, true},
+		{"CapstanDeliveriesGivenUp", "some have failed", `capstan_delivery_attempts_total{job="capstan",dialect="wepay",result="failed"} 0+1x20`, 10 * time.Minute, false},
 		{"CapstanDown", "no answer to a scrape", `up{job="capstan",instance="a"} 1 1 0 0 0 0`, 4 * time.Minute, true},
 		{"CapstanDown", "another job", `up{job="other",instance="a"} 0x9`, 4 * time.Minute, false},
 		{"CapstanSurveyFails", "again and again", `capstan_survey_failed{job="capstan",instance="a"} 1x20`, 8 * time.Minute, true},
@@ -77,7 +83,14 @@ func TestAlerts(t *testing.T) {
 		})
 		tested[c.alert] = append(tested[c.alert], c.fires)
 	}
+	page, err := os.ReadFile("../../docs/observability.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, a := range alerts(t) {
+		if !strings.Contains(string(page), a.Alert) {
+			t.Errorf("docs/observability.md does not say what to do about %s", a.Alert)
+		}
 		if cases := tested[a.Alert]; !slices.Contains(cases, true) || !slices.Contains(cases, false) {
 			t.Errorf("%s has no case in which it fires, or none in which it is quiet", a.Alert)
 		}

@@ -1,0 +1,126 @@
+package mutation
+
+import (
+	"flag"
+	"strings"
+	"testing"
+)
+
+var all = flag.Bool("all", false, "have the simulation look for everything, not only for a few")
+
+// simulated are what the simulation of package engine has to find, whatever the
+// other tests know: most of them need an engine that dies, an answer that is
+// lost or a clock that jumps at the wrong moment.
+var simulated = []Mutation{
+	{Name: "a hold ends before its time", File: "payment/expire.go", Changes: []Change{
+		{"!at.Before(p.ExpiresAt)", "!at.Before(p.ExpiresAt.Add(-time.Minute))"},
+	}},
+	{Name: "a capture is taken after the deadline", File: "payment/capture.go", Changes: []Change{
+		{"	r.when(lapsed, HoldOver)\n", ""},
+	}},
+	{Name: "more than the rest can be captured", File: "payment/capture.go", Changes: []Change{
+		{"r.when(amount > r.Limit, AmountTooLarge)", "r.when(amount > r.Limit+100, AmountTooLarge)"},
+	}},
+	{Name: "a refund does not look at others under way", File: "payment/payment.go", Changes: []Change{
+		{"return p.Captured - p.Refunded - p.InFlight(OpRefund)", "return p.Captured - p.Refunded"},
+	}},
+	{Name: "a store does not look at the version", File: "store/memory/batch.go", Changes: []Change{
+		{" || len(now.events) != p.Version-len(c.Events) {", " {"},
+	}},
+	{Name: "answers come before the commit", File: "engine/commit.go", Changes: []Change{
+		{"	return e.commit(ctx, b, changes)\n", "	e.leave(items)\n	return e.commit(ctx, b, changes)\n"},
+		{"	e.leave(items)\n	return true\n", "	return true\n"},
+	}},
+	{Name: "it is answered whatever the commit says", File: "engine/commit.go", Changes: []Change{
+		{"	return e.commit(ctx, b, changes)\n", "	_ = e.commit(ctx, b, changes)\n	return nil\n"},
+	}},
+	{Name: "a key is not kept", File: "engine/batch.go", Changes: []Change{
+		{"	if d.Refusal == nil || kept {\n", "	if kept {\n"},
+	}},
+	{Name: "nobody looks before a command is tried again", File: "engine/commit.go", Changes: []Change{
+		{"		if it.left.Key == (payment.Key{}) {\n", "		if true {\n"},
+		{"		if err = e.try(ctx, []*item{it}); err == nil {\n", "		it.Key = e.newKey()\n		if err = e.try(ctx, []*item{it}); err == nil {\n"},
+	}},
+	{Name: "captured money reaches nobody", File: "payment/capture.go", Changes: []Change{
+		{"	return append(entry, p.credit(0, e.Amount, e.Fee)...)\n", "	return entry\n"},
+	}},
+	{Name: "a key stays in use", File: "engine/engine.go", Changes: []Change{
+		{"		delete(e.inFlight, it.Key)\n", "		_ = it.Key\n"},
+	}},
+	{Name: "the task for a processor is dropped", File: "engine/batch.go", Changes: []Change{
+		{"	timers := slices.Clone(d.Timers)\n", "	timers := slices.DeleteFunc(slices.Clone(d.Timers), func(t payment.Timer) bool { return t.Kind == payment.ProcessorTimer && t.Attempt == 0 })\n"},
+	}},
+	{Name: "a processor is called before the commit", File: "engine/commit.go", Changes: []Change{
+		{"	// From here on the batch is durable, or none of it is.\n", "	e.after(items)\n"},
+	}},
+	{Name: "a request is sent again unasked", File: "engine/task.go", Changes: []Change{
+		{"	if attempt > 1 {", "	if false {"},
+	}},
+	{Name: "an authorization is sent again", File: "engine/task.go", Changes: []Change{
+		{"		if o.Kind == payment.OpAuthorize {\n", "		if false {\n"},
+	}},
+	{Name: "what could not be sealed has failed", File: "engine/task.go", Changes: []Change{
+		{"	if errors.Is(err, processor.ErrSealed) {", "	if err != nil {"},
+	}},
+	{Name: "the attempt is counted after the call", File: "payment/resolve.go", Changes: []Change{
+		{"	again.Attempt = c.Attempt\n", "	again.Attempt = c.Attempt - 1\n"},
+	}},
+	{Name: "an operation has a new name when it is sent again", File: "engine/task.go", Changes: []Change{
+		{"	return p.Perform(ctx, o)\n", "	if attempt > 1 {\n		o.ID += \"9\"\n	}\n	return p.Perform(ctx, o)\n"},
+	}},
+	{Name: "no answer is taken for a refusal", File: "engine/task.go", Changes: []Change{
+		{"			e.unanswered(op)\n			return\n", "			answer = payment.Answer{Result: payment.Refused}\n"},
+	}},
+	{Name: "a void does not wait for a capture under way", File: "payment/void.go", Changes: []Change{
+		{"	r.when(p.inDoubt() && (!c.Alongside || p.aloneInFlight()), OperationPending)\n", ""},
+		{"	r.Limit, r.Least = p.Remaining(), 1\n", "	r.Limit, r.Least = p.held(), 1\n"},
+	}},
+	{Name: "timers stay when they are done", File: "engine/batch.go", Changes: []Change{
+		{"c := &store.Change{Done: it.timers}", "c := &store.Change{}"},
+	}},
+	{Name: "a pending key passes for final", File: "engine/engine.go", Changes: []Change{
+		{"Pending: r.Pending, Replayed", "Replayed"},
+	}},
+	{Name: "a pending key is forgotten", File: "engine/batch.go", Changes: []Change{
+		{"			Pending: it.outcome.Pending, At: b.now, Context: it.Context,\n", "			At: b.now, Context: it.Context,\n"},
+	}},
+	{Name: "a late answer does not close what is over", File: "payment/resolve.go", Changes: []Change{
+		{"	d.expireIfDue()\n", ""},
+		{"	d.rearm()\n", ""},
+	}},
+	{Name: "a payment's time runs backwards", File: "payment/command.go", Changes: []Change{
+		{"		d.env.Now = p.UpdatedAt // a payment's time never runs backwards\n", ""},
+	}},
+}
+
+// TestSimulationNotices: the simulation finds each of them, in the seeds that
+// every run of the tests goes through.
+func TestSimulationNotices(t *testing.T) {
+	for i, m := range simulated {
+		if !*all && i%5 != 0 {
+			continue
+		}
+		t.Run(strings.ReplaceAll(m.Name, " ", "_"), func(t *testing.T) {
+			t.Parallel()
+			m.Package = "./engine"
+			program, err := bench(t).Mutate(t.Context(), m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			verdict, err := program.Run(t.Context(), "TestSimulation")
+			switch {
+			case err != nil:
+				t.Fatal(err)
+			case verdict.Passed:
+				t.Error("unnoticed")
+			case !verdict.Failed:
+				t.Fatalf("it did not end:\n%s", verdict.Output)
+			}
+			for line := range strings.Lines(verdict.Output) {
+				if strings.Contains(line, "step ") {
+					t.Log(strings.TrimSpace(line))
+				}
+			}
+		})
+	}
+}

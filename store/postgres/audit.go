@@ -1,0 +1,159 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/capstan-pay/capstan/ledger"
+	"github.com/capstan-pay/capstan/money"
+	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/store"
+	"github.com/capstan-pay/capstan/wallet"
+)
+
+// Audit implements store.Reader. While fn runs the database cannot clean up
+// what is overwritten meanwhile.
+func (s *Store) Audit(ctx context.Context, fn func(store.Audit) error) error {
+	return s.view(ctx, func(a *audit) error { return fn(a) })
+}
+
+// view calls fn with a view of one moment.
+func (s *Store) view(ctx context.Context, fn func(*audit) error) error {
+	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	return pgx.BeginTxFunc(ctx, s.readers, options, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SELECT FROM meta LIMIT 1`); err != nil { // begins the snapshot
+			return err
+		}
+		return fn(&audit{ctx: ctx, tx: tx})
+	})
+}
+
+// audit reads in one transaction.
+type audit struct {
+	ctx     context.Context //nolint:containedctx // it lives as long as the call it was given to
+	tx      pgx.Tx
+	cursors int
+}
+
+// fetched is how many rows a walk has in memory at a time.
+const fetched = 1000
+
+// each calls fn with every row of a query. Walks may be nested: each has a
+// cursor of its own, and what was fetched is copied.
+func (a *audit) each(query string, fn func(row) error) error {
+	a.cursors++
+	cursor := fmt.Sprintf("walk_%d", a.cursors)
+	if _, err := a.tx.Exec(a.ctx, `DECLARE `+cursor+` NO SCROLL CURSOR FOR `+query); err != nil {
+		return err
+	}
+	for {
+		var some []row
+		err := each(a.ctx, a.tx, fmt.Sprintf(`FETCH %d FROM %s`, fetched, cursor), func(r row) error {
+			copied := make(row, len(r))
+			for i := range r {
+				copied[i] = r.bytes(i)
+			}
+			some = append(some, copied)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, r := range some {
+			if err := fn(r); err != nil {
+				return err
+			}
+		}
+		if len(some) < fetched {
+			_, err := a.tx.Exec(a.ctx, `CLOSE `+cursor)
+			return err
+		}
+	}
+}
+
+const selectStates = `SELECT payment, tenant, merchant, version, status, updated_at,
+	authorized, extended, captured, voided, released, refunded FROM states`
+
+func stateOf(r row) store.State {
+	return store.State{
+		Payment: payment.ID(r.int(0)), Tenant: r.int(1), Merchant: r.int(2), Version: int(r.int(3)), Status: payment.Status(r.int(4)),
+		UpdatedAt: r.time(5), Authorized: r.int(6), Extended: r.int(7), Captured: r.int(8), Voided: r.int(9), Released: r.int(10), Refunded: r.int(11),
+	}
+}
+
+func (a *audit) States(fn func(store.State) error) error {
+	return a.each(selectStates+` ORDER BY payment, tenant`, func(r row) error { return fn(stateOf(r)) })
+}
+
+const selectAuditEvents = `SELECT payment, sequence, kind, at, operation, amount, body FROM events`
+
+func (a *audit) Events(fn func(payment.ID, int, payment.Event) error) error {
+	return a.each(selectAuditEvents+` ORDER BY payment, sequence, tenant`, func(r row) error {
+		id, sequence := payment.ID(r.int(0)), int(r.int(1))
+		var e payment.Event
+		if err := readEvent(r, 2, &e); err != nil {
+			return fmt.Errorf("event %d of payment %s: %w", sequence, id, err)
+		}
+		return fn(id, sequence, e)
+	})
+}
+
+// Postings walks the deposits and then the events.
+func (a *audit) Postings(fn func(payment.ID, int, ledger.Posting) error) error {
+	type number struct{ tenant, id int64 }
+	accounts := map[number]ledger.Account{}
+	err := a.each(`SELECT tenant, id, merchant, kind, holder, currency FROM accounts`, func(r row) error {
+		accounts[number{r.int(0), r.int(1)}] = accountOf(r, 2)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	entry := func(r row) error {
+		tenant, id, sequence := r.int(0), payment.ID(r.int(1)), int(r.int(2))
+		for postings := r.ints(3); len(postings) > 1; postings = postings[2:] {
+			account := accounts[number{tenant, postings[0]}] // one that does not exist is the zero one
+			if err := fn(id, sequence, ledger.Posting{Account: account, Minor: postings[1]}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := a.each(`SELECT tenant, 0::bigint, 0, postings FROM deposits ORDER BY id, tenant`, entry); err != nil {
+		return err
+	}
+	return a.each(`SELECT tenant, payment, sequence, postings FROM events WHERE postings IS NOT NULL ORDER BY payment, sequence, tenant`, entry)
+}
+
+func (a *audit) Records(fn func(store.Record) error) error {
+	return a.each(`SELECT `+recordColumns+` FROM records r ORDER BY coalesce(r.payment, 0), r.at, r.key`, func(r row) error {
+		record, err := readRecord(r)
+		if err != nil {
+			return err
+		}
+		return fn(*record)
+	})
+}
+
+func (a *audit) Timers(fn func(payment.Timer) error) error {
+	return a.each(`SELECT `+timerColumns+` FROM timers ORDER BY payment`, func(r row) error { return fn(timerOf(r)) })
+}
+
+func (a *audit) WalletBalances(fn func(int64, wallet.Balance) error) error {
+	return a.each(`SELECT tenant, holder, currency, available FROM wallet_balances`, func(r row) error {
+		return fn(r.int(0), wallet.Balance{User: r.int(1), Currency: money.Currency(r.text(2)), Available: r.int(3)})
+	})
+}
+
+func (a *audit) Counters(fn func(store.Counter) error) error {
+	return a.each(`SELECT value, expires, tenant, name FROM counters`, func(r row) error {
+		return fn(store.Counter{Value: r.bytes(0), Expires: r.time(1), Tenant: r.int(2), Name: r.text(3)})
+	})
+}
+
+// Balances implements store.Audit.
+func (a *audit) Balances() (ledger.Balances, error) {
+	return balancesOf(func(fn func(row) error) error { return a.each(selectBalances+groupBalances, fn) })
+}

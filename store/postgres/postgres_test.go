@@ -1,0 +1,41 @@
+package postgres_test
+
+import (
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/capstan-pay/capstan/internal/pgtest"
+	"github.com/capstan-pay/capstan/store"
+	"github.com/capstan-pay/capstan/store/postgres"
+	"github.com/capstan-pay/capstan/store/storetest"
+)
+
+// levels are the isolation levels at which everything holds.
+var levels = []pgx.TxIsoLevel{pgx.ReadCommitted, pgx.RepeatableRead, pgx.Serializable}
+
+func at(level pgx.TxIsoLevel) func(*postgres.Options) {
+	return func(o *postgres.Options) { o.Isolation = level }
+}
+
+func TestStore(t *testing.T) {
+	for _, level := range levels {
+		t.Run(string(level), func(t *testing.T) {
+			storetest.RunDurable(t, func(t *testing.T) (store.Store, func() store.Store) {
+				address := pgtest.URL(t)
+				return pgtest.OpenAt(t, address, at(level)), func() store.Store { return pgtest.OpenAt(t, address, at(level)) }
+			})
+		})
+	}
+}
+
+// TestModel takes the levels in turns: each check opens stores of its own.
+func TestModel(t *testing.T) {
+	checks := 0
+	storetest.RunModel(t, func() (store.Store, func() store.Store) {
+		level := levels[checks%len(levels)]
+		checks++
+		address := pgtest.URL(t)
+		return pgtest.OpenAt(t, address, at(level)), func() store.Store { return pgtest.OpenAt(t, address, at(level)) }
+	})
+}
