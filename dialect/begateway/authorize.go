@@ -3,8 +3,8 @@ package begateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -44,24 +44,10 @@ func (d *Dialect) create(c *call, sale bool) answered {
 	}
 	in.intake.Policy = c.shop.policy(sale)
 	in.intake.Policy.PayerDeadline = in.payerDeadline
-	request := payment.Request{
-		Tenant: c.shop.merchant.Tenant, Merchant: c.shop.merchant.ID, Patience: c.patience, Screening: c.shop.screening,
-		Command: payment.Create{
-			Intake:  in.intake,
-			Attempt: &payment.Attempt{Secret: in.secret, Unchallenged: !in.threeDSecure, Asked: payment.Asked{Dialect: Name, Reference: in.intake.Reference}},
-		},
-		Key:    duplicateKey(c.shop, in.intake, sale),
-		Retain: duplicateWindow + time.Millisecond, // the last instant is in the window, and the clock counts milliseconds
-	}
-	out, err := d.Engine.Do(c.Context(), request)
-	if err == nil && (out.Replayed || out.Refusal.Has(payment.InProcess)) {
-		if in.duplicates > 0 {
-			return answered{problem: fails(base, textDuplicate)}
-		}
-		request.Key = payment.Key{}
-		out, err = d.Engine.Do(c.Context(), request)
-	}
+	out, err := d.once(c, &in, sale)
 	switch {
+	case errors.Is(err, errDuplicate):
+		return answered{problem: fails(base, textDuplicate)}
 	case err != nil:
 		return answered{err: err}
 	case out.Refusal != nil:
@@ -69,16 +55,6 @@ func (d *Dialect) create(c *call, sale bool) answered {
 	}
 	d.keepCard(c.Context(), c.shop, &in, out.Payment)
 	return d.show(c, out.Payment, transaction{payment: out.Payment.ID}, c.shop.form())
-}
-
-// duplicateKey names an authorization or payment by what makes another one a
-// duplicate of it (section 4.3): the shop, type, currency, amount and card.
-func duplicateKey(s *shop, in payment.Intake, sale bool) payment.Key {
-	value := strings.Join([]string{
-		strconv.FormatInt(s.merchant.ID, 10), strconv.FormatBool(sale), string(in.Currency),
-		strconv.FormatInt(in.Amount, 10), in.Method.Fingerprint,
-	}, "|")
-	return payment.NewKey(s.merchant.Tenant, Name+".duplicate", value)
 }
 
 // policy is what a shop's holds permit.
@@ -103,6 +79,14 @@ type intakeRequest struct {
 	duplicates    time.Duration
 	payerDeadline time.Duration
 	threeDSecure  bool // the payer may be asked to authenticate
+}
+
+// command is what the engine is asked for.
+func (in *intakeRequest) command() payment.Create {
+	return payment.Create{
+		Intake:  in.intake,
+		Attempt: &payment.Attempt{Secret: in.secret, Unchallenged: !in.threeDSecure, Asked: payment.Asked{Dialect: Name, Reference: in.intake.Reference}},
+	}
 }
 
 // readIntake reads the request object of an authorization or payment, with all
