@@ -128,7 +128,7 @@ func TestDuplicateRuleOfAuthorizations(t *testing.T) {
 		{name: "30.001 s: new", steps: []step{{0, "", "made"}, {30*time.Second + time.Millisecond, "", "made"}}},
 		{name: "duplicate_check false opens the window", steps: []step{{0, `,"duplicate_check":false`, "made"}, {30 * time.Second, "", "duplicate"}, {time.Millisecond, "", "made"}}},
 		{
-			name: "duplicate_check false opens the window again while one is open",
+			name:  "duplicate_check false opens the window again while one is open",
 			steps: []step{{0, "", "made"}, {20 * time.Second, `,"duplicate_check":false`, "made"}, {30 * time.Second, "", "duplicate"}, {time.Millisecond, "", "made"}},
 		},
 		{name: "duplicate_check false three times", steps: []step{{0, `,"duplicate_check":false`, "made"}, {0, `,"duplicate_check":false`, "made"}, {0, `,"duplicate_check":false`, "made"}, {0, "", "duplicate"}}},
