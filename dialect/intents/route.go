@@ -33,6 +33,11 @@ const (
 	rollEndpointRoute
 	eventRoute
 	eventsRoute
+	createRefundRoute
+	refundsRoute
+	chargesRoute
+	intentsRoute
+	searchRoute
 	routeCount
 )
 
@@ -43,7 +48,7 @@ const (
 )
 
 // place is where a call is: /v1/object, /v1/object/{id} or
-// /v1/object/{id}/verb.
+// /v1/object/{id}/verb. An object may have a slash in it.
 type place struct {
 	method, object string
 	id             bool
@@ -67,9 +72,15 @@ func callTable() [routeCount]call {
 		cancelRoute:   {place{post, "payment_intents", true, "cancel"}, "cancel", (*exchange).cancel},
 		retrieveRoute: {place{get, "payment_intents", true, ""}, "query", (*exchange).retrieve},
 
+		intentsRoute: {place{get, "payment_intents", false, ""}, "list", (*exchange).listIntents},
+		searchRoute:  {place{get, "payment_intents/search", false, ""}, "search", (*exchange).search},
+
 		chargeRoute:        {place{get, "charges", true, ""}, "query_charge", (*exchange).charge},
 		chargeCaptureRoute: {place{post, "charges", true, "capture"}, "capture_charge", (*exchange).captureCharge},
+		chargesRoute:       {place{get, "charges", false, ""}, "list_charges", (*exchange).listCharges},
+		createRefundRoute:  {place{post, "refunds", false, ""}, "refund", (*exchange).createRefund},
 		refundRoute:        {place{get, "refunds", true, ""}, "query_refund", (*exchange).refund},
+		refundsRoute:       {place{get, "refunds", false, ""}, "list_refunds", (*exchange).listRefunds},
 		methodRoute:        {place{get, "payment_methods", true, ""}, "query_method", (*exchange).paymentMethod},
 
 		createEndpointRoute:   {place{post, "webhook_endpoints", false, ""}, "create_endpoint", (*exchange).createEndpoint},
@@ -82,6 +93,9 @@ func callTable() [routeCount]call {
 		eventsRoute:           {place{get, "events", false, ""}, "list_events", (*exchange).events},
 	}
 }
+
+// testHelpers begins the path of what only test mode has.
+const testHelpers = "test_helpers"
 
 var routes = func() map[place]route {
 	all := map[place]route{}
@@ -120,6 +134,13 @@ func match(method, path string) (route, string) {
 	var further bool
 	at.object, rest, at.id = strings.Cut(rest, "/")
 	id, at.verb, further = strings.Cut(rest, "/")
+	switch {
+	case id == "search" && !further:
+		at.object, at.id, id = at.object+"/search", false, ""
+	case at.object == testHelpers:
+		at.object, at.id = at.object+"/"+id, further
+		id, at.verb, further = strings.Cut(at.verb, "/")
+	}
 	if at.id && id == "" || further && at.verb == "" {
 		return unknownRoute, ""
 	}
