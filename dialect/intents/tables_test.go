@@ -212,9 +212,15 @@ func TestRoutes(t *testing.T) {
 			t.Errorf("%s %s: %d %q", test.method, test.path, got, id)
 		}
 	}
-	for r := createRoute; r <= cancelRoute; r++ {
-		if got, id := match("POST", r.path("pi_x")); got != r || id != "pi_x" && r != createRoute {
-			t.Errorf("%s leads to %d", r.path("pi_x"), got)
+	for r, it := range callTable() {
+		if r == int(unknownRoute) {
+			continue
+		}
+		if it.operation == "" || it.serve == nil {
+			t.Errorf("call %d is not served", r)
+		}
+		if got, id := match(it.method, it.path("pi_x")); got != route(r) || it.id != (id == "pi_x") {
+			t.Errorf("%s %s leads to %d", it.method, it.path("pi_x"), got)
 		}
 	}
 }
