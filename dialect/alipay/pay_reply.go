@@ -1,6 +1,8 @@
 package alipay
 
 import (
+	"encoding/json"
+
 	"github.com/capstan-pay/capstan/dialect"
 	"github.com/capstan-pay/capstan/payment"
 )
@@ -69,6 +71,16 @@ func payResult(p *payment.Payment, op *payment.Operation, grant grantState) resu
 		return declinedPay(charge.Answer.Reason)
 	}
 	return paymentInProcess
+}
+
+// ReturnURL is where a payer goes who was at the cashier, as the merchant said
+// in the pay request; empty if he did not.
+func ReturnURL(p *payment.Payment) string {
+	var made payDetails
+	if p.Dialect != Name || json.Unmarshal(p.Details, &made) != nil {
+		return ""
+	}
+	return made.RedirectURL
 }
 
 // automaticCapture is the capture that followed the authorization by itself,
