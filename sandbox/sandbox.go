@@ -21,6 +21,7 @@ import (
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor/scripted"
 	"github.com/capstan-pay/capstan/store"
+	"github.com/capstan-pay/capstan/wallet"
 	"github.com/capstan-pay/capstan/webhook"
 	"github.com/capstan-pay/capstan/wireid"
 )
@@ -54,6 +55,10 @@ type Config struct {
 	// API client's credential.
 	UpdateClientKeys func(data []byte, add map[string]string, retire []string) ([]byte, error)
 
+	// PutClientAgents adds or changes agent tokens in such data: each is good
+	// until its time, for ever with the zero time.
+	PutClientAgents func(mac wallet.MAC, data []byte, tokens map[string]time.Time, now time.Time) ([]byte, error)
+
 	// ReturnURL is where a payer goes who has answered a cashier order; empty
 	// if the merchant did not say.
 	ReturnURL func(*payment.Payment) string
@@ -81,6 +86,7 @@ func New(c Config) *Sandbox {
 		"POST /_sandbox/processor":                s.postProcessor,
 		"POST /_sandbox/wallet/users":             s.postWalletUsers,
 		"PATCH /_sandbox/wallet/users/{id}":       s.patchWalletUser,
+		"POST /_sandbox/wallet/users/{id}/codes":  s.postWalletCodes,
 		"POST /_sandbox/wallet/tokens/revoke":     s.postWalletRevoke,
 		"PATCH /_sandbox/alipay/clients/{client}": s.patchAlipayClient,
 		"PATCH /_sandbox/settings":                s.patchSettings,

@@ -50,16 +50,24 @@ func (d *Dialect) renderPay(to route, r payRequest, out payment.Outcome) []byte 
 	return b.done()
 }
 
-// payResult is what an authorization or a charge has come to.
+// payResult is what an authorization or a charge has come to. An order that was
+// closed before anybody confirmed it is no order any more.
 func payResult(p *payment.Payment, op *payment.Operation, grant grantState) result {
+	closed := (p.Status == payment.Voided || p.Status == payment.Expired) && p.AuthorizedAt.IsZero()
 	switch op.Status {
 	case payment.OpPending:
 		return paymentInProcess
 	case payment.OpAwaiting:
+		if closed {
+			return orderStatusInvalid
+		}
 		return accept
 	case payment.OpFailed:
-		if op.Answer.Reason == payment.GrantOver && grant == grantExpired {
-			return expiredAccessToken
+		if closed {
+			return orderStatusInvalid
+		}
+		if what, wrong := grant.result(); wrong && op.Answer.Reason == payment.GrantOver {
+			return what
 		}
 		return declinedPay(op.Answer.Reason)
 	}
