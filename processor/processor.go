@@ -23,7 +23,8 @@ type Processor interface {
 	Decide(payment.Instruction, *payment.Payer) payment.Answer
 
 	// Perform carries out a pending operation. An answer is final and is
-	// Approved or Refused. An error means that the outcome is not known.
+	// Approved or Refused. An error means that the outcome is not known, but for
+	// one that wraps ErrNotSent: this call has sent nothing.
 	Perform(context.Context, Order) (payment.Answer, error)
 
 	// Lookup asks what became of an operation. ErrNoTrace means that the
@@ -39,6 +40,9 @@ type Processor interface {
 
 // ErrNoTrace is what Lookup returns for an operation that never arrived.
 var ErrNoTrace = errors.New("processor: no trace of the operation")
+
+// ErrNotSent is wrapped by what Perform returns when nothing was sent.
+var ErrNotSent = errors.New("nothing was sent")
 
 // ErrSealed is what Seal returns for an operation that will never be performed.
 var ErrSealed = errors.New("processor: the operation is sealed")

@@ -41,7 +41,8 @@ var Rules = []Rule{
 	{"store/storetest", "document money ledger outbox payment risk wallet merchant store store/memory", "the kit compares a store with the plainest one"},
 	{"store/*", "document money ledger outbox payment risk wallet merchant store", "stores do not know each other"},
 	{"processor", "money payment", "who moves money knows no dialect and no store"},
-	{"processor/*", "money payment processor", "processors do not know each other"},
+	{"processor/*", "clock money payment processor", "processors do not know each other"},
+	{"simulator", "clock money payment processor processor/*", "the peer of a remote processor knows the protocol, and not who speaks it"},
 	{"engine", "clock document money ledger outbox payment risk merchant processor store", "the engine knows no dialect"},
 
 	{"dialect", "card clock document keyring merchant money outbox payment receipt throttle vault wallet wireid", "dialects see outcomes, not rows, and cannot tell who moves the money"},
