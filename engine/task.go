@@ -190,7 +190,7 @@ func recovered(err *error) {
 func (e *Engine) resolve(trace context.Context, p *payment.Payment, number int, answer payment.Answer) {
 	it := &item{
 		Request: payment.Request{
-			Tenant: p.Tenant, Merchant: p.Merchant, Payment: p.ID, Key: e.newKey(),
+			Tenant: p.Tenant, Merchant: p.Merchant, Payment: p.ID, Key: e.newKey(), Retain: keylessKept,
 			Command: payment.Resolve{Operation: number, Answer: answer},
 		},
 		resolves: p.Op(number).Key,

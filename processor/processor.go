@@ -63,7 +63,8 @@ type Order struct {
 	Secret        payment.Secret // authorizations of a fresh card, first attempt only
 }
 
-// NewOrder describes operation number of payment p.
+// NewOrder describes operation number of payment p. A correction is a void or
+// a refund to whoever is asked to make it.
 func NewOrder(p *payment.Payment, number int, secret payment.Secret) Order {
 	op := p.Op(number)
 	o := Order{
@@ -76,6 +77,12 @@ func NewOrder(p *payment.Payment, number int, secret payment.Secret) Order {
 	if auth := p.Authorization(); auth != nil {
 		o.Authorization = payment.OperationID(p.ID, auth.Number)
 		o.Reference, o.Data = auth.Answer.Reference, auth.Answer.Data
+	}
+	if back := p.Op(op.Parent); back != nil && op.Kind == payment.OpCorrection {
+		o.Reference, o.Data = "", nil
+		if o.Kind = payment.OpRefund; back.Kind == payment.OpAuthorize {
+			o.Kind, o.Authorization, o.Parent = payment.OpVoid, o.Parent, ""
+		}
 	}
 	return o
 }
