@@ -124,4 +124,3 @@ func TestRefundRacingCapture(t *testing.T) {
 		})
 	}
 }
-
