@@ -41,7 +41,9 @@ var Rules = []Rule{
 	{"store/storetest", "document money ledger outbox payment risk wallet merchant store store/memory", "the kit compares a store with the plainest one"},
 	{"store/*", "document money ledger outbox payment risk wallet merchant store", "stores do not know each other"},
 	{"processor", "money payment", "who moves money knows no dialect and no store"},
-	{"processor/*", "money payment processor", "processors do not know each other"},
+	{"processor/*", "clock money payment processor", "processors do not know each other"},
+	{"simulator", "clock money payment processor processor/*", "the peer of a remote processor knows the protocol, and not who speaks it"},
+	{"reconcile", "money payment processor/remote store", "what was performed is compared with what is stored"},
 	{"engine", "clock document money ledger outbox payment risk merchant processor store", "the engine knows no dialect"},
 
 	{"dialect", "card clock document keyring merchant money outbox payment receipt throttle vault wallet wireid", "dialects see outcomes, not rows, and cannot tell who moves the money"},
@@ -58,7 +60,7 @@ var Rules = []Rule{
 	{"sandbox", "clock document keyring money ledger merchant outbox payment risk store wallet webhook wireid dialect processor processor/scripted", "sandbox controls work through the engine like any caller"},
 
 	{
-		"", "admin card clock console dialect dialect/* document engine keyring ledger merchant money outbox payment processor processor/* receipt risk sandbox signature store store/* telemetry throttle vault verify wallet webhook wireid",
+		"", "admin card clock console dialect dialect/* document engine keyring ledger merchant money outbox payment processor processor/* receipt reconcile risk sandbox signature store store/* telemetry throttle vault verify wallet webhook wireid",
 		"the assembly knows every part, and neither the program nor its tools",
 	},
 	{"bench", "", "the load generator sees the server from outside"},
