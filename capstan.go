@@ -68,6 +68,10 @@ type Config struct {
 	// A sandbox adds those of the machine itself.
 	WebhookAllow []netip.Prefix
 
+	// Processors are the URLs of remote processors, by name: a card's brand, such
+	// as "visa", or "card" for all cards whose brand has none of its own.
+	Processors map[string]string
+
 	Random io.Reader        // nil is crypto/rand
 	Keys   *keyring.Keyring // nil opens the store's own
 	Fatal  func(error)      // called when the storage failed; the process has to end
@@ -102,8 +106,9 @@ type Server struct {
 
 	Receipts *receipt.Desk
 
-	known  []dialect.Dialect // all there are, also those that are not served
-	cards  processor.Processor
+	known  []dialect.Dialect   // all there are, also those that are not served
+	cards  processor.Processor // for brands that have none of their own; nil if nobody takes them
+	brands map[string]processor.Processor
 	wallet processor.Processor
 	risk   *riskChecks
 	script *scripted.Script
@@ -163,6 +168,9 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if c.Sandbox {
 		s.cards, s.wallet = s.script.Before(cardsim.Processor{}), s.script.Before(book.Processor{})
 	}
+	if err := s.addProcessors(c); err != nil {
+		return nil, err
+	}
 	if s.risk, err = newRiskChecks(ctx, s.Merchants, c.Store); err != nil {
 		return nil, err
 	}
@@ -202,7 +210,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	s.Deliverer = webhook.New(webhook.Config{
 		Store: c.Store, Clock: s.Clock, Merchants: s.Merchants, Keys: s.Keys,
-		Signing: &webhook.SigningKeys{Registry: c.Store, Keys: s.Keys}, Guard: guard, Logger: c.Logger,
+		Signing: &webhook.SigningKeys{Registry: c.Store, Keys: s.Keys, Clock: s.Clock}, Guard: guard, Logger: c.Logger,
 		Notifier: s.post.notifier, Observer: s.watcher.Deliveries(Dialects()), KeepBodies: c.Sandbox,
 	})
 	s.post.deliverer.Store(s.Deliverer)
@@ -303,18 +311,6 @@ func (s *Server) nameOf(p *payment.Payment) string {
 	return ""
 }
 
-// processor says who moves the money for a method. Outside the sandbox there
-// is nobody for cards unless a remote processor is configured.
-func (s *Server) processor(_ int64, m payment.Method) processor.Processor {
-	switch {
-	case m.Kind == payment.WalletMethod:
-		return s.wallet
-	case (m.Kind == payment.CardMethod || m.Kind == payment.PayeeCard) && s.cards != nil:
-		return s.cards
-	}
-	return nil
-}
-
 // SetRisk keeps the risk configuration for all merchants, as SetServerRisk
 // does, and takes it to effect at once.
 func (s *Server) SetRisk(ctx context.Context, document []byte) error {
@@ -328,7 +324,7 @@ func (s *Server) SetRisk(ctx context.Context, document []byte) error {
 func (s *Server) controls() *sandbox.Sandbox {
 	return sandbox.New(sandbox.Config{
 		Store: s.Store, Engine: s.Engine, Merchants: s.Merchants, Dialects: s.known, Keys: s.Keys, IDs: s.IDs, Clock: s.Clock,
-		Logger: s.Logger, Script: s.script, Deliverer: s.Deliverer, Advance: s.AdvanceClock, UpdateClientKeys: alipay.UpdateKeys,
+		Logger: s.Logger, Script: s.script, Deliverer: s.Deliverer, Advance: s.AdvanceClock, UpdateClientKeys: alipay.UpdateKeys, PutClientAgents: alipay.PutAgents, ReturnURL: alipay.ReturnURL,
 		Settings: Settings(), CheckServerRisk: CheckServerRisk, SetServerRisk: s.SetRisk, ReceiptURL: s.Receipts.URL, BaseURL: s.base, AdminURL: s.admin,
 	})
 }
