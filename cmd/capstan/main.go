@@ -34,6 +34,7 @@ type commands struct {
 	Backup   backupCommand   `cmd:"" help:"Copy a store while it is in use."`
 	Restore  restoreCommand  `cmd:"" help:"Make a store from a backup."`
 	Migrate  migrateCommand  `cmd:"" help:"Bring the schema of a store up to date."`
+	Move     moveCommand     `cmd:"" help:"Move a store between SQLite and PostgreSQL."`
 	Bench    benchCommand    `cmd:"" help:"Measure a running sandbox server."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
