@@ -26,6 +26,7 @@ import (
 	"github.com/capstan-pay/capstan/engine"
 	"github.com/capstan-pay/capstan/keyring"
 	"github.com/capstan-pay/capstan/merchant"
+	"github.com/capstan-pay/capstan/move"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor"
 	"github.com/capstan-pay/capstan/processor/book"
@@ -143,6 +144,9 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	if len(c.Dialects) == 0 {
 		c.Dialects = Dialects()
+	}
+	if err := move.Check(ctx, c.Store); err != nil {
+		return nil, err
 	}
 	if err := markMode(ctx, c.Store, c.Sandbox); err != nil {
 		return nil, err
