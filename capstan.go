@@ -328,7 +328,7 @@ func (s *Server) SetRisk(ctx context.Context, document []byte) error {
 func (s *Server) controls() *sandbox.Sandbox {
 	return sandbox.New(sandbox.Config{
 		Store: s.Store, Engine: s.Engine, Merchants: s.Merchants, Dialects: s.known, Keys: s.Keys, IDs: s.IDs, Clock: s.Clock,
-		Logger: s.Logger, Script: s.script, Deliverer: s.Deliverer, Advance: s.AdvanceClock, UpdateClientKeys: alipay.UpdateKeys,
+		Logger: s.Logger, Script: s.script, Deliverer: s.Deliverer, Advance: s.AdvanceClock, UpdateClientKeys: alipay.UpdateKeys, PutClientAgents: alipay.PutAgents, ReturnURL: alipay.ReturnURL,
 		Settings: Settings(), CheckServerRisk: CheckServerRisk, SetServerRisk: s.SetRisk, ReceiptURL: s.Receipts.URL, BaseURL: s.base, AdminURL: s.admin,
 	})
 }

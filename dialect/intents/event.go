@@ -71,10 +71,8 @@ func (d *Dialect) appendSnapshot(b []byte, it *event) []byte {
 	v := &it.view
 	switch {
 	case it.Topic == chargeRefund || strings.HasPrefix(it.Topic, "refund."):
-		for _, r := range v.refunds() {
-			if r.operation == it.Operation {
-				return d.appendRefund(b, v, r)
-			}
+		if r, ok := v.refundOf(it.Operation); ok {
+			return d.appendRefund(b, v, r, 0)
 		}
 	case strings.HasPrefix(it.Topic, "charge."):
 		op := v.p.Op(it.Operation)

@@ -16,7 +16,7 @@ type note struct {
 
 	payment payment.ID // in the path; 0 for none, or one that is no id of ours
 	id      string     // in the path, where it is no id of ours
-	named   string     // an object that a parameter named
+	named   string     // an object that a parameter named, or of a refund its amount in words
 
 	status int    // of a finished answer; 0 is none
 	body   []byte // the answer: an error that is not the state machine's, or a resource

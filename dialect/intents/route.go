@@ -33,6 +33,26 @@ const (
 	rollEndpointRoute
 	eventRoute
 	eventsRoute
+	createRefundRoute
+	refundsRoute
+	chargesRoute
+	intentsRoute
+	searchRoute
+	createCustomerRoute
+	retrieveCustomerRoute
+	updateCustomerRoute
+	deleteCustomerRoute
+	customersRoute
+	createMethodRoute
+	updateMethodRoute
+	methodsRoute
+	attachRoute
+	detachRoute
+	createClockRoute
+	retrieveClockRoute
+	advanceClockRoute
+	deleteClockRoute
+	clocksRoute
 	routeCount
 )
 
@@ -43,7 +63,7 @@ const (
 )
 
 // place is where a call is: /v1/object, /v1/object/{id} or
-// /v1/object/{id}/verb.
+// /v1/object/{id}/verb. An object may have a slash in it.
 type place struct {
 	method, object string
 	id             bool
@@ -67,10 +87,34 @@ func callTable() [routeCount]call {
 		cancelRoute:   {place{post, "payment_intents", true, "cancel"}, "cancel", (*exchange).cancel},
 		retrieveRoute: {place{get, "payment_intents", true, ""}, "query", (*exchange).retrieve},
 
+		intentsRoute: {place{get, "payment_intents", false, ""}, "list", (*exchange).listIntents},
+		searchRoute:  {place{get, "payment_intents/search", false, ""}, "search", (*exchange).search},
+
 		chargeRoute:        {place{get, "charges", true, ""}, "query_charge", (*exchange).charge},
 		chargeCaptureRoute: {place{post, "charges", true, "capture"}, "capture_charge", (*exchange).captureCharge},
+		chargesRoute:       {place{get, "charges", false, ""}, "list_charges", (*exchange).listCharges},
+		createRefundRoute:  {place{post, "refunds", false, ""}, "refund", (*exchange).createRefund},
 		refundRoute:        {place{get, "refunds", true, ""}, "query_refund", (*exchange).refund},
+		refundsRoute:       {place{get, "refunds", false, ""}, "list_refunds", (*exchange).listRefunds},
 		methodRoute:        {place{get, "payment_methods", true, ""}, "query_method", (*exchange).paymentMethod},
+
+		createMethodRoute: {place{post, "payment_methods", false, ""}, "create_method", (*exchange).createMethod},
+		updateMethodRoute: {place{post, "payment_methods", true, ""}, "update_method", (*exchange).updateMethod},
+		methodsRoute:      {place{get, "payment_methods", false, ""}, "list_methods", (*exchange).listMethods},
+		attachRoute:       {place{post, "payment_methods", true, "attach"}, "attach_method", (*exchange).attach},
+		detachRoute:       {place{post, "payment_methods", true, "detach"}, "detach_method", (*exchange).detach},
+
+		createCustomerRoute:   {place{post, "customers", false, ""}, "create_customer", (*exchange).createCustomer},
+		retrieveCustomerRoute: {place{get, "customers", true, ""}, "query_customer", (*exchange).retrieveCustomer},
+		updateCustomerRoute:   {place{post, "customers", true, ""}, "update_customer", (*exchange).updateCustomer},
+		deleteCustomerRoute:   {place{remove, "customers", true, ""}, "delete_customer", (*exchange).deleteCustomer},
+		customersRoute:        {place{get, "customers", false, ""}, "list_customers", (*exchange).listCustomers},
+
+		createClockRoute:   {place{post, testClocks, false, ""}, "create_clock", (*exchange).createClock},
+		retrieveClockRoute: {place{get, testClocks, true, ""}, "query_clock", (*exchange).retrieveClock},
+		advanceClockRoute:  {place{post, testClocks, true, "advance"}, "advance_clock", (*exchange).advanceClock},
+		deleteClockRoute:   {place{remove, testClocks, true, ""}, "delete_clock", (*exchange).deleteClock},
+		clocksRoute:        {place{get, testClocks, false, ""}, "list_clocks", (*exchange).listClocks},
 
 		createEndpointRoute:   {place{post, "webhook_endpoints", false, ""}, "create_endpoint", (*exchange).createEndpoint},
 		updateEndpointRoute:   {place{post, "webhook_endpoints", true, ""}, "update_endpoint", (*exchange).updateEndpoint},
@@ -82,6 +126,12 @@ func callTable() [routeCount]call {
 		eventsRoute:           {place{get, "events", false, ""}, "list_events", (*exchange).events},
 	}
 }
+
+// testHelpers begins the path of what only test mode has.
+const (
+	testHelpers = "test_helpers"
+	testClocks  = testHelpers + "/test_clocks"
+)
 
 var routes = func() map[place]route {
 	all := map[place]route{}
@@ -120,6 +170,13 @@ func match(method, path string) (route, string) {
 	var further bool
 	at.object, rest, at.id = strings.Cut(rest, "/")
 	id, at.verb, further = strings.Cut(rest, "/")
+	switch {
+	case id == "search" && !further:
+		at.object, at.id, id = at.object+"/search", false, ""
+	case at.object == testHelpers:
+		at.object, at.id = at.object+"/"+id, further
+		id, at.verb, further = strings.Cut(at.verb, "/")
+	}
 	if at.id && id == "" || further && at.verb == "" {
 		return unknownRoute, ""
 	}
@@ -143,7 +200,9 @@ func (at place) path(id string) string {
 }
 
 // public tells whether a publishable key may come here (section 2).
-func (r route) public() bool { return r == retrieveRoute || r == confirmRoute }
+func (r route) public() bool {
+	return r == retrieveRoute || r == confirmRoute || r == createMethodRoute
+}
 
 // serve carries out a request and replies, or returns what is wrong with it.
 func (x *exchange) serve(ctx context.Context) (wrong *problem) {
