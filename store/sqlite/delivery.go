@@ -185,8 +185,10 @@ func attempted(conn *sqlite.Conn, a *outbox.Attempt) (bool, error) {
 	return true, setDue(conn, next.DeliveryID, outbox.Waiting, a.At)
 }
 
+// setDue makes a delivery due, not before what it tells of happened.
 func setDue(conn *sqlite.Conn, id outbox.DeliveryID, state outbox.State, due time.Time) error {
-	stmt := conn.Prep(`UPDATE deliveries SET state = ?6, due = ?7
+	stmt := conn.Prep(`UPDATE deliveries SET state = ?6,
+		due = max(?7, (SELECT at FROM notices WHERE payment = ?1 AND dialect = ?2 AND version = ?4 AND number = ?5))
 		WHERE payment = ?1 AND dialect = ?2 AND endpoint = ?3 AND version = ?4 AND number = ?5`)
 	bindDelivery(stmt, id)
 	stmt.BindInt64(6, int64(state))
