@@ -142,7 +142,7 @@ func (b *batch) change(it *item, d payment.Decision, at time.Time) *store.Change
 			c.Record.Payment, c.Record.Version = it.outcome.Payment.ID, it.outcome.Payment.Version
 		}
 	}
-	if it.resolves != (payment.Key{}) {
+	if it.resolves != (payment.Key{}) && !corrects(d) {
 		c.Record = store.Record{}
 		answered := len(d.Events) > 0 && !it.outcome.Pending // and nothing that followed from it waits
 		if waiting := b.record(it.resolves, it.since); answered && waiting != nil && waiting.Pending {
@@ -180,6 +180,12 @@ func (b *batch) change(it *item, d payment.Decision, at time.Time) *store.Change
 		return nil
 	}
 	return c
+}
+
+// corrects tells whether a decision asks for a correction: that is an operation
+// of its own, whose answer comes under the key of the command.
+func corrects(d payment.Decision) bool {
+	return slices.ContainsFunc(d.Events, func(e payment.Event) bool { return e.Kind == payment.CorrectionPending })
 }
 
 // promise writes on the event of a decision that decides it, until when its

@@ -108,7 +108,7 @@ type Instruction struct {
 	Secret    Secret // authorizations with a fresh card; never kept
 	PayerDone bool   // the payer has acted on what PayerRequired asked for
 	Challenge bool   // the payer is to authenticate even if the processor would not insist
-	Parent    int    // refunds: the capture; automatic captures: the authorization
+	Parent    int    // refunds: the capture; automatic captures: the authorization; corrections: what is taken back
 
 	// PayerAbsent: nobody is there who could authenticate.
 	PayerAbsent bool
