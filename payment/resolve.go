@@ -31,6 +31,8 @@ func (c Resolve) decide(d *decision) {
 		d.concludeRefund(e, c.Answer)
 	case OpPayout:
 		d.concludePayout(e, c.Answer)
+	case OpIncrement:
+		d.concludeIncrement(e, c.Answer)
 	}
 	d.expireIfDue()
 	d.rearm()

@@ -125,7 +125,7 @@ func Edges() []Edge {
 	for s := Created; s < statusCount; s++ {
 		edges = append(edges, Edge{s, PaymentRevised, s})
 	}
-	for _, e := range []EventKind{CapturePending, VoidPending, VoidDeclined} {
+	for _, e := range []EventKind{CapturePending, VoidPending, VoidDeclined, IncrementPending, HoldIncremented, IncrementDeclined} {
 		edges = append(edges, Edge{Authorized, e, Authorized})
 	}
 	for _, s := range []Status{Authorized, Captured} {

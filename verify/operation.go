@@ -49,6 +49,9 @@ var outcomes = map[payment.EventKind]struct {
 	payment.PayoutPending:         {payment.OpPayout, true, false},
 	payment.MoneyPaidOut:          {payment.OpPayout, false, true},
 	payment.PayoutDeclined:        {payment.OpPayout, false, true},
+	payment.IncrementPending:      {payment.OpIncrement, true, false},
+	payment.HoldIncremented:       {payment.OpIncrement, false, true},
+	payment.IncrementDeclined:     {payment.OpIncrement, false, true},
 }
 
 // operation finds the operation of an event and moves it on.
