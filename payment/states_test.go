@@ -120,7 +120,7 @@ func TestNames(t *testing.T) {
 	check("event", names(payment.EventKinds())...)
 	check("guard", names(payment.Guards())...)
 	check("ending", names([]payment.Ending{payment.Open, payment.EndedByCapture, payment.EndedByVoid, payment.EndedByCancel, payment.EndedByDeadline, payment.EndedByDecline, payment.EndedByPayout})...)
-	check("operation", names([]payment.OperationKind{payment.OpAuthorize, payment.OpCapture, payment.OpVoid, payment.OpCancel, payment.OpRefund, payment.OpPayout})...)
+	check("operation", names([]payment.OperationKind{payment.OpAuthorize, payment.OpCapture, payment.OpVoid, payment.OpCancel, payment.OpRefund, payment.OpPayout, payment.OpCorrection})...)
 	check("operation status", names([]payment.OperationStatus{payment.OpPending, payment.OpAwaiting, payment.OpApproved, payment.OpFailed})...)
 	check("method", names([]payment.MethodKind{payment.NoMethod, payment.CardMethod, payment.WalletMethod, payment.PayeeCard})...)
 	var reasons []string
