@@ -58,10 +58,8 @@ func (s *Server) start(bin string, override []string) error {
 		return err
 	}
 	data := filepath.Join(s.dir, "data")
-	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "capstan", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-	initdb.SysProcAttr, initdb.Dir = attributes, s.dir
-	if out, err := initdb.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %w\n%s", err, out)
+	if err := cluster(bin, data, attributes); err != nil {
+		return err
 	}
 	arguments := []string{"-c", script, "sh", s.dir, filepath.Join(bin, "postgres"), "-D", data, "-k", s.dir}
 	for _, setting := range slices.Concat(settings, override) {
