@@ -21,6 +21,7 @@ func at(level pgx.TxIsoLevel) func(*postgres.Options) {
 func TestStore(t *testing.T) {
 	for _, level := range levels {
 		t.Run(string(level), func(t *testing.T) {
+			t.Parallel()
 			storetest.RunDurable(t, func(t *testing.T) (store.Store, func() store.Store) {
 				address := pgtest.StoreURL(t)
 				return pgtest.OpenAt(t, address, at(level)), func() store.Store { return pgtest.OpenAt(t, address, at(level)) }
@@ -31,6 +32,7 @@ func TestStore(t *testing.T) {
 
 // TestModel takes the levels in turns. Each check has an empty store.
 func TestModel(t *testing.T) {
+	t.Parallel()
 	checks, address := 0, pgtest.StoreURL(t)
 	storetest.RunModel(t, func() (store.Store, func() store.Store) {
 		level := levels[checks%len(levels)]
