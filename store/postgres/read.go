@@ -18,7 +18,7 @@ type querier interface {
 
 // each calls fn with every row of a query.
 func each(ctx context.Context, q querier, query string, fn func(row) error, args ...any) error {
-	rows, err := q.Query(ctx, query, append([]any{pgx.QueryResultFormats(binaryFormat)}, args...)...)
+	rows, err := q.Query(ctx, query, append([]any{pgx.QueryResultFormats(binaryFormat)}, storables(args)...)...)
 	if err != nil {
 		return err
 	}
