@@ -78,6 +78,9 @@ func (s *Store) Record(ctx context.Context, tenant int64, key payment.Key) (foun
 		found, ok = *record, true
 		return err
 	}, tenant, [16]byte(key))
+	if err == nil && ok {
+		err = s.confirm(ctx)
+	}
 	return found, ok && err == nil, err
 }
 
