@@ -2,6 +2,7 @@ package wepay_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"testing"
 
 	"github.com/capstan-pay/capstan"
@@ -15,8 +16,17 @@ import (
 // every answer has one is TestCorrelation's.
 func TestWire(t *testing.T) {
 	dialecttest.Play(t, "testdata", dialecttest.Options{
-		Prepare: prepare, Ignore: []string{"x-correlation-id"}, Server: []capstantest.Option{inMemory},
+		Prepare: prepare, Described: checkWire, Ignore: []string{"x-correlation-id"}, Server: []capstantest.Option{inMemory},
 	})
+}
+
+// checkWire holds every reply against the description of the dialect.
+func checkWire(r *dialecttest.Request, status int, header http.Header, body []byte) error {
+	d, err := described()
+	if err != nil || r.Method == http.MethodOptions && status == http.StatusOK {
+		return err
+	}
+	return d.check(r.Method, r.Target, status, header, body)
 }
 
 // inMemory starts a server on a store of its own that keeps nothing.
