@@ -178,7 +178,9 @@ func endOf(card payment.Method) time.Time {
 }
 
 // expired tells whether the card is good no more.
-func (m *method) expired(now time.Time) bool { return !m.goodUntil.IsZero() && !now.Before(m.goodUntil) }
+func (m *method) expired(now time.Time) bool {
+	return !m.goodUntil.IsZero() && !now.Before(m.goodUntil)
+}
 
 func isCode(s string) bool {
 	for i := range len(s) {
