@@ -56,7 +56,7 @@ func (d *Dialect) appendCharge(b []byte, v *view, op *payment.Operation, s shape
 	b = v.member(b, "on_behalf_of", fieldOnBehalfOf, "null")
 	b = appendOutcome(appendMember(b, "outcome"), op)
 	flag("paid", approved(op))
-	b = append(d.appendIntentID(append(appendMember(b, "payment_intent"), '"'), p.ID), '"')
+	b = d.appendIntentMember(appendMember(b, "payment_intent"), v, s)
 	b = append(d.appendMethodID(append(appendMember(b, "payment_method"), '"'), p.ID, m.number), '"')
 	b = d.appendMethodDetails(appendMember(b, "payment_method_details"), v, op, m)
 	text("receipt_email", p.Email)

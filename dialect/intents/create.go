@@ -3,7 +3,6 @@ package intents
 import (
 	"context"
 	"net/http"
-	"strings"
 
 	"github.com/capstan-pay/capstan/payment"
 )
@@ -44,7 +43,7 @@ func (x *exchange) create(ctx context.Context) *problem {
 	case c.late != nil:
 		return c.late
 	case refusal != nil:
-		return invalid("amount", "Invalid amount: amounts in "+strings.ToLower(string(c.currency))+" must be a multiple of 100.")
+		return wrongMultiple("amount", c.currency)
 	}
 	intake.Dialect, intake.Test = Name, x.account.test
 	command := payment.Create{Intake: intake}
@@ -102,7 +101,7 @@ func (x *exchange) readAbsence() string {
 // attempt is how the authorization of a card is asked for, with the options
 // that the intent has and those that the request brings.
 func (x *exchange) attempt(m payment.Method, absent string, options ...[]param) payment.Attempt {
-	a := payment.Attempt{PayerAbsent: absent != "", Asked: payment.Asked{Dialect: Name}}
+	a := payment.Attempt{PayerAbsent: absent != "", Asked: payment.Asked{Dialect: Name, Labels: []payment.Label{chargeLabel}}}
 	for _, list := range options {
 		if wish := option(list, "card[request_three_d_secure]"); wish != "" {
 			a.Challenge = wish == "any" || wish == "challenge"
