@@ -209,6 +209,9 @@ func TestKeptCardsStaySealed(t *testing.T) {
 		}
 	}
 	s.Stop()
+	if s.Path == "" {
+		t.Skip("the file of a SQLite store is what is looked into")
+	}
 	var kept []byte
 	for _, suffix := range []string{"", "-wal"} {
 		text, err := os.ReadFile(s.Path + suffix)

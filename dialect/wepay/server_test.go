@@ -257,6 +257,9 @@ func TestSecretsStayOut(t *testing.T) {
 	c.do(http.MethodPost, "/payments", strings.Replace(visa, "4003830171874018", "4003830171874019", 1), "bad")
 	c.do(http.MethodPost, "/payments", fmt.Sprintf(`{"account_id":%q,"amount":2000,"currency":"USD","payment_method":{"encoded_payment_method":"NDAwMzgzMDE3MTg3NDAxOA=="}}`, c.app.AccountID), "present")
 	s.Stop()
+	if s.Path == "" {
+		t.Skip("the file of a SQLite store is what is looked into")
+	}
 	var kept []byte
 	for _, suffix := range []string{"", "-wal"} {
 		text, err := os.ReadFile(s.Path + suffix)

@@ -184,7 +184,7 @@ func (s *Store) Credential(ctx context.Context, dialect, kind, lookup string) (f
 		c := credentialOf(r)
 		found = &c
 		return nil
-	}, dialect, kind, lookup)
+	}, dialect, kind, asText(lookup))
 	return found, err
 }
 
