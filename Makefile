@@ -42,7 +42,7 @@ long:
 	$(GO) test -race -count=1 -timeout 1h ./...
 	$(GO) test -count=1 -timeout 1h ./engine -run TestRaces -races 10000
 	$(GO) test -count=1 -timeout 6h ./engine -run 'TestSimulation$$' -seeds $(SEEDS)
-	$(GO) test -count=1 -timeout 1h ./dialect/wepay -run TestPaging -payments 100000
+	$(GO) test -count=1 -timeout 1h ./dialect/wepay -run TestPaging/sqlite -payments 100000
 	$(GO) test -count=1 -timeout 1h ./internal/mutation -run TestSimulationNotices -all
 	$(GO) test -count=1 -timeout 2h ./internal/crash -skip Notifications -rounds $(ROUNDS)
 	$(GO) test -count=1 -timeout 2h ./internal/crash -run Notifications -rounds $(KILLS)
