@@ -21,6 +21,7 @@ type writer struct {
 	turn chan struct{} // holds one token while nobody writes
 	conn *sqlite.Conn
 	stmt statements
+	home place // of the file; where none is known, nothing is looked at
 
 	between func() error          // called in its turn before each transaction; may be nil
 	lowest  atomic.Int64          // the lowest id of a record that took another's place since a sweep; 0 is none
@@ -98,6 +99,9 @@ func (w *writer) begin(ctx context.Context) error {
 func (w *writer) end(err error) error {
 	if err == nil {
 		err = run(w.stmt.commit)
+		if gone := w.home.there(); err == nil && gone != nil {
+			err = w.breaks(gone)
+		}
 	}
 	err = w.fault(err)
 	if err != nil {
@@ -129,9 +133,15 @@ func (w *writer) fault(err error) error {
 	case sqlite.ResultFull:
 		return fmt.Errorf("%w: %w", store.ErrFull, err)
 	case sqlite.ResultIOErr, sqlite.ResultCorrupt, sqlite.ResultNotADB:
-		err = fmt.Errorf("%w: %w", store.ErrBroken, err)
-		w.broken.Store(&err)
+		err = w.breaks(err)
 	}
+	return err
+}
+
+// breaks notes that the medium failed: nothing is written any more.
+func (w *writer) breaks(err error) error {
+	err = fmt.Errorf("%w: %w", store.ErrBroken, err)
+	w.broken.Store(&err)
 	return err
 }
 
