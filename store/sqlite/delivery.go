@@ -155,8 +155,10 @@ func attempted(conn *sqlite.Conn, a *outbox.Attempt) (bool, error) {
 	if err != nil || !made {
 		return false, err
 	}
-	add := conn.Prep(`INSERT INTO attempts (payment, dialect, endpoint, version, number, attempt, tenant, at, took, status, fault, sealed, state, due)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+	if err := stampDelivery(conn, a.DeliveryID); err != nil {
+		return false, err
+	}
+	add := conn.Prep(adding(`INSERT`, "attempts"))
 	bindDelivery(add, a.DeliveryID)
 	add.BindInt64(6, int64(a.Number))
 	add.BindInt64(7, a.Tenant)
@@ -187,7 +189,15 @@ func setDue(conn *sqlite.Conn, id outbox.DeliveryID, state outbox.State, due tim
 	bindDelivery(stmt, id)
 	stmt.BindInt64(6, int64(state))
 	stmt.BindInt64(7, due.UnixMilli())
-	return run(stmt)
+	if err := run(stmt); err != nil {
+		return err
+	}
+	return stampDelivery(conn, id)
+}
+
+func stampDelivery(conn *sqlite.Conn, id outbox.DeliveryID) error {
+	return stamp(conn, "deliveries", `payment = ? AND dialect = ? AND endpoint = ? AND version = ? AND number = ?`,
+		int64(id.Payment), id.Dialect, id.Endpoint, int64(id.Version), int64(id.Number))
 }
 
 // NextDelivery implements store.Outbox.

@@ -34,6 +34,7 @@ type writer struct {
 	before  int64            // lastEvent when the transaction began
 	fresh   []ledger.Account // that are new in this transaction
 	body    []byte           // scratch
+	row     summed           // scratch
 }
 
 // accountsKept bounds the cache of account numbers; beyond it is emptied.
@@ -114,6 +115,12 @@ func (w *writer) end(err error) error {
 	}
 	w.turn <- struct{}{}
 	return err
+}
+
+// summed begins to bind a row that has a checksum.
+func (w *writer) summed(stmt *sqlite.Stmt) *summed {
+	w.row.stmt, w.row.text, w.row.bound = stmt, w.row.text[:0], 0
+	return &w.row
 }
 
 // forget drops what the transaction has numbered.
