@@ -202,7 +202,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	s.Deliverer = webhook.New(webhook.Config{
 		Store: c.Store, Clock: s.Clock, Merchants: s.Merchants, Keys: s.Keys,
-		Signing: &webhook.SigningKeys{Registry: c.Store, Keys: s.Keys}, Guard: guard, Logger: c.Logger,
+		Signing: &webhook.SigningKeys{Registry: c.Store, Keys: s.Keys, Clock: s.Clock}, Guard: guard, Logger: c.Logger,
 		Notifier: s.post.notifier, Observer: s.watcher.Deliveries(Dialects()), KeepBodies: c.Sandbox,
 	})
 	s.post.deliverer.Store(s.Deliverer)
@@ -328,7 +328,7 @@ func (s *Server) SetRisk(ctx context.Context, document []byte) error {
 func (s *Server) controls() *sandbox.Sandbox {
 	return sandbox.New(sandbox.Config{
 		Store: s.Store, Engine: s.Engine, Merchants: s.Merchants, Dialects: s.known, Keys: s.Keys, IDs: s.IDs, Clock: s.Clock,
-		Logger: s.Logger, Script: s.script, Deliverer: s.Deliverer, Advance: s.AdvanceClock, UpdateClientKeys: alipay.UpdateKeys,
+		Logger: s.Logger, Script: s.script, Deliverer: s.Deliverer, Advance: s.AdvanceClock, UpdateClientKeys: alipay.UpdateKeys, PutClientAgents: alipay.PutAgents, ReturnURL: alipay.ReturnURL,
 		Settings: Settings(), CheckServerRisk: CheckServerRisk, SetServerRisk: s.SetRisk, ReceiptURL: s.Receipts.URL, BaseURL: s.base, AdminURL: s.admin,
 	})
 }

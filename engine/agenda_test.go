@@ -262,8 +262,9 @@ func TestPlannedCaptureIsPutOffByTheClockToo(t *testing.T) {
 		}
 		base.set(noon.Add(time.Hour)) // every timer that is found sets it back
 		time.Sleep(6 * time.Second)
-		r.proc.lookup = func(processor.Order) (payment.Answer, error) { return declined, nil }
-		r.proc.perform = nil
+		r.proc.mu.Lock()
+		r.proc.lookup, r.proc.perform = func(processor.Order) (payment.Answer, error) { return declined, nil }, nil
+		r.proc.mu.Unlock()
 		for i := range 10 {
 			base.set(noon.Add(time.Hour + time.Duration(i)*time.Minute))
 			time.Sleep(6 * time.Second)

@@ -118,20 +118,23 @@ func (a *acquirer) Perform(ctx context.Context, o processor.Order) (payment.Answ
 		a.performed = map[string]int{}
 	}
 	a.performed[o.ID]++
-	perform := a.perform
+	perform, performWith := a.perform, a.performWith
 	a.mu.Unlock()
 	switch {
 	case perform != nil:
 		return perform(o)
-	case a.performWith != nil:
-		return a.performWith(ctx, o)
+	case performWith != nil:
+		return performWith(ctx, o)
 	}
 	return payment.Answer{Result: payment.Approved, Reference: o.ID}, nil
 }
 
 func (a *acquirer) Lookup(_ context.Context, o processor.Order) (payment.Answer, error) {
-	if a.lookup != nil {
-		return a.lookup(o)
+	a.mu.Lock()
+	lookup := a.lookup
+	a.mu.Unlock()
+	if lookup != nil {
+		return lookup(o)
 	}
 	return payment.Answer{}, processor.ErrNoTrace
 }

@@ -124,17 +124,29 @@ func (b *simBank) carry(c *simCall) (p passage) {
 
 // stray lets one late request arrive, or loses it.
 func (w *world) stray() {
-	names := slices.Sorted(maps.Keys(w.bank.strays))
-	if len(names) == 0 {
+	c := w.takeStray()
+	if c == nil {
 		return
 	}
-	name := names[w.random.IntN(len(names))]
-	c := w.bank.strays[name]
-	delete(w.bank.strays, name)
 	if w.random.IntN(3) > 0 {
 		w.say("%s of %s arrives late", c.verb, c.order.ID)
 		w.bank.deliver(c)
 	}
+}
+
+// takeStray returns one late request, which is late no longer; nil if there is
+// none.
+func (w *world) takeStray() *simCall {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	names := slices.Sorted(maps.Keys(w.bank.strays))
+	if len(names) == 0 {
+		return nil
+	}
+	name := names[w.random.IntN(len(names))]
+	c := w.bank.strays[name]
+	delete(w.bank.strays, name)
+	return c
 }
 
 // simLine is the line of one engine to the bank.

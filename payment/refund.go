@@ -145,3 +145,15 @@ func (p *Payment) applyRefund(op *Operation, e Event) ledger.Entry {
 	}
 	return entry
 }
+
+// presumed is the document of a pending answer to a refund that its processor
+// counts as done, although a bank may still send the money back.
+const presumed = `{"refund":"presumed"}`
+
+// PresumedRefund is a pending answer of a processor that has done its part of a
+// refund: whether the money arrives is known later.
+func PresumedRefund() Answer { return Answer{Result: Pending, Data: []byte(presumed)} }
+
+// Presumed tells whether the processor counts the operation as done, though its
+// outcome is not final.
+func (a *Answer) Presumed() bool { return a.Result == Pending && string(a.Data) == presumed }

@@ -111,6 +111,7 @@ func (c *Checks) name(own Levels, psp string, names Levels) error {
 // compileRules compiles the conditions of the configuration's rules.
 func (c Config) compileRules() ([]checkedRule, error) {
 	var rules []checkedRule
+	var work uint64
 	sets := make(setsOfBINs, len(c.Sets))
 	for name, bins := range c.Sets {
 		sets[name] = setOf(bins)
@@ -129,6 +130,12 @@ func (c Config) compileRules() ([]checkedRule, error) {
 		}
 		if err != nil {
 			return nil, fmt.Errorf("risk: config.rules[%d].%s: %w", i, member, err)
+		}
+		if !r.Inactive {
+			work += when.work
+		}
+		if work > maxWork {
+			return nil, fmt.Errorf("risk: config.rules[%d].%s: is too much work together with the active rules before it: up to %d steps, where %d are the most", i, member, work, maxWork)
 		}
 		key := append(appendString(nil, r.Alias), `:{`...)
 		key = append(appendString(key, r.Condition), `:"`...)

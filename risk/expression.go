@@ -8,8 +8,8 @@ import (
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
-	"cel.dev/cel-go/common/cost"
 	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 )
@@ -19,6 +19,7 @@ import (
 type expression struct {
 	program cel.Program
 	windows []window // what it counts
+	work    uint64   // of its evaluation in the worst case
 }
 
 // truth is what is known about a condition.
@@ -29,11 +30,6 @@ const (
 	unknown
 	yes
 )
-
-// maxCost bounds the evaluation of one condition, in CEL's units of work. It
-// is compared with the worst case when a condition is configured, and enforced
-// when it is evaluated.
-const maxCost = 20_000
 
 // holds tells whether the condition is true of an operation. It is unknown
 // where that depends on something the operation does not say. Where it cannot
@@ -86,6 +82,7 @@ func compileExpression(text string, sets map[string][]string) (*expression, erro
 	if worst.Max > maxCost {
 		return nil, fmt.Errorf("is too much work: up to %d steps, where %d are the most", worst.Max, maxCost)
 	}
+	x.work = worst.Max
 	x.program, err = env.Program(parsed, cel.CostLimit(maxCost), cel.EvalOptions(cel.OptOptimize))
 	return x, err
 }
@@ -99,7 +96,7 @@ func faultsOf(issues *cel.Issues) error {
 }
 
 // windowsOf lists what an expression counts, and sees to it that the sets it
-// names are there.
+// names are there and that its patterns are written down.
 func windowsOf(root ast.Expr, sets map[string][]string) (windows []window, err error) {
 	bounded := map[int64]int{} // counts that are compared with a number, by id: how many have to be remembered
 	ast.PostOrderVisit(root, ast.NewExprVisitor(func(e ast.Expr) {
@@ -127,6 +124,10 @@ func windowsOf(root ast.Expr, sets map[string][]string) (windows []window, err e
 			name := text(args[1])
 			if _, there := sets[name]; !there && err == nil {
 				err = fmt.Errorf("there is no set %q", name)
+			}
+		case overloads.Matches:
+			if _, wrong := statesOf(args[len(args)-1]); wrong != nil && err == nil {
+				err = wrong
 			}
 		case fnAttempts:
 			windows = append(windows, window{of: text(args[1]), per: subject(text(args[2])), hours: int(number(args[3])), keep: keep})
@@ -174,23 +175,6 @@ func text(e ast.Expr) string {
 func number(e ast.Expr) int64 {
 	n, _ := e.AsLiteral().(types.Int)
 	return int64(n)
-}
-
-// sizes tells CEL how long the values of an operation may be.
-type sizes struct{}
-
-// maxValue is more than a dialect lets any value of an operation be long.
-const maxValue = 1024
-
-func (sizes) EstimateSize(element cost.AstNode) *cost.SizeEstimate {
-	if path := element.Path(); len(path) == 1 && element.Type().IsExactType(cel.StringType) {
-		return &cost.SizeEstimate{Min: 0, Max: maxValue}
-	}
-	return nil
-}
-
-func (sizes) EstimateCallCost(string, string, *cost.AstNode, []cost.AstNode) *cost.CallEstimate {
-	return nil
 }
 
 // asValue is what CEL gets of a fact: unknown where the operation does not say.

@@ -2,6 +2,7 @@ package risk
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -89,12 +90,57 @@ func TestExpressionRefuses(t *testing.T) {
 		`holders("card", 24) > 1001`:           "counts go up to 1000",
 		`1001 <= holders("card", 24)`:          "counts go up to 1000",
 		`[1,2,3,4,5,6,7,8,9].all(a, [1,2,3,4,5,6,7,8,9].all(b, [1,2,3,4,5,6,7,8,9].all(c, [1,2,3,4,5,6,7,8,9].all(d, a+b+c+d > operation.amount))))`: "is too much work",
-		strings.Repeat("(", 60) + "true" + strings.Repeat(")", 60):                                                                                   "recursion",
+		// A few characters of a pattern stand for thousands of states.
+		`payer.email.matches("(.?.?.?.?){1,1000}z")`:                             "is too much work",
+		`matches(payer.email, "((.?){1,30}(.?){1,30}(.?){1,30}){1,30}z")`:        "is too much work",
+		`[1, 2].exists(i, payer.email.matches("^[a-z]{1,30}[0-9]+@mail.test$"))`: "is too much work",
+		// Nor does the payer write it.
+		`"abc".matches(card.holder)`:                               "matches: the pattern must be written down",
+		`payer.email.matches("a" + "b")`:                           "matches: the pattern must be written down",
+		`payer.email.matches("(")`:                                 "matches: error parsing regexp",
+		strings.Repeat("(", 60) + "true" + strings.Repeat(")", 60): "recursion",
 	} {
 		if x, err := expressed(text); err == nil {
 			t.Errorf("%s compiles to %+v", text, x)
 		} else if !strings.Contains(err.Error(), want) {
 			t.Errorf("%s gives %q, want %q", text, err, want)
+		}
+	}
+}
+
+// TestWorkOfPatterns: patterns that people write are little enough work.
+func TestWorkOfPatterns(t *testing.T) {
+	for _, text := range []string{
+		`payer.email.matches("^[a-z]+[0-9]{4,}@(mail|post)[.]test$")`, `card.bin.matches("^4[0-9]{5}$")`, `matches(payer.ip, "^(10|192[.]168)[.]")`,
+	} {
+		x, err := expressed(text)
+		if err != nil || x.work > maxCost || x.holds(Input{Email: "jane2026@mail.test", BIN: "420000", IP: "10.0.0.1"}) != yes {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// TestWorkOfAllRules: many conditions of which each is little enough work are
+// too much together, unless they are switched off.
+func TestWorkOfAllRules(t *testing.T) {
+	const costly = `[1,2,3,4,5,6,7,8,9,10,11,12].all(a, [1,2,3,4,5,6,7,8,9,10,11,12].all(b, a * b < operation.amount))`
+	config := func(n, inactive int) Config {
+		var c Config
+		for i := range n {
+			c.Rules = append(c.Rules, Rule{Level: PSPLevel, Alias: strconv.Itoa(i), Condition: costly, CEL: true, Action: Reject, Inactive: i < inactive})
+		}
+		return c
+	}
+	for _, c := range []struct {
+		rules, inactive int
+		refused         bool
+	}{{10, 0, false}, {maxRules, 0, true}, {maxRules, maxRules - 10, false}} {
+		_, err := config(c.rules, c.inactive).Compile(Setup{Names: Levels{"a", "b", "c"}})
+		_, server := config(c.rules, c.inactive).CompileServer()
+		for _, err := range []error{err, server} {
+			if refused := err != nil && strings.Contains(err.Error(), "too much work together"); refused != c.refused {
+				t.Errorf("%d rules, %d inactive: %v", c.rules, c.inactive, err)
+			}
 		}
 	}
 }

@@ -18,6 +18,6 @@ func (x *exchange) cancel(ctx context.Context) *problem {
 		return bad
 	}
 	n := x.note(s)
-	command := payment.Cancel{Rest: true, Asked: payment.Asked{Dialect: Name, Details: asked.orNil()}}
+	command := payment.Cancel{Rest: true, Asked: payment.Asked{Dialect: Name, Labels: []payment.Label{refundLabel}, Details: asked.orNil()}}
 	return x.submit(ctx, &n, payment.Request{Payment: n.payment, Command: command})
 }

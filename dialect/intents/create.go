@@ -3,7 +3,6 @@ package intents
 import (
 	"context"
 	"net/http"
-	"strings"
 
 	"github.com/capstan-pay/capstan/payment"
 )
@@ -18,7 +17,7 @@ func (x *exchange) create(ctx context.Context) *problem {
 	confirm, _ := p.boolean("confirm")
 	absent := x.readAbsence()
 	p.ignore("mandate", "mandate_data", "use_stripe_sdk")
-	customer := p.optional("customer", 255)
+	unknown := c.readCustomer(x)
 	s, _ := x.expand(intentPaths)
 	if c.amount == nil && !p.has("amount") {
 		p.fail(missingParam("amount"))
@@ -30,21 +29,24 @@ func (x *exchange) create(ctx context.Context) *problem {
 		return x.reject(ctx, &n, bad)
 	}
 	switch {
-	case customer != nil && *customer != "":
-		return x.settle(ctx, &n, missing(http.StatusBadRequest, "customer", "customer", *customer))
+	case unknown != "":
+		return x.settle(ctx, &n, missing(http.StatusBadRequest, "customer", "customer", unknown))
 	case c.named != "":
 		return x.settle(ctx, &n, missing(http.StatusBadRequest, "payment_method", "PaymentMethod", c.named))
 	case confirm && c.card == nil:
 		return x.settle(ctx, &n, &problem{status: http.StatusBadRequest, code: "payment_intent_unexpected_state", message: missingMethodText})
 	}
 
+	if problem := x.storeCard(&c, !confirm || c.setsUp(nil)); problem != nil {
+		return problem
+	}
 	blank := view{p: &payment.Payment{}}
 	intake, refusal := c.apply(&blank, x.account)
 	switch {
 	case c.late != nil:
 		return c.late
 	case refusal != nil:
-		return invalid("amount", "Invalid amount: amounts in "+strings.ToLower(string(c.currency))+" must be a multiple of 100.")
+		return wrongMultiple("amount", c.currency)
 	}
 	intake.Dialect, intake.Test = Name, x.account.test
 	command := payment.Create{Intake: intake}
@@ -53,7 +55,7 @@ func (x *exchange) create(ctx context.Context) *problem {
 		attempt.Secret = c.card.secret
 		command.Attempt = &attempt
 	}
-	return x.submit(ctx, &n, payment.Request{Command: command})
+	return x.submit(ctx, &n, payment.Request{Command: command, Documents: c.papers()})
 }
 
 // reject replies with what is wrong with the parameters. The corrected request
@@ -102,7 +104,7 @@ func (x *exchange) readAbsence() string {
 // attempt is how the authorization of a card is asked for, with the options
 // that the intent has and those that the request brings.
 func (x *exchange) attempt(m payment.Method, absent string, options ...[]param) payment.Attempt {
-	a := payment.Attempt{PayerAbsent: absent != "", Asked: payment.Asked{Dialect: Name}}
+	a := payment.Attempt{PayerAbsent: absent != "", Asked: payment.Asked{Dialect: Name, Labels: []payment.Label{chargeLabel}}}
 	for _, list := range options {
 		if wish := option(list, "card[request_three_d_secure]"); wish != "" {
 			a.Challenge = wish == "any" || wish == "challenge"

@@ -3,7 +3,6 @@ package intents
 import (
 	"context"
 	"encoding/hex"
-	"io"
 	"time"
 
 	"github.com/capstan-pay/capstan/dialect"
@@ -98,18 +97,4 @@ func (d *Dialect) EndKey(has []merchant.Credential, id string, at time.Time) (me
 	return dialect.EndRow(has, Name, id, at, kindSecret, kindPublishable)
 }
 
-func (d *Dialect) newKey(prefix string) (string, error) {
-	key := []byte(prefix)
-	for len(key) < len(prefix)+keyLength {
-		var raw [64]byte
-		if _, err := io.ReadFull(d.Random, raw[:]); err != nil {
-			return "", err
-		}
-		for _, c := range raw {
-			if c < 248 && len(key) < len(prefix)+keyLength { // 248 is 4 * 62: every character is as likely
-				key = append(key, alphanumeric[c%62])
-			}
-		}
-	}
-	return string(key), nil
-}
+func (d *Dialect) newKey(prefix string) (string, error) { return d.random(prefix, keyLength) }

@@ -20,11 +20,12 @@ const Name = "intents"
 type Dialect struct {
 	dialect.Services
 	account func(*merchant.Access) (any, error)
+	calls   [routeCount]call
 }
 
 // New returns the dialect on its services.
 func New(s dialect.Services) *Dialect {
-	d := &Dialect{Services: s}
+	d := &Dialect{Services: s, calls: callTable()}
 	d.account = d.newAccount
 	return d
 }

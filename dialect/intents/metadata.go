@@ -91,3 +91,15 @@ func countMetadata(document []byte) int {
 	all.decodeJSON(string(document))
 	return len(all.list)
 }
+
+// metadataValueOf is the value under a key of metadata, and whether there is one.
+func metadataValueOf(document []byte, key string) (string, bool) {
+	var all params
+	all.decodeJSON(string(document))
+	for _, it := range all.list {
+		if it.name == key {
+			return it.value, true
+		}
+	}
+	return "", false
+}

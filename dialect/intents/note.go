@@ -16,10 +16,11 @@ type note struct {
 
 	payment payment.ID // in the path; 0 for none, or one that is no id of ours
 	id      string     // in the path, where it is no id of ours
-	named   string     // an object that a parameter named
+	named   string     // an object that a parameter named, or of a refund its amount in words
 
 	status int    // of a finished answer; 0 is none
-	body   []byte // the answer: an error that is not the state machine's
+	body   []byte // the answer: an error that is not the state machine's, or a resource
+	secret bool   // the answer shows a secret: it is encrypted before it is kept
 }
 
 // remark says what was special about a request.
@@ -31,6 +32,7 @@ const (
 	negativeAmount        // one below nothing
 	newAmount             // the intent's amount or currency was to change
 	newMethod             // its payment method was to change
+	concealed             // the answer is encrypted
 )
 
 // requestLength is the length of a request's name after its prefix.

@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"github.com/capstan-pay/capstan/payment"
-	"github.com/capstan-pay/capstan/wireid"
 )
 
 // expansion is a path that expand[] may name.
@@ -25,6 +24,7 @@ var intentPaths = []expansion{
 var chargePaths = []expansion{
 	{"refunds", expandRefunds},
 	{"balance_transaction", expandBalance},
+	{"payment_intent", expandIntent},
 	{"customer", 0}, {"review", 0}, {"application", 0}, {"on_behalf_of", 0},
 }
 
@@ -76,7 +76,7 @@ func (x *exchange) load(ctx context.Context, id payment.ID) (*view, *problem) {
 func (x *exchange) retrieve(ctx context.Context) *problem {
 	s, _ := x.expand(intentPaths)
 	secret, sent := x.params.text("client_secret", 255)
-	if bad := x.params.bad; bad != nil {
+	if bad := x.params.problem(); bad != nil {
 		return bad
 	}
 	if problem := x.checkSecret(secret, sent); problem != nil {
@@ -96,9 +96,9 @@ func (x *exchange) retrieve(ctx context.Context) *problem {
 
 // charge answers GET /v1/charges/{id}.
 func (x *exchange) charge(ctx context.Context) *problem {
-	s, problem := x.expand(chargePaths)
-	if problem != nil {
-		return problem
+	s, _ := x.expand(chargePaths)
+	if bad := x.params.problem(); bad != nil {
+		return bad
 	}
 	v, op, problem := x.loadCharge(ctx)
 	if problem != nil {
@@ -121,37 +121,9 @@ func (x *exchange) captureCharge(ctx context.Context) *problem {
 // loadCharge returns the attempt that made the charge in the path, with its
 // payment.
 func (x *exchange) loadCharge(ctx context.Context) (*view, *payment.Operation, *problem) {
-	name, ok := x.d.parse(chargePrefix, wireid.Charge, x.id)
-	if ok {
-		v, problem := x.load(ctx, name.Payment)
-		if problem != nil {
-			return nil, nil, problem
-		}
-		if v != nil {
-			if op := v.p.Op(name.Operation); op != nil && hasCharge(op) {
-				return v, op, nil
-			}
-		}
+	v, op, problem := x.findCharge(ctx, x.id)
+	if problem != nil || op != nil {
+		return v, op, problem
 	}
 	return nil, nil, missing(http.StatusNotFound, "charge", "charge", x.id)
-}
-
-// paymentMethod answers GET /v1/payment_methods/{id}, for methods of intents.
-func (x *exchange) paymentMethod(ctx context.Context) *problem {
-	if _, problem := x.expand([]expansion{{"customer", 0}}); problem != nil {
-		return problem
-	}
-	if name, ok := x.d.parse(methodPrefix, wireid.PaymentMethod, x.id); ok {
-		v, problem := x.load(ctx, name.Payment)
-		if problem != nil {
-			return problem
-		}
-		if v != nil {
-			if m, ok := v.methodNumbered(name.Operation); ok {
-				x.reply(http.StatusOK, append(x.d.appendMethod(x.out(), v, m), '\n'))
-				return nil
-			}
-		}
-	}
-	return missing(http.StatusNotFound, "payment_method", "PaymentMethod", x.id)
 }

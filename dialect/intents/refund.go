@@ -1,14 +1,11 @@
 package intents
 
 import (
-	"context"
-	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/capstan-pay/capstan/dialect"
 	"github.com/capstan-pay/capstan/payment"
-	"github.com/capstan-pay/capstan/wireid"
 )
 
 // refund is money that went back to the payer, or was freed: what a last
@@ -22,6 +19,7 @@ type refund struct {
 	status    string
 	captured  bool // money that had been captured
 	failure   string
+	metadata  []byte // nil is none
 }
 
 // refunds lists what went back of a payment, newest first.
@@ -29,7 +27,7 @@ func (v *view) refunds() []refund {
 	var all []refund
 	p := v.p
 	if lapsed := min(p.Released, v.released()); p.Ended == payment.EndedByDeadline && lapsed > 0 {
-		all = append(all, refund{amount: lapsed, at: p.ClosedAt, reason: "expired_uncaptured_charge", status: "succeeded"})
+		all = append(all, refund{amount: lapsed, at: p.ClosedAt, reason: expiredUncaptured, status: "succeeded"})
 	}
 	for i := len(p.Operations) - 1; i >= 0; i-- {
 		op := &p.Operations[i]
@@ -38,14 +36,14 @@ func (v *view) refunds() []refund {
 		case op.Kind == payment.OpCapture && op.Status == payment.OpApproved && op.Released > 0:
 			it.amount, it.at = op.Released, op.DoneAt
 		case (op.Kind == payment.OpCancel || op.Kind == payment.OpVoid) && op.Status == payment.OpApproved && op.Amount > 0:
-			it.reason = refundReason(op)
+			it.at, it.reason, it.metadata = op.DoneAt, refundReason(op), refundMetadata(op)
 		case op.Kind == payment.OpRefund:
-			it.captured, it.reason = true, refundReason(op)
-			switch op.Status {
-			case payment.OpPending:
+			it.captured, it.reason, it.metadata = true, refundReason(op), refundMetadata(op)
+			switch {
+			case op.Status == payment.OpPending && !op.Answer.Presumed():
 				it.status = "pending"
-			case payment.OpFailed:
-				it.status, it.failure = "failed", "unknown"
+			case op.Status == payment.OpFailed:
+				it.status, it.failure = "failed", refundFailure(op)
 			}
 		default:
 			continue
@@ -63,27 +61,60 @@ func refundReason(op *payment.Operation) string {
 	var asked details
 	asked.read(op.Details)
 	switch reason := asked.text(fieldReason); reason {
-	case "duplicate", "fraudulent", "requested_by_customer":
+	case "duplicate", "fraudulent", "requested_by_customer", "resolved_dispute":
 		return reason
+	case reasonAutomatic:
+		return expiredUncaptured
 	}
 	return ""
 }
 
+// expiredUncaptured is why a hold was given back whose time was over.
+const expiredUncaptured = "expired_uncaptured_charge"
+
+// refundMetadata is what a refund was given here, nil for nothing.
+func refundMetadata(op *payment.Operation) []byte {
+	if op.Dialect != Name || op.Details == nil {
+		return nil
+	}
+	var asked details
+	asked.read(op.Details)
+	return mergeMetadata(nil, asked[fieldMetadata])
+}
+
+// refundFailure is why a refund came back.
+func refundFailure(op *payment.Operation) string {
+	switch op.Answer.Reason {
+	case payment.LostCard, payment.StolenCard:
+		return "lost_or_stolen_card"
+	case payment.ExpiredCard, payment.AuthorizationLapsed:
+		return "expired_or_canceled_card"
+	}
+	return "unknown"
+}
+
+// refundOf finds what an operation gave back, or with 0 the deadline.
+func (v *view) refundOf(operation int) (refund, bool) {
+	for _, r := range v.refunds() {
+		if r.operation == operation {
+			return r, true
+		}
+	}
+	return refund{}, false
+}
+
 // appendRefund appends the Refund object (section 10).
-func (d *Dialect) appendRefund(b []byte, v *view, r refund) []byte {
+func (d *Dialect) appendRefund(b []byte, v *view, r refund, s shape) []byte {
 	attempt := v.attempt()
 	b = d.appendRefundID(append(b, "{\n  \"id\": \""...), v.p.ID, r.operation)
 	b = append(b, "\",\n  \"object\": \"refund\",\n  \"amount\": "...)
 	b = strconv.AppendInt(b, v.scale.wire(r.amount), 10)
 	b = append(b, ",\n  \"balance_transaction\": null,\n  \"charge\": "...)
-	if attempt != nil {
-		b = append(d.appendChargeID(append(b, '"'), v.p.ID, attempt.Number), '"')
-	} else {
-		b = append(b, "null"...)
-	}
+	b = d.appendChargeMember(b, v, s&expandCharge)
 	b = strconv.AppendInt(append(b, ",\n  \"created\": "...), r.at.Unix(), 10)
 	b = append(appendLower(append(b, ",\n  \"currency\": \""...), v.p.Currency), '"')
-	b = append(b, ",\n  \"customer\": null,\n  \"customer_account\": null,\n  \"destination_details\": {\n    \"card\": {\n      \"type\": "...)
+	b = v.member(b, "customer", fieldCustomer, "null")
+	b = append(b, ",\n  \"customer_account\": null,\n  \"destination_details\": {\n    \"card\": {\n      \"type\": "...)
 	switch {
 	case r.status == "pending":
 		b = append(b, `"pending"`...)
@@ -96,10 +127,15 @@ func (d *Dialect) appendRefund(b []byte, v *view, r refund) []byte {
 	if r.failure != "" {
 		b = dialect.AppendString(append(b, ",\n  \"failure_reason\": "...), r.failure)
 	}
-	b = append(b, ",\n  \"metadata\": {},\n  \"payment_intent\": \""...)
-	b = append(d.appendIntentID(b, v.p.ID), "\",\n  \"payment_method\": "...)
+	b = appendMember(b, "metadata")
+	if r.metadata != nil {
+		b = appendPretty(b, r.metadata, 1)
+	} else {
+		b = append(b, "{}"...)
+	}
+	b = append(d.appendIntentMember(appendMember(b, "payment_intent"), v, s), ",\n  \"payment_method\": "...)
 	if attempt != nil {
-		b = append(d.appendMethodID(append(b, '"'), v.p.ID, v.methodOf(attempt).number), '"')
+		b = append(d.appendMethodRef(append(b, '"'), v, v.methodOf(attempt)), '"')
 	} else {
 		b = append(b, "null"...)
 	}
@@ -116,7 +152,7 @@ func (d *Dialect) appendRefundList(b []byte, v *view, attempt *payment.Operation
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = appendNested(append(b, "\n      "...), d.appendRefund(nil, v, r), 3)
+			b = appendNested(append(b, "\n      "...), d.appendRefund(nil, v, r, 0), 3)
 		}
 	}
 	if b[len(b)-1] == '}' {
@@ -124,26 +160,4 @@ func (d *Dialect) appendRefundList(b []byte, v *view, attempt *payment.Operation
 	}
 	b = append(b, "],\n    \"has_more\": false,\n    \"url\": \"/v1/charges/"...)
 	return append(d.appendChargeID(b, v.p.ID, attempt.Number), "/refunds\"\n  }"...)
-}
-
-// refund answers GET /v1/refunds/{id}.
-func (x *exchange) refund(ctx context.Context) *problem {
-	if _, problem := x.expand(nil); problem != nil {
-		return problem
-	}
-	name, ok := x.d.parse(refundPrefix, wireid.Refund, x.id)
-	if !ok {
-		return missing(http.StatusNotFound, "refund", "refund", x.id)
-	}
-	v, problem := x.load(ctx, name.Payment)
-	if problem != nil || v == nil {
-		return or(problem, missing(http.StatusNotFound, "refund", "refund", x.id))
-	}
-	for _, r := range v.refunds() {
-		if r.operation == name.Operation {
-			x.reply(http.StatusOK, append(x.d.appendRefund(x.out(), v, r), '\n'))
-			return nil
-		}
-	}
-	return missing(http.StatusNotFound, "refund", "refund", x.id)
 }

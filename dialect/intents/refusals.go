@@ -3,7 +3,6 @@ package intents
 import (
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/capstan-pay/capstan/payment"
 )
@@ -103,6 +102,8 @@ func unexpectedState(r *reply) *problem {
 		return r.state("You cannot cancel this PaymentIntent because it has a status of " + v.status + ". Only a PaymentIntent with one of the following statuses may be canceled: requires_payment_method, requires_capture, requires_confirmation, requires_action, processing.")
 	case confirmRoute:
 		return r.state(notConfirmable(v))
+	case createRefundRoute:
+		return notRefundable(r)
 	}
 	return notUpdatable(r)
 }
@@ -159,10 +160,13 @@ func scheduledOnly(r *reply) *problem {
 }
 
 func wrongUnit(r *reply) *problem {
-	return invalid("amount", "Invalid amount: amounts in "+strings.ToLower(string(r.view.p.Currency))+" must be a multiple of 100.")
+	return wrongMultiple("amount", r.view.p.Currency)
 }
 
 func amountTooSmall(r *reply) *problem {
+	if r.note.route == createRefundRoute { // of all that is left, which is nothing
+		return notRefundable(r)
+	}
 	p := invalid("amount_to_capture", "Invalid non-negative integer")
 	if r.note.remark != negativeAmount {
 		// It is "amount" that Stripe names here, not the parameter that was sent.
@@ -173,6 +177,9 @@ func amountTooSmall(r *reply) *problem {
 }
 
 func amountTooLarge(r *reply) *problem {
+	if r.note.route == createRefundRoute {
+		return refundTooLarge(r)
+	}
 	return &problem{
 		status: http.StatusBadRequest, code: "amount_too_large", intent: r.intent(),
 		message: "The payment could not be captured because the requested capture amount is greater than the amount you can capture for this charge.",

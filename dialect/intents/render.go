@@ -17,6 +17,7 @@ const (
 	expandBalance                   // latest_charge.balance_transaction
 	legacyCharges                   // with the list that API versions before 2022-11-15 had
 	publishable                     // cut down to what a publishable key may see
+	expandIntent                    // payment_intent, of a charge or refund, as an object
 )
 
 const defaultOptions = `{
@@ -160,14 +161,19 @@ func (v *view) patched(b []byte, name string, f field) []byte {
 	return appendPretty(b, raw, 1)
 }
 
-// appendMetadata appends the metadata of creation with what captures added.
-func (v *view) appendMetadata(b []byte) []byte {
+// metadata is that of creation with what captures added; nil for none.
+func (v *view) metadata() []byte {
 	raw := v.details[fieldMetadata]
 	v.captures(func(asked *details) {
 		if patch := asked[fieldMetadata]; patch != nil {
 			raw = mergeMetadata(raw, patch)
 		}
 	})
+	return raw
+}
+
+func (v *view) appendMetadata(b []byte) []byte {
+	raw := v.metadata()
 	if raw == nil {
 		return append(b, "{}"...)
 	}
@@ -193,7 +199,7 @@ func (d *Dialect) appendMethodMember(b []byte, v *view, s shape) []byte {
 	case s&expandMethod != 0 && s&publishable == 0:
 		return appendNested(b, d.appendMethod(nil, v, v.method()), 1)
 	}
-	return append(d.appendMethodID(append(b, '"'), v.p.ID, v.details.number(fieldMethod, 1)), '"')
+	return append(d.appendMethodRef(append(b, '"'), v, v.method()), '"')
 }
 
 // appendChargeMember appends the id of the latest charge, or the charge.
@@ -206,6 +212,14 @@ func (d *Dialect) appendChargeMember(b []byte, v *view, s shape) []byte {
 		return appendNested(b, d.appendCharge(nil, v, attempt, s), 1)
 	}
 	return append(d.appendChargeID(append(b, '"'), v.p.ID, attempt.Number), '"')
+}
+
+// appendIntentMember appends the id of the intent, or the intent.
+func (d *Dialect) appendIntentMember(b []byte, v *view, s shape) []byte {
+	if s&expandIntent != 0 {
+		return appendNested(b, d.appendIntent(nil, v, 0), 1)
+	}
+	return append(d.appendIntentID(append(b, '"'), v.p.ID), '"')
 }
 
 // appendLegacyCharges appends the list of all charges, newest first.

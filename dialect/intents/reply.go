@@ -27,6 +27,10 @@ func (r *reply) append(b []byte, d *Dialect, out payment.Outcome, n *note) (int,
 	if p := r.problem(); p != nil {
 		return p.status, p.append(b)
 	}
+	if n.route == createRefundRoute {
+		made, _ := r.view.refundOf(out.Operation)
+		return http.StatusOK, append(d.appendRefund(b, &r.view, made, n.shape), '\n')
+	}
 	b = d.appendIntent(b, &r.view, n.shape)
 	return http.StatusOK, append(b, '\n')
 }

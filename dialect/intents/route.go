@@ -9,7 +9,7 @@ import (
 	"github.com/capstan-pay/capstan/dialect"
 )
 
-// route is one endpoint. Its number is kept with idempotency keys and is never
+// route names a call. Its number is kept with idempotency keys and is never
 // given to another.
 type route uint8
 
@@ -25,11 +25,124 @@ const (
 	refundRoute
 	methodRoute
 	chargeCaptureRoute
+	createEndpointRoute
+	updateEndpointRoute
+	retrieveEndpointRoute
+	deleteEndpointRoute
+	endpointsRoute
+	rollEndpointRoute
+	eventRoute
+	eventsRoute
+	createRefundRoute
+	refundsRoute
+	chargesRoute
+	intentsRoute
+	searchRoute
+	createCustomerRoute
+	retrieveCustomerRoute
+	updateCustomerRoute
+	deleteCustomerRoute
+	customersRoute
+	createMethodRoute
+	updateMethodRoute
+	methodsRoute
+	attachRoute
+	detachRoute
+	createClockRoute
+	retrieveClockRoute
+	advanceClockRoute
+	deleteClockRoute
+	clocksRoute
+	routeCount
 )
 
-const intentsPath = "/v1/payment_intents"
+const (
+	get    = http.MethodGet
+	post   = http.MethodPost
+	remove = http.MethodDelete
+)
 
-// routeOf finds the endpoint of a request and the id in its path. A slash that
+// place is where a call is: /v1/object, /v1/object/{id} or
+// /v1/object/{id}/verb. An object may have a slash in it.
+type place struct {
+	method, object string
+	id             bool
+	verb           string
+}
+
+// call is one line of section 10: something that can be asked.
+type call struct {
+	place
+	operation string // its name for whoever watches
+	serve     func(*exchange, context.Context) *problem
+}
+
+// callTable is section 10.
+func callTable() [routeCount]call {
+	return [routeCount]call{
+		createRoute:   {place{post, "payment_intents", false, ""}, "create", (*exchange).create},
+		updateRoute:   {place{post, "payment_intents", true, ""}, "update", (*exchange).update},
+		confirmRoute:  {place{post, "payment_intents", true, "confirm"}, "confirm", (*exchange).confirm},
+		captureRoute:  {place{post, "payment_intents", true, "capture"}, "capture", (*exchange).capture},
+		cancelRoute:   {place{post, "payment_intents", true, "cancel"}, "cancel", (*exchange).cancel},
+		retrieveRoute: {place{get, "payment_intents", true, ""}, "query", (*exchange).retrieve},
+
+		intentsRoute: {place{get, "payment_intents", false, ""}, "list", (*exchange).listIntents},
+		searchRoute:  {place{get, "payment_intents/search", false, ""}, "search", (*exchange).search},
+
+		chargeRoute:        {place{get, "charges", true, ""}, "query_charge", (*exchange).charge},
+		chargeCaptureRoute: {place{post, "charges", true, "capture"}, "capture_charge", (*exchange).captureCharge},
+		chargesRoute:       {place{get, "charges", false, ""}, "list_charges", (*exchange).listCharges},
+		createRefundRoute:  {place{post, "refunds", false, ""}, "refund", (*exchange).createRefund},
+		refundRoute:        {place{get, "refunds", true, ""}, "query_refund", (*exchange).refund},
+		refundsRoute:       {place{get, "refunds", false, ""}, "list_refunds", (*exchange).listRefunds},
+		methodRoute:        {place{get, "payment_methods", true, ""}, "query_method", (*exchange).paymentMethod},
+
+		createMethodRoute: {place{post, "payment_methods", false, ""}, "create_method", (*exchange).createMethod},
+		updateMethodRoute: {place{post, "payment_methods", true, ""}, "update_method", (*exchange).updateMethod},
+		methodsRoute:      {place{get, "payment_methods", false, ""}, "list_methods", (*exchange).listMethods},
+		attachRoute:       {place{post, "payment_methods", true, "attach"}, "attach_method", (*exchange).attach},
+		detachRoute:       {place{post, "payment_methods", true, "detach"}, "detach_method", (*exchange).detach},
+
+		createCustomerRoute:   {place{post, "customers", false, ""}, "create_customer", (*exchange).createCustomer},
+		retrieveCustomerRoute: {place{get, "customers", true, ""}, "query_customer", (*exchange).retrieveCustomer},
+		updateCustomerRoute:   {place{post, "customers", true, ""}, "update_customer", (*exchange).updateCustomer},
+		deleteCustomerRoute:   {place{remove, "customers", true, ""}, "delete_customer", (*exchange).deleteCustomer},
+		customersRoute:        {place{get, "customers", false, ""}, "list_customers", (*exchange).listCustomers},
+
+		createClockRoute:   {place{post, testClocks, false, ""}, "create_clock", (*exchange).createClock},
+		retrieveClockRoute: {place{get, testClocks, true, ""}, "query_clock", (*exchange).retrieveClock},
+		advanceClockRoute:  {place{post, testClocks, true, "advance"}, "advance_clock", (*exchange).advanceClock},
+		deleteClockRoute:   {place{remove, testClocks, true, ""}, "delete_clock", (*exchange).deleteClock},
+		clocksRoute:        {place{get, testClocks, false, ""}, "list_clocks", (*exchange).listClocks},
+
+		createEndpointRoute:   {place{post, "webhook_endpoints", false, ""}, "create_endpoint", (*exchange).createEndpoint},
+		updateEndpointRoute:   {place{post, "webhook_endpoints", true, ""}, "update_endpoint", (*exchange).updateEndpoint},
+		retrieveEndpointRoute: {place{get, "webhook_endpoints", true, ""}, "query_endpoint", (*exchange).retrieveEndpoint},
+		deleteEndpointRoute:   {place{remove, "webhook_endpoints", true, ""}, "delete_endpoint", (*exchange).deleteEndpoint},
+		endpointsRoute:        {place{get, "webhook_endpoints", false, ""}, "list_endpoints", (*exchange).listEndpoints},
+		rollEndpointRoute:     {place{post, "webhook_endpoints", true, "roll_secret"}, "roll_secret", (*exchange).rollEndpoint},
+		eventRoute:            {place{get, "events", true, ""}, "query_event", (*exchange).event},
+		eventsRoute:           {place{get, "events", false, ""}, "list_events", (*exchange).events},
+	}
+}
+
+// testHelpers begins the path of what only test mode has.
+const (
+	testHelpers = "test_helpers"
+	testClocks  = testHelpers + "/test_clocks"
+)
+
+var routes = func() map[place]route {
+	all := map[place]route{}
+	for r, it := range callTable() {
+		all[it.place] = route(r)
+	}
+	delete(all, place{})
+	return all
+}()
+
+// routeOf finds the call of a request and the id in its path. A slash that
 // is percent-encoded is a part of the id.
 func routeOf(r *http.Request) (route, string) {
 	if r.URL.RawPath == "" {
@@ -43,74 +156,59 @@ func routeOf(r *http.Request) (route, string) {
 	return to, id
 }
 
-// match finds the endpoint of a path and the id in it, as it is written there.
+// match finds the call of a path and the id in it, as it is written there.
 func match(method, path string) (route, string) {
 	rest, ok := strings.CutPrefix(path, "/v1/")
 	if !ok {
 		return unknownRoute, ""
 	}
-	object, rest, nested := strings.Cut(rest, "/")
-	id, verb, further := strings.Cut(rest, "/")
-	get := method == http.MethodGet || method == http.MethodHead
-	post := method == http.MethodPost
+	at := place{method: method}
+	if method == http.MethodHead {
+		at.method = get
+	}
+	var id string
+	var further bool
+	at.object, rest, at.id = strings.Cut(rest, "/")
+	id, at.verb, further = strings.Cut(rest, "/")
 	switch {
-	case object == "payment_intents" && !nested && post:
-		return createRoute, ""
-	case !nested || id == "":
-	case object == "payment_intents" && !further && get:
-		return retrieveRoute, id
-	case object == "payment_intents" && !further && post:
-		return updateRoute, id
-	case object == "payment_intents" && verb == "capture" && post:
-		return captureRoute, id
-	case object == "payment_intents" && verb == "confirm" && post:
-		return confirmRoute, id
-	case object == "payment_intents" && verb == "cancel" && post:
-		return cancelRoute, id
-	case object == "charges" && verb == "capture" && post:
-		return chargeCaptureRoute, id
-	case further || !get:
-	case object == "charges":
-		return chargeRoute, id
-	case object == "refunds":
-		return refundRoute, id
-	case object == "payment_methods":
-		return methodRoute, id
+	case id == "search" && !further:
+		at.object, at.id, id = at.object+"/search", false, ""
+	case at.object == testHelpers:
+		at.object, at.id = at.object+"/"+id, further
+		id, at.verb, further = strings.Cut(at.verb, "/")
 	}
-	return unknownRoute, ""
-}
-
-// path is the path of an endpoint for an id.
-func (r route) path(id string) string {
-	switch r {
-	case createRoute:
-		return intentsPath
-	case confirmRoute:
-		return intentsPath + "/" + id + "/confirm"
-	case captureRoute:
-		return intentsPath + "/" + id + "/capture"
-	case cancelRoute:
-		return intentsPath + "/" + id + "/cancel"
+	if at.id && id == "" || further && at.verb == "" {
+		return unknownRoute, ""
 	}
-	return intentsPath + "/" + id
+	to := routes[at]
+	if to == unknownRoute {
+		id = ""
+	}
+	return to, id
 }
 
-// operations are the names of the endpoints for whoever watches.
-var operations = [...]string{
-	unknownRoute: "", createRoute: "create", updateRoute: "update", confirmRoute: "confirm", captureRoute: "capture", cancelRoute: "cancel",
-	retrieveRoute: "query", chargeRoute: "query_charge", refundRoute: "query_refund", methodRoute: "query_method", chargeCaptureRoute: "capture_charge",
+// path is the path of a call for an id.
+func (at place) path(id string) string {
+	path := "/v1/" + at.object
+	if at.id {
+		path += "/" + id
+	}
+	if at.verb != "" {
+		path += "/" + at.verb
+	}
+	return path
 }
-
-func (r route) operation() string { return operations[r] }
 
 // public tells whether a publishable key may come here (section 2).
-func (r route) public() bool { return r == retrieveRoute || r == confirmRoute }
+func (r route) public() bool {
+	return r == retrieveRoute || r == confirmRoute || r == createMethodRoute
+}
 
 // serve carries out a request and replies, or returns what is wrong with it.
 func (x *exchange) serve(ctx context.Context) (wrong *problem) {
 	defer x.d.Rescue(Name, func() { wrong = failure() })
 	x.route, x.id = routeOf(x.r)
-	x.memo.Operation = x.route.operation()
+	x.memo.Operation = x.d.calls[x.route].operation
 	if x.route == unknownRoute {
 		return x.unrecognized()
 	}
@@ -134,27 +232,7 @@ func (x *exchange) serve(ctx context.Context) (wrong *problem) {
 	if problem := x.readParams(); problem != nil {
 		return problem
 	}
-	switch x.route {
-	case createRoute:
-		return x.create(ctx)
-	case updateRoute:
-		return x.update(ctx)
-	case confirmRoute:
-		return x.confirm(ctx)
-	case captureRoute:
-		return x.capture(ctx)
-	case cancelRoute:
-		return x.cancel(ctx)
-	case chargeRoute:
-		return x.charge(ctx)
-	case chargeCaptureRoute:
-		return x.captureCharge(ctx)
-	case refundRoute:
-		return x.refund(ctx)
-	case methodRoute:
-		return x.paymentMethod(ctx)
-	}
-	return x.retrieve(ctx)
+	return x.d.calls[x.route].serve(x, ctx)
 }
 
 func (x *exchange) unrecognized() *problem {

@@ -45,6 +45,14 @@ func (x *exchange) submit(ctx context.Context, n *note, r payment.Request) *prob
 // intent waits for its processor it tries again, for as long as the account's
 // setting says.
 func (x *exchange) do(ctx context.Context, n *note, r payment.Request) (payment.Outcome, *problem) {
+	out, err := x.ask(ctx, n, r)
+	if err != nil {
+		return out, x.fault(err)
+	}
+	return out, nil
+}
+
+func (x *exchange) ask(ctx context.Context, n *note, r payment.Request) (payment.Outcome, error) {
 	a := x.account
 	r.Tenant, r.Merchant, r.Retain, r.Patience = a.Tenant, a.ID, retain, a.patience
 	if r.Sees == nil {
@@ -58,14 +66,12 @@ func (x *exchange) do(ctx context.Context, n *note, r payment.Request) (payment.
 		r.Fingerprint = x.fingerprint()
 		r.Context = n.append(make([]byte, 0, noteHead+len(n.body)))
 	}
+	r.Aside = asker{request: n.request, key: x.key}
 	out, err := x.d.Engine.Do(ctx, r)
 	if err == nil && out.Refusal.Has(payment.OperationPending) {
-		out, err = x.wait(ctx, r, out)
+		return x.wait(ctx, r, out)
 	}
-	if err != nil {
-		return out, x.fault(err)
-	}
-	return out, nil
+	return out, err
 }
 
 // wait tries again until the operation that is in the way is over, or patience
@@ -113,6 +119,11 @@ func (x *exchange) answer(out payment.Outcome, own *note) *problem {
 	if p := x.d.unanswered(x, out, n); p != nil {
 		return p
 	}
+	if n.remark == concealed {
+		if err := x.d.reveal(n); err != nil {
+			return x.fault(err)
+		}
+	}
 	h := x.w.Header()
 	switch {
 	case x.key == "":
@@ -155,10 +166,10 @@ func reusedText(d *Dialect, x *exchange, out payment.Outcome, first *note) strin
 	switch {
 	case first.payment != 0:
 		id = string(d.appendIntentID(nil, first.payment))
-	case first.route != createRoute && out.Payment != nil && id == "":
+	case d.calls[first.route].id && out.Payment != nil && id == "":
 		id = string(d.appendIntentID(nil, out.Payment.ID))
 	}
-	now, then := x.r.URL.Path, first.route.path(id)
+	now, then := x.r.URL.Path, d.calls[first.route].path(id)
 	if now == then {
 		return "Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '" + x.key + "' if you meant to execute a different request."
 	}

@@ -196,7 +196,12 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/v1/charges/ch_x", chargeRoute, "ch_x"},
 		{"GET", "/v1/refunds/re_x", refundRoute, "re_x"},
 		{"GET", "/v1/payment_methods/pm_x", methodRoute, "pm_x"},
-		{"GET", "/v1/payment_intents", unknownRoute, ""},
+		{"GET", "/v1/payment_intents", intentsRoute, ""},
+		{"GET", "/v1/payment_intents/search", searchRoute, ""},
+		{"POST", "/v1/payment_intents/search", unknownRoute, ""},
+		{"GET", "/v1/payment_intents/search/x", unknownRoute, ""},
+		{"GET", "/v1/test_helpers", unknownRoute, ""},
+		{"GET", "/v1/test_helpers/", unknownRoute, ""},
 		{"GET", "/v1/payment_intents/pi_x/capture", unknownRoute, ""},
 		{"POST", "/v1/payment_intents/", unknownRoute, ""},
 		{"POST", "/v1/payment_intents/pi_x/", unknownRoute, ""},
@@ -212,9 +217,15 @@ func TestRoutes(t *testing.T) {
 			t.Errorf("%s %s: %d %q", test.method, test.path, got, id)
 		}
 	}
-	for r := createRoute; r <= cancelRoute; r++ {
-		if got, id := match("POST", r.path("pi_x")); got != r || id != "pi_x" && r != createRoute {
-			t.Errorf("%s leads to %d", r.path("pi_x"), got)
+	for r, it := range callTable() {
+		if r == int(unknownRoute) {
+			continue
+		}
+		if it.operation == "" || it.serve == nil {
+			t.Errorf("call %d is not served", r)
+		}
+		if got, id := match(it.method, it.path("pi_x")); got != route(r) || it.id != (id == "pi_x") {
+			t.Errorf("%s %s leads to %d", it.method, it.path("pi_x"), got)
 		}
 	}
 }

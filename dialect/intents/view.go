@@ -151,11 +151,14 @@ func (v *view) word(f field, otherwise string) string {
 	return otherwise
 }
 
+// reasonAutomatic is why a hold is canceled whose time is over.
+const reasonAutomatic = "automatic"
+
 // cancellation is why a canceled intent is so, as the wire has it; empty for
 // no reason given.
 func (v *view) cancellation() string {
 	if v.p.Ended == payment.EndedByDeadline {
-		return "automatic"
+		return reasonAutomatic
 	}
 	if n := len(v.p.Operations); n > 0 && v.p.Ended == payment.EndedByCancel {
 		if op := &v.p.Operations[n-1]; op.Kind == payment.OpCancel && op.Dialect == Name {

@@ -22,7 +22,7 @@ func TestWire(t *testing.T) {
 	always := append(slices.Clone(random),
 		"access-control-allow-methods", "access-control-allow-origin", "access-control-expose-headers", "access-control-max-age",
 		"cache-control", "content-type", "stripe-version")
-	for _, folder := range []string{"auth", "cancel", "capture", "confirm", "create", "headers", "key", "query", "threeds", "update"} {
+	for _, folder := range []string{"auth", "cancel", "capture", "confirm", "create", "headers", "key", "query", "threeds", "update", "webhooks"} {
 		ignore := always
 		if folder == "headers" || folder == "threeds" {
 			ignore = random

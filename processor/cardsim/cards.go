@@ -16,11 +16,22 @@ type behaviour struct {
 	captureDecline payment.Reason // of every capture, or with once of the first
 	once           bool
 	captureLost    error // what a capture's caller gets instead of an answer
+	refund         refunding
 }
+
+// refunding says what becomes of refunds.
+type refunding uint8
+
+const (
+	refundAtOnce  refunding = iota
+	refundLater             // nobody knows at first; it succeeds when it is asked about
+	refundReturns           // it counts as done at first, and has come back when it is asked about
+)
 
 var (
 	errTimeout    = errors.New("cardsim: the processor does not answer")
 	errBrokenLine = errors.New("cardsim: connection lost after the capture")
+	errUnderWay   = errors.New("cardsim: the refund is under way")
 )
 
 // behaviours by name; the name is kept with the payment's method.
@@ -49,6 +60,8 @@ var behaviours = map[string]behaviour{
 	"capture_expired":             {captureDecline: payment.AuthorizationLapsed},
 	"capture_timeout":             {captureLost: errTimeout},
 	"capture_unknown":             {captureLost: errBrokenLine},
+	"refund_pending":              {refund: refundLater},
+	"refund_returns":              {refund: refundReturns},
 }
 
 // cards are the published test cards that do not simply succeed: numbers from
@@ -73,6 +86,8 @@ var cards = map[string]string{
 	"4000000032200000": "three_d_secure_frictionless",
 	"4000008260003178": "challenge_then_insufficient",
 	"4000008400001629": "challenge_then_decline",
+	"4000000000007726": "refund_pending",
+	"4000000000005126": "refund_returns",
 	"4000000001000019": "capture_declined",
 	"4000000001000027": "capture_declined_once",
 	"4000000001000035": "capture_expired",

@@ -42,6 +42,13 @@ func (Processor) Decide(i payment.Instruction, _ *payment.Payer) payment.Answer 
 		case b.captureLost != nil:
 			return payment.Answer{Result: payment.Pending}
 		}
+	case payment.OpRefund:
+		switch b.refund {
+		case refundLater:
+			return payment.Answer{Result: payment.Pending}
+		case refundReturns:
+			return payment.PresumedRefund()
+		}
 	}
 	return approve(payment.OperationID(i.Payment.ID, i.Operation))
 }
@@ -92,8 +99,11 @@ func cavv(id string) string {
 	return base64.StdEncoding.EncodeToString(append(h.Sum(nil), 0, 0, 0, 5))
 }
 
-// Perform carries out a capture that Decide put off.
+// Perform carries out what Decide put off.
 func (Processor) Perform(ctx context.Context, o processor.Order) (payment.Answer, error) {
+	if o.Kind == payment.OpRefund && behaviours[o.Method.Simulate].refund != refundAtOnce {
+		return payment.Answer{}, errUnderWay
+	}
 	if lost := behaviours[o.Method.Simulate].captureLost; o.Kind == payment.OpCapture && lost != nil {
 		return payment.Answer{}, lost
 	}
@@ -102,6 +112,14 @@ func (Processor) Perform(ctx context.Context, o processor.Order) (payment.Answer
 
 // Lookup tells what became of an operation.
 func (Processor) Lookup(_ context.Context, o processor.Order) (payment.Answer, error) {
+	if o.Kind == payment.OpRefund {
+		switch behaviours[o.Method.Simulate].refund {
+		case refundLater:
+			return approve(o.ID), nil
+		case refundReturns:
+			return decline(payment.GenericDecline), nil
+		}
+	}
 	switch lost := behaviours[o.Method.Simulate].captureLost; lost {
 	case nil:
 		return payment.Answer{}, processor.ErrNoTrace
