@@ -202,7 +202,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	s.Deliverer = webhook.New(webhook.Config{
 		Store: c.Store, Clock: s.Clock, Merchants: s.Merchants, Keys: s.Keys,
-		Signing: &webhook.SigningKeys{Registry: c.Store, Keys: s.Keys}, Guard: guard, Logger: c.Logger,
+		Signing: &webhook.SigningKeys{Registry: c.Store, Keys: s.Keys, Clock: s.Clock}, Guard: guard, Logger: c.Logger,
 		Notifier: s.post.notifier, Observer: s.watcher.Deliveries(Dialects()), KeepBodies: c.Sandbox,
 	})
 	s.post.deliverer.Store(s.Deliverer)

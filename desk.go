@@ -15,7 +15,9 @@ import (
 	"github.com/capstan-pay/capstan/dialect/wepay"
 	"github.com/capstan-pay/capstan/keyring"
 	"github.com/capstan-pay/capstan/merchant"
+	"github.com/capstan-pay/capstan/outbox"
 	"github.com/capstan-pay/capstan/store"
+	"github.com/capstan-pay/capstan/webhook"
 	"github.com/capstan-pay/capstan/wireid"
 )
 
@@ -23,7 +25,7 @@ import (
 func (s *Server) Desk() *admin.Desk {
 	return admin.NewDesk(admin.Config{
 		Store: s.Store, Keys: s.Keys, IDs: s.IDs, Clock: s.Clock, Dialects: s.known, Settings: Settings(), RiskName: metaRisk, CheckRisk: CheckServerRisk,
-		Changed: s.Merchants.Forget,
+		Signing: s.Deliverer.Signing, MessageID: s.Deliverer.ID, Redeliver: s.Deliverer.Redeliver, Changed: s.Merchants.Forget,
 	})
 }
 
@@ -55,7 +57,11 @@ func OpenDesk(ctx context.Context, st store.Store, sealing keyring.Sealing) (*ad
 	}
 	return admin.NewDesk(admin.Config{
 		Store: st, Keys: keys, IDs: services.IDs, Clock: now, Dialects: allDialects(services), Settings: Settings(),
-		RiskName: metaRisk, CheckRisk: CheckServerRisk,
+		RiskName: metaRisk, CheckRisk: CheckServerRisk, Signing: &webhook.SigningKeys{Registry: st, Keys: keys, Clock: now},
+		MessageID: func(n outbox.NoticeID) string { return webhook.MessageID(keys, n) },
+		Redeliver: func(ctx context.Context, tenant int64, id outbox.DeliveryID) (bool, error) {
+			return st.Redeliver(ctx, tenant, id, now.Now())
+		},
 	}), nil
 }
 

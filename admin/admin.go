@@ -38,6 +38,11 @@ type Administrator interface {
 	ServerRisk(context.Context) (json.RawMessage, error)
 	SetServerRisk(ctx context.Context, document json.RawMessage) error
 
+	// Deliveries returns deliveries of messages to a merchant, the latest
+	// first. Redeliver has some made again, whatever became of them.
+	Deliveries(ctx context.Context, merchant string, q DeliveryQuery) ([]Delivery, error)
+	Redeliver(ctx context.Context, merchant string, r Redelivery) (Redelivered, error)
+
 	// Log returns acts of administration, the latest first.
 	Log(context.Context, LogQuery) ([]Act, error)
 	// Explain tells the story of a payment, by any id of it.
@@ -90,7 +95,7 @@ type Key struct {
 
 // NewKey is a key that is to be made.
 type NewKey struct {
-	Dialect   string `json:"dialect"`
+	Dialect   string `json:"dialect"`              // or "webhook"
 	Kind      string `json:"kind,omitempty"`       // empty is the usual one
 	PublicKey string `json:"public_key,omitempty"` // of a pair that the merchant has made
 

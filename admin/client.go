@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/capstan-pay/capstan/explain"
 )
@@ -137,6 +138,36 @@ func (c *Client) ServerRisk(ctx context.Context) (out json.RawMessage, err error
 // SetServerRisk implements Administrator.
 func (c *Client) SetServerRisk(ctx context.Context, document json.RawMessage) error {
 	return c.call(ctx, http.MethodPut, document, new(json.RawMessage), "api/risk")
+}
+
+// Deliveries implements Administrator.
+func (c *Client) Deliveries(ctx context.Context, merchant string, q DeliveryQuery) ([]Delivery, error) {
+	address, err := url.JoinPath(c.URL, "api/merchants", url.PathEscape(merchant), "deliveries")
+	if err != nil {
+		return nil, err
+	}
+	query := url.Values{}
+	for name, value := range map[string]string{"payment": q.Payment, "message": q.Message, "state": q.State} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	for name, at := range map[string]time.Time{"since": q.Since, "before": q.Before} {
+		if !at.IsZero() {
+			query.Set(name, at.Format(time.RFC3339Nano))
+		}
+	}
+	if q.Limit != 0 {
+		query.Set("limit", strconv.Itoa(q.Limit))
+	}
+	var out struct{ Deliveries []Delivery }
+	err = c.send(ctx, http.MethodGet, address+"?"+query.Encode(), nil, &out)
+	return out.Deliveries, err
+}
+
+// Redeliver implements Administrator.
+func (c *Client) Redeliver(ctx context.Context, merchant string, r Redelivery) (out Redelivered, err error) {
+	return out, c.call(ctx, http.MethodPost, r, &out, "api/merchants", url.PathEscape(merchant), "deliveries", "repeat")
 }
 
 // Log implements Administrator.

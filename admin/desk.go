@@ -16,6 +16,7 @@ import (
 	"github.com/capstan-pay/capstan/explain"
 	"github.com/capstan-pay/capstan/keyring"
 	"github.com/capstan-pay/capstan/merchant"
+	"github.com/capstan-pay/capstan/outbox"
 	"github.com/capstan-pay/capstan/store"
 	"github.com/capstan-pay/capstan/wireid"
 )
@@ -26,6 +27,12 @@ type Store interface {
 	explain.Reader
 }
 
+// Keeper has keys of merchants: a dialect, or whoever signs beside them.
+type Keeper interface {
+	Name() string
+	dialect.KeyKeeper
+}
+
 // Config is what a desk works with.
 type Config struct {
 	Store    Store
@@ -33,6 +40,12 @@ type Config struct {
 	IDs      *wireid.Codec
 	Clock    clock.Clock
 	Dialects []dialect.Dialect
+	Signing  Keeper // of the keys that messages are signed with beside what dialects do
+
+	// MessageID is how whoever gets a notice may know it; Redeliver has a
+	// delivery made again, and tells whether it is there.
+	MessageID func(outbox.NoticeID) string
+	Redeliver func(ctx context.Context, tenant int64, id outbox.DeliveryID) (bool, error)
 
 	Settings merchant.Settings // that there are
 
@@ -251,6 +264,23 @@ func (d *Desk) dialect(name string) (dialect.Dialect, error) {
 		names = append(names, one.Name())
 	}
 	return nil, invalid("there is no dialect %q: there are %s", name, strings.Join(names, ", "))
+}
+
+// keepers are all who have keys of merchants.
+func (d *Desk) keepers() []Keeper {
+	all := make([]Keeper, 0, len(d.Dialects)+1)
+	for _, one := range d.Dialects {
+		all = append(all, one)
+	}
+	return append(all, d.Signing)
+}
+
+// keeper is a dialect, or whoever else has keys.
+func (d *Desk) keeper(name string) (Keeper, error) {
+	if name == d.Signing.Name() {
+		return d.Signing, nil
+	}
+	return d.dialect(name)
 }
 
 // ChangeMerchant implements Administrator.

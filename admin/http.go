@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // API serves a desk as JSON over HTTP, below /api.
@@ -95,6 +96,14 @@ func NewAPI(desk *Desk, logger *slog.Logger, open bool) *API {
 			}
 			return d.ServerRisk(r.Context())
 		},
+		"GET /api/merchants/{merchant}/deliveries": deliveries,
+		"POST /api/merchants/{merchant}/deliveries/repeat": func(d *Desk, r *http.Request) (any, error) {
+			var in Redelivery
+			if err := read(r, &in); err != nil {
+				return nil, err
+			}
+			return d.Redeliver(r.Context(), r.PathValue("merchant"), in)
+		},
 		"GET /api/log":           log,
 		"GET /api/payments/{id}": func(d *Desk, r *http.Request) (any, error) { return d.Explain(r.Context(), r.PathValue("id")) },
 	} {
@@ -119,6 +128,29 @@ func log(d *Desk, r *http.Request) (any, error) {
 	}
 	acts, err := d.Log(r.Context(), q)
 	return map[string]any{"acts": acts}, err
+}
+
+func deliveries(d *Desk, r *http.Request) (any, error) {
+	from := r.URL.Query()
+	q := DeliveryQuery{Payment: from.Get("payment"), Message: from.Get("message"), State: from.Get("state")}
+	for name, into := range map[string]*time.Time{"since": &q.Since, "before": &q.Before} {
+		if from.Get(name) == "" {
+			continue
+		}
+		var err error
+		if *into, err = time.Parse(time.RFC3339, from.Get(name)); err != nil {
+			return nil, invalid("%s is a time such as 2026-01-15T12:00:00Z", name)
+		}
+	}
+	if text := from.Get("limit"); text != "" {
+		n, err := strconv.ParseInt(text, 10, 32)
+		if err != nil || n < 1 {
+			return nil, invalid("limit is a number from 1")
+		}
+		q.Limit = int(n)
+	}
+	all, err := d.Deliveries(r.Context(), r.PathValue("merchant"), q)
+	return map[string]any{"deliveries": all}, err
 }
 
 // ServeHTTP answers a request of somebody who may make it.

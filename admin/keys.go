@@ -30,7 +30,7 @@ func (d *Desk) Keys(ctx context.Context, id string) ([]Key, error) {
 		return nil, err
 	}
 	shown := []Key{}
-	for _, one := range d.Dialects {
+	for _, one := range d.keepers() {
 		keys, err := one.ListKeys(has)
 		if err != nil {
 			return nil, err
@@ -57,7 +57,7 @@ func (d *Desk) showKey(k dialect.Key) Key {
 
 // AddKey implements Administrator.
 func (d *Desk) AddKey(ctx context.Context, id string, in NewKey) (Issued, error) {
-	one, err := d.dialect(in.Dialect)
+	one, err := d.keeper(in.Dialect)
 	if err != nil {
 		return Issued{}, err
 	}
@@ -96,7 +96,7 @@ func (d *Desk) AddKey(ctx context.Context, id string, in NewKey) (Issued, error)
 	}
 	var issued Issued
 	err = d.administer(ctx, act, func(a *store.Administration) error {
-		r := rotation{dialect: one, kind: kind, now: d.Clock.Now()}
+		r := rotation{keeper: one, kind: kind, now: d.Clock.Now()}
 		if r.has, err = d.Store.Credentials(ctx, m.ID); err != nil {
 			return err
 		}
@@ -126,18 +126,18 @@ func (d *Desk) AddKey(ctx context.Context, id string, in NewKey) (Issued, error)
 
 // rotation is a new key and what becomes of the old ones, in the making.
 type rotation struct {
-	dialect dialect.Dialect
-	kind    dialect.KeyKind
-	now     time.Time
-	has     []merchant.Credential // as they are to be
-	old     []dialect.Key         // usable before
-	put     []merchant.Credential
-	show    json.RawMessage
-	ended   []dialect.Key
+	keeper Keeper
+	kind   dialect.KeyKind
+	now    time.Time
+	has    []merchant.Credential // as they are to be
+	old    []dialect.Key         // usable before
+	put    []merchant.Credential
+	show   json.RawMessage
+	ended  []dialect.Key
 }
 
 func (r *rotation) usable() ([]dialect.Key, error) {
-	keys, err := r.dialect.ListKeys(r.has)
+	keys, err := r.keeper.ListKeys(r.has)
 	return slices.DeleteFunc(keys, func(k dialect.Key) bool { return k.Kind != r.kind.Name || !k.Usable(r.now) }), err
 }
 
@@ -149,7 +149,7 @@ func (r *rotation) add(ctx context.Context, m merchant.Merchant, public string) 
 	if r.kind.Most > 0 && len(r.old) >= r.kind.Most {
 		return conflict("the merchant has %d usable keys of this kind, which is all he may have: disable one first", len(r.old))
 	}
-	put, show, err := r.dialect.AddKey(ctx, m, r.has, r.kind.Name, public)
+	put, show, err := r.keeper.AddKey(ctx, m, r.has, r.kind.Name, public)
 	if errors.Is(err, dialect.ErrBadPublic) || errors.Is(err, dialect.ErrNoPublic) {
 		return invalid("%v", err)
 	}
@@ -182,7 +182,7 @@ func (r *rotation) end(overlap time.Duration) error {
 	}
 	at := r.now.Add(overlap)
 	for _, k := range r.old {
-		c, err := r.dialect.EndKey(r.has, k.ID, at)
+		c, err := r.keeper.EndKey(r.has, k.ID, at)
 		if err != nil {
 			return err
 		}
@@ -223,7 +223,7 @@ func (d *Desk) DisableKey(ctx context.Context, id, key string) (Key, error) {
 		if err != nil {
 			return err
 		}
-		for _, one := range d.Dialects {
+		for _, one := range d.keepers() {
 			keys, err := one.ListKeys(has)
 			if err != nil {
 				return err

@@ -54,7 +54,7 @@ func (s *Story) notices(ctx context.Context, r Reader, p *payment.Payment) error
 		}
 		told := Notice{At: n.At, Event: n.Version, Dialect: n.Dialect, Topic: n.Topic}
 		for _, d := range n.Deliveries {
-			shown := Delivery{Endpoint: public(d.Endpoint), State: d.State.String(), Due: moment(d.Due), Attempts: []Attempt{}}
+			shown := Delivery{Endpoint: Public(d.Endpoint), State: d.State.String(), Due: moment(d.Due), Attempts: []Attempt{}}
 			for _, a := range attempts {
 				if a.Endpoint == d.Endpoint {
 					shown.Attempts = append(shown.Attempts, attempt(a))
@@ -71,8 +71,8 @@ func attempt(a outbox.Attempt) Attempt {
 	return Attempt{a.Number, a.At, a.Took.Milliseconds(), a.Status, a.Fault}
 }
 
-// public is an endpoint without user, password and query, where tokens may be.
-func public(endpoint string) string {
+// Public is an endpoint without user, password and query, where tokens may be.
+func Public(endpoint string) string {
 	scheme, rest, isURL := strings.Cut(endpoint, "://")
 	if !isURL {
 		return endpoint

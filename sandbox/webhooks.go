@@ -112,7 +112,7 @@ func (s *Sandbox) postWebhookKeys(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.Deliverer.Signing.Rotate(r.Context(), m.ID, s.Clock.Now())
+	return s.Deliverer.Signing.Rotate(r.Context(), *m)
 }
 
 // postWebhookRedeliver has a message delivered again to all that it went to,

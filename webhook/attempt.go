@@ -152,7 +152,7 @@ func (d *Deliverer) message(n dialect.Notifier, one outbox.Delivery, a *outbox.A
 	}
 	standard, err := d.Signing.of(d.base, m.ID, a.At)
 	if err == nil && standard != nil {
-		standard.Sign(message.Header, messageID(d.Keys, one.NoticeID), a.At, message.Body)
+		standard.Sign(message.Header, MessageID(d.Keys, one.NoticeID), a.At, message.Body)
 	}
 	return message, m, err
 }

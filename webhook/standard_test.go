@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/capstan-pay/capstan/keyring"
+	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/signature"
 	"github.com/capstan-pay/capstan/webhook"
 )
@@ -19,7 +20,7 @@ import (
 func TestStandardHeaders(t *testing.T) {
 	var keys *webhook.SigningKeys
 	r := newRig(t, func(c *webhook.Config) {
-		keys = &webhook.SigningKeys{Registry: c.Store.(webhook.Registry), Keys: keyring.Fixed("test")}
+		keys = &webhook.SigningKeys{Registry: c.Store.(webhook.Registry), Keys: keyring.Fixed("test"), Clock: c.Clock}
 		c.Signing = keys
 	})
 	s := newSink(t, status(500))
@@ -30,12 +31,12 @@ func TestStandardHeaders(t *testing.T) {
 			t.Error("signed without keys")
 		}
 	}
-	first, err := keys.Rotate(t.Context(), 1, r.clock.Now())
+	first, err := keys.Rotate(t.Context(), merchant.Merchant{ID: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.advance(time.Minute) // the second attempts
-	second, err := keys.Rotate(t.Context(), 1, r.clock.Now())
+	second, err := keys.Rotate(t.Context(), merchant.Merchant{ID: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

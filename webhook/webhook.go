@@ -332,7 +332,7 @@ func (d *Deliverer) Redeliver(ctx context.Context, tenant int64, id outbox.Deliv
 }
 
 // ID is how whoever gets a notice may know it, the same at every attempt.
-func (d *Deliverer) ID(n outbox.NoticeID) string { return messageID(d.Keys, n) }
+func (d *Deliverer) ID(n outbox.NoticeID) string { return MessageID(d.Keys, n) }
 
 // NextDue returns when the next attempt falls due; zero is never.
 func (d *Deliverer) NextDue(ctx context.Context) (time.Time, error) { return d.Store.NextDelivery(ctx) }

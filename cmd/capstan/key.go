@@ -23,7 +23,7 @@ type keyCommand struct {
 // ofMerchant says which key is meant.
 type ofMerchant struct {
 	Merchant  string `placeholder:"MERCHANT" help:"The merchant."`
-	Dialect   string `placeholder:"DIALECT" help:"The dialect of the key."`
+	Dialect   string `placeholder:"DIALECT" help:"The dialect of the key, or webhook for one that messages are signed with beside what dialects do."`
 	Kind      string `help:"The kind of key: intents has secret_key and publishable_key, wepay token, alipay client_key and agent_token, begateway secret_key and signing_key. Default: the first of these."`
 	PublicKey string `placeholder:"FILE" help:"Public key of a pair that the merchant has made (alipay), PEM or base64. Default: a pair is made."`
 }
@@ -196,6 +196,7 @@ disable it. --sealing is about the key file; it may be stopped at any moment and
 Examples:
   capstan key rotate --merchant mer_3CfBQ2mWNPAC0dKtGiCVmfDj --dialect intents --overlap 7d
   capstan key rotate --merchant mer_3CfBQ2mWNPAC0dKtGiCVmfDj --dialect begateway --kind signing_key
+  capstan key rotate --merchant mer_3CfBQ2mWNPAC0dKtGiCVmfDj --dialect webhook --overlap 2d
   capstan key rotate --sealing --store capstan.db`
 }
 

@@ -28,6 +28,7 @@ type commands struct {
 	Merchant merchantCommand `cmd:"" help:"Make, list and change merchants."`
 	Key      keyCommand      `cmd:"" help:"Make, list, rotate and disable keys."`
 	Risk     riskCommand     `cmd:"" help:"Risk checks for all merchants."`
+	Delivery deliveryCommand `cmd:"" help:"Messages to merchants: list them, send them again."`
 	Explain  explainCommand  `cmd:"" help:"Tell the story of one payment."`
 	Audit    auditCommand    `cmd:"" help:"List who administered what."`
 	Verify   verifyCommand   `cmd:"" help:"Audit a store: recompute everything from its history."`

@@ -55,6 +55,23 @@ func TestAsyncResult(t *testing.T) {
 	w.expect(status, http.StatusOK, `{"status":"unknown","request_id":"`+id+`"}`)
 }
 
+// A payer's answer may be brought so too.
+func TestAsyncReturn(t *testing.T) {
+	w := newWorld(t)
+	tr := w.challenge("")
+	uid, md := tr["uid"].(string), tr["three_d_secure_verification"].(map[string]any)["md"].(string)
+	reply := w.call(http.MethodPost, "/async/process/"+uid+"/return", `{"pa_res":"`+w.paRes(uid, "Y")+`","md":"`+md+`"}`)
+	var got struct {
+		ID string `json:"request_id"`
+	}
+	if err := json.Unmarshal(reply.Body.Bytes(), &got); err != nil || reply.Code != http.StatusOK {
+		t.Fatalf("%d %s", reply.Code, reply.Body)
+	}
+	if tr := w.read(w.call(http.MethodGet, "/async/result/"+got.ID, "")); tr["uid"] != uid || tr["status"] != "successful" {
+		t.Errorf("%v", tr)
+	}
+}
+
 // An error is given once, to one of however many ask at once.
 func TestAsyncErrorIsGivenOnce(t *testing.T) {
 	w := newWorld(t)
@@ -130,6 +147,7 @@ func TestAsyncOfEverything(t *testing.T) {
 	for _, path := range []string{
 		"/transactions/captures", "/transactions/authorizations", "/transactions/payments", "/transactions/voids", "/transactions/refunds",
 		"/services/credit_cards/charges", "/credit_cards", "/v2/credit_cards", "/credit_cards/x", "/transactions/1-310b0da80b/renotify",
+		"/transactions/credits", "/transactions/payouts", "/process/1-310b0da80b/return", "/ctp/api/checkouts", "/products",
 	} {
 		id, _, result := w.later(path, `{}`)
 		if reply := w.callAs(stranger, http.MethodGet, result, ""); reply.Code != http.StatusNotFound || reply.Body.String() != `{"status":"unknown","request_id":"`+id+`"}` {

@@ -3,8 +3,9 @@ package begateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -44,24 +45,10 @@ func (d *Dialect) create(c *call, sale bool) answered {
 	}
 	in.intake.Policy = c.shop.policy(sale)
 	in.intake.Policy.PayerDeadline = in.payerDeadline
-	request := payment.Request{
-		Tenant: c.shop.merchant.Tenant, Merchant: c.shop.merchant.ID, Patience: c.patience, Screening: c.shop.screening,
-		Command: payment.Create{
-			Intake:  in.intake,
-			Attempt: &payment.Attempt{Secret: in.secret, Unchallenged: !in.threeDSecure, Asked: payment.Asked{Dialect: Name, Reference: in.intake.Reference}},
-		},
-		Key:    duplicateKey(c.shop, in.intake, sale),
-		Retain: duplicateWindow + time.Millisecond, // the last instant is in the window, and the clock counts milliseconds
-	}
-	out, err := d.Engine.Do(c.Context(), request)
-	if err == nil && (out.Replayed || out.Refusal.Has(payment.InProcess)) {
-		if in.duplicates > 0 {
-			return answered{problem: fails(base, textDuplicate)}
-		}
-		request.Key = payment.Key{}
-		out, err = d.Engine.Do(c.Context(), request)
-	}
+	out, err := d.once(c, &in, sale)
 	switch {
+	case errors.Is(err, errDuplicate):
+		return answered{problem: fails(base, textDuplicate)}
 	case err != nil:
 		return answered{err: err}
 	case out.Refusal != nil:
@@ -69,16 +56,6 @@ func (d *Dialect) create(c *call, sale bool) answered {
 	}
 	d.keepCard(c.Context(), c.shop, &in, out.Payment)
 	return d.show(c, out.Payment, transaction{payment: out.Payment.ID}, c.shop.form())
-}
-
-// duplicateKey names an authorization or payment by what makes another one a
-// duplicate of it (section 4.3): the shop, type, currency, amount and card.
-func duplicateKey(s *shop, in payment.Intake, sale bool) payment.Key {
-	value := strings.Join([]string{
-		strconv.FormatInt(s.merchant.ID, 10), strconv.FormatBool(sale), string(in.Currency),
-		strconv.FormatInt(in.Amount, 10), in.Method.Fingerprint,
-	}, "|")
-	return payment.NewKey(s.merchant.Tenant, Name+".duplicate", value)
 }
 
 // policy is what a shop's holds permit.
@@ -105,6 +82,14 @@ type intakeRequest struct {
 	threeDSecure  bool // the payer may be asked to authenticate
 }
 
+// command is what the engine is asked for.
+func (in *intakeRequest) command() payment.Create {
+	return payment.Create{
+		Intake:  in.intake,
+		Attempt: &payment.Attempt{Secret: in.secret, Unchallenged: !in.threeDSecure, Asked: payment.Asked{Dialect: Name, Reference: in.intake.Reference}},
+	}
+}
+
 // readIntake reads the request object of an authorization or payment, with all
 // that is wrong with it.
 func (d *Dialect) readIntake(ctx context.Context, request value, s *shop) (in intakeRequest, wrong faults) {
@@ -123,9 +108,9 @@ func (d *Dialect) readIntake(ctx context.Context, request value, s *shop) (in in
 
 	kept.Language = readLanguage(fields["language"])
 	in.payerDeadline = d.readExpiredAt(fields["expired_at"], &kept, &wrong)
-	kept.NotificationURL = readURL(fields["notification_url"], &wrong)
-	kept.ReturnURL = readURL(fields["return_url"], &wrong)
-	kept.VerificationURL = readURL(fields["verification_url"], &wrong)
+	kept.NotificationURL = readURL(fields, notificationURL, &wrong)
+	kept.ReturnURL = readURL(fields, returnURL, &wrong)
+	kept.VerificationURL = readURL(fields, verificationURL, &wrong)
 	kept.Descriptor = readDescriptor(fields["dynamic_billing_descriptor"])
 	if more := fields["additional_data"]; len(more) > additionalLimit {
 		wrong.add(additionalData, textTooLong(additionalLimit))
@@ -162,19 +147,27 @@ func (d *Dialect) readBasics(fields map[string]value, in *payment.Intake, wrong 
 }
 
 // leaks tells whether the card's number stands in what would be kept, where a
-// client put it by mistake.
+// client put it by mistake; also in groups, as it is printed on the card.
 func (in *intakeRequest) leaks() bool {
 	if in.secret.Number == "" {
 		return false
 	}
 	i := &in.intake
-	for _, text := range []string{i.Description, i.Reference, i.Email, i.IP, i.Method.Holder, string(i.Details)} {
-		if strings.Contains(text, in.secret.Number) {
+	details := escaped.ReplaceAllStringFunc(string(i.Details), func(e string) string { return value(`"` + e + `"`).text() })
+	for _, text := range []string{i.Description, i.Reference, i.Email, i.IP, i.Method.Holder, details} {
+		if strings.Contains(text, in.secret.Number) || strings.Contains(ungrouped.Replace(text), in.secret.Number) {
 			return true
 		}
 	}
 	return false
 }
+
+var (
+	ungrouped = strings.NewReplacer(" ", "", "-", "", ".", "", "\u00a0", "")
+
+	// escaped is a digit or a sign between them, as JSON may spell it.
+	escaped = regexp.MustCompile(`\\u00[23a][0-9]|\\u002[dDeE]`)
+)
 
 func readCurrency(v value, wrong *faults) money.Currency {
 	if v.blank() {
@@ -207,7 +200,7 @@ func (d *Dialect) readExpiredAt(v value, kept *intakeDetails, wrong *faults) tim
 	if v.blank() {
 		return payerDeadline
 	}
-	at, err := time.Parse(time.RFC3339, v.text())
+	at, err := parseTime(v.text())
 	left := at.Sub(d.Clock.Now())
 	switch {
 	case err != nil:
@@ -219,9 +212,19 @@ func (d *Dialect) readExpiredAt(v value, kept *intakeDetails, wrong *faults) tim
 	return left
 }
 
-func readURL(v value, wrong *faults) string {
-	url := optional(v)
-	wrong.bounded(notificationURL, url, urlLimit)
+// parseTime reads an instant of ISO 8601 with its offset, which PHP writes with
+// a colon or without.
+func parseTime(text string) (time.Time, error) {
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		at, err = time.Parse("2006-01-02T15:04:05Z0700", text)
+	}
+	return at, err
+}
+
+func readURL(fields map[string]value, at attribute, wrong *faults) string {
+	url := optional(fields[places[at].name])
+	wrong.bounded(at, url, urlLimit)
 	return url
 }
 

@@ -10,10 +10,6 @@ import (
 )
 
 const (
-	// duplicateWindow is how long the same operation on the same parent is a
-	// duplicate, the last instant included (section 4.3).
-	duplicateWindow = 30 * time.Second
-
 	textLimit = 255  // characters of a description, a reason and a tracking id
 	urlLimit  = 2048 // characters of a URL
 )

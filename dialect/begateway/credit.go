@@ -43,7 +43,7 @@ func (d *Dialect) readCredit(c *call, request value) (in intakeRequest, wrong fa
 		d.readStored(c.Context(), c.shop, token.text(), &in, &wrong)
 	}
 	in.intake.Method.Kind = payment.PayeeCard
-	kept := intakeDetails{Version: 1, Language: readLanguage(fields["language"]), NotificationURL: readURL(fields["notification_url"], &wrong)}
+	kept := intakeDetails{Version: 1, Language: readLanguage(fields["language"]), NotificationURL: readURL(fields, notificationURL, &wrong)}
 	in.intake.Details = kept.encode()
 	if in.leaks() {
 		wrong.add(base, textNotProcessable)

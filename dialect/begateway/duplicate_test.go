@@ -110,3 +110,63 @@ func TestDuplicatesOfDifferentThings(t *testing.T) {
 		}
 	}
 }
+
+// Authorizations and payments have the same rule (section 4.3), about the
+// same amount, currency and card.
+func TestDuplicateRuleOfAuthorizations(t *testing.T) {
+	type step struct {
+		wait time.Duration
+		more string // members of the request
+		want string
+	}
+	for _, test := range []struct {
+		name    string
+		control string
+		steps   []step
+	}{
+		{name: "30.000 s: still a duplicate", steps: []step{{0, "", "made"}, {30 * time.Second, "", "duplicate"}}},
+		{name: "30.001 s: new", steps: []step{{0, "", "made"}, {30*time.Second + time.Millisecond, "", "made"}}},
+		{name: "duplicate_check false opens the window", steps: []step{{0, `,"duplicate_check":false`, "made"}, {30 * time.Second, "", "duplicate"}, {time.Millisecond, "", "made"}}},
+		{
+			name:  "duplicate_check false opens the window again while one is open",
+			steps: []step{{0, "", "made"}, {20 * time.Second, `,"duplicate_check":false`, "made"}, {30 * time.Second, "", "duplicate"}, {time.Millisecond, "", "made"}},
+		},
+		{name: "duplicate_check false three times", steps: []step{{0, `,"duplicate_check":false`, "made"}, {0, `,"duplicate_check":false`, "made"}, {0, `,"duplicate_check":false`, "made"}, {0, "", "duplicate"}}},
+		{
+			name: "after a declined one", control: `{"operation":"authorize","outcome":"decline"}`,
+			steps: []step{{0, "", "failed"}, {30 * time.Second, "", "duplicate"}, {time.Millisecond, "", "made"}},
+		},
+		{
+			name: "after one that is not known, and is known later", control: `{"operation":"authorize","outcome":"lost_then_approved"}`,
+			steps: []step{{0, "", "incomplete"}, {30 * time.Second, "", "duplicate"}, {time.Millisecond, "", "made"}, {30 * time.Second, "", "duplicate"}, {time.Millisecond, "", "made"}},
+		},
+		{
+			name: "after one that stays unknown", control: `{"operation":"authorize","outcome":"timeout","times":9}`,
+			steps: []step{{0, "", "incomplete"}, {30*time.Second + time.Millisecond, "", "incomplete"}, {30 * time.Second, "", "duplicate"}},
+		},
+		{name: "a refused one opens no window", steps: []step{{0, `,"currency":"XXX"`, "refused"}, {0, "", "made"}}},
+	} {
+		for _, path := range []string{"authorizations", "payments"} {
+			t.Run(path+"/"+test.name, func(t *testing.T) {
+				s := capstantest.Run(t)
+				c := client{s, authorization(t, s.Credentials.Begateway)}
+				if test.control != "" {
+					s.Control(t, http.MethodPost, "/_sandbox/processor", json.RawMessage(test.control), nil)
+				}
+				for i, step := range test.steps {
+					s.Advance(t, step.wait)
+					request := `{"amount":77,"currency":"USD","description":"A book",` + cardOfTests + step.more + `}`
+					if step.want == "refused" {
+						if r, err := c.post(path, request); err != nil || r.Status != http.StatusBadRequest {
+							t.Fatalf("%+v %v", r, err)
+						}
+						continue
+					}
+					if got := c.again(t, path, request); got != step.want {
+						t.Fatalf("step %d: %s, want %s", i+1, got, step.want)
+					}
+				}
+			})
+		}
+	}
+}

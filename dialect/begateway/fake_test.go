@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -35,6 +36,8 @@ type fakeEngine struct {
 	ids      *payment.IDs
 	payments map[payment.ID]*payment.Payment
 	keys     map[payment.Key]time.Time // until when they are taken
+	first    map[payment.Key]payment.Outcome
+	marks    []payment.Mark
 }
 
 func (e *fakeEngine) Do(_ context.Context, r payment.Request) (payment.Outcome, error) {
@@ -45,7 +48,9 @@ func (e *fakeEngine) Do(_ context.Context, r payment.Request) (payment.Outcome, 
 		return payment.Outcome{Refusal: e.refuse, At: now}, e.fail
 	}
 	if until, taken := e.keys[r.Key]; taken && now.Before(until) {
-		return payment.Outcome{Replayed: true, At: now}, nil
+		out := e.first[r.Key]
+		out.Replayed = true
+		return out, nil
 	}
 	p := e.payments[r.Payment]
 	if _, creates := r.Command.(payment.Create); creates {
@@ -63,10 +68,26 @@ func (e *fakeEngine) Do(_ context.Context, r payment.Request) (payment.Outcome, 
 	if len(d.Events) > 0 {
 		e.payments[d.Payment.ID] = d.Payment
 	}
-	if d.Refusal == nil && r.Key != (payment.Key{}) {
-		e.keys[r.Key] = now.Add(r.Retain)
+	for i := range d.Events {
+		e.marks = append(e.marks, d.Payment.Marks(&d.Events[i])...)
 	}
-	return payment.Outcome{Payment: d.Payment, Operation: d.Operation, Refusal: d.Refusal, At: now, Pending: d.Pending()}, nil
+	out := payment.Outcome{Payment: d.Payment, Operation: d.Operation, Refusal: d.Refusal, At: now, Pending: d.Pending()}
+	if d.Refusal == nil && r.Key != (payment.Key{}) {
+		e.keys[r.Key], e.first[r.Key] = now.Add(r.Retain), out
+	}
+	return out, nil
+}
+
+// List finds what has a label, the newest first.
+func (e *fakeEngine) List(_ context.Context, l payment.Listing) (found []payment.Place, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, m := range slices.Backward(e.marks) {
+		if p := e.payments[m.Payment]; p != nil && p.Merchant == l.Merchant && m.Label == l.Label && !m.At.Before(l.From) && len(found) < l.Limit {
+			found = append(found, m.Place)
+		}
+	}
+	return found, e.fail
 }
 
 func (e *fakeEngine) Payment(_ context.Context, _, merchant int64, id payment.ID) (*payment.Payment, error) {
@@ -136,7 +157,7 @@ func newWorld(t testing.TB) *world {
 	w.T, _ = t.(*testing.T)
 	w.registry = registry{merchants: map[int64]*merchant.Merchant{}, credentials: map[[3]string]merchant.Credential{}}
 	w.engine = &fakeEngine{
-		clock: w.clock, ids: payment.NewIDs(0), payments: map[payment.ID]*payment.Payment{}, keys: map[payment.Key]time.Time{},
+		clock: w.clock, ids: payment.NewIDs(0), payments: map[payment.ID]*payment.Payment{}, keys: map[payment.Key]time.Time{}, first: map[payment.Key]payment.Outcome{},
 		ask: func(i payment.Instruction) payment.Answer { return cardsim.Processor{}.Decide(i, nil) },
 	}
 	keys := keyring.Fixed("test")
@@ -144,6 +165,7 @@ func newWorld(t testing.TB) *world {
 	shelves := memory.Open()
 	w.Dialect = New(dialect.Services{
 		Documents: shelves,
+		Listings:  w.engine,
 		Engine:    w.engine, Merchants: merchant.NewDirectory(w.registry, w.clock.Now), Clock: w.clock,
 		IDs: wireid.New(keys.Derive("ids", 16)), Keys: keys,
 		Cards:  cards,

@@ -40,6 +40,8 @@ const (
 	duplicateCheck
 	expiredAt
 	notificationURL
+	returnURL
+	verificationURL
 	additionalData
 	paResponse
 	merchantData
@@ -76,6 +78,8 @@ var places = [attributeCount]struct{ section, name string }{
 	duplicateCheck:        {"", "duplicate_check"},
 	expiredAt:             {"", "expired_at"},
 	notificationURL:       {"", "notification_url"},
+	returnURL:             {"", "return_url"},
+	verificationURL:       {"", "verification_url"},
 	additionalData:        {"", "additional_data"},
 	paResponse:            {"", "pa_res"},
 	merchantData:          {"", "md"},

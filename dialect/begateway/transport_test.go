@@ -181,6 +181,8 @@ func TestNumberElsewhere(t *testing.T) {
 	for _, member := range []string{
 		`"description":"Card ` + goodCard + `"`, `"tracking_id":"` + goodCard + `"`, `"customer":{"email":"` + goodCard + `@example.com"}`,
 		`"additional_data":{"card":"` + goodCard + `"}`, `"billing_address":{"zip":"` + goodCard + `"}`,
+		`"additional_data":{"card":"4200 0000 0000 0000"}`, `"customer":{"device_id":"4200-0000-0000-0000"}`, `"tracking_id":"order 4200 00000000 0000"`,
+		`"additional_data":{"card":"\u0034200\u00200000 0000 0000"}`, `"additional_data":{"4200000000000000":1}`,
 	} {
 		request := strings.Replace(intakeOf("1000", goodCard), `"duplicate_check":false`, member, 1)
 		if got := w.problemOf(w.post("authorizations", request), 400); got != textNotProcessable {

@@ -214,18 +214,23 @@ func (c *changes) readShipping(p *params) {
 // addressed reads an object that has an address and other strings; members
 // that were not sent are null.
 func (p *params) addressed(name string, members []string) []byte {
-	raw := []byte(`{"address":{`)
+	raw := append([]byte(`{"address":`), p.address(name+"[address]")...)
+	for _, member := range members {
+		text, _ := p.text(name+"["+member+"]", maxText)
+		raw = dialect.AppendStringOrNull(append(dialect.AppendString(append(raw, ','), member), ':'), text)
+	}
+	return append(raw, '}')
+}
+
+// address reads an address; members that were not sent are null.
+func (p *params) address(name string) []byte {
+	raw := []byte{'{'}
 	for i, member := range addressMembers {
 		if i > 0 {
 			raw = append(raw, ',')
 		}
-		text, _ := p.text(name+"[address]["+member+"]", maxText)
-		raw = dialect.AppendStringOrNull(append(dialect.AppendString(raw, member), ':'), text)
-	}
-	raw = append(raw, '}')
-	for _, member := range members {
 		text, _ := p.text(name+"["+member+"]", maxText)
-		raw = dialect.AppendStringOrNull(append(dialect.AppendString(append(raw, ','), member), ':'), text)
+		raw = dialect.AppendStringOrNull(append(dialect.AppendString(raw, member), ':'), text)
 	}
 	return append(raw, '}')
 }

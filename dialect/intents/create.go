@@ -17,7 +17,7 @@ func (x *exchange) create(ctx context.Context) *problem {
 	confirm, _ := p.boolean("confirm")
 	absent := x.readAbsence()
 	p.ignore("mandate", "mandate_data", "use_stripe_sdk")
-	customer := p.optional("customer", 255)
+	unknown := c.readCustomer(x)
 	s, _ := x.expand(intentPaths)
 	if c.amount == nil && !p.has("amount") {
 		p.fail(missingParam("amount"))
@@ -29,14 +29,17 @@ func (x *exchange) create(ctx context.Context) *problem {
 		return x.reject(ctx, &n, bad)
 	}
 	switch {
-	case customer != nil && *customer != "":
-		return x.settle(ctx, &n, missing(http.StatusBadRequest, "customer", "customer", *customer))
+	case unknown != "":
+		return x.settle(ctx, &n, missing(http.StatusBadRequest, "customer", "customer", unknown))
 	case c.named != "":
 		return x.settle(ctx, &n, missing(http.StatusBadRequest, "payment_method", "PaymentMethod", c.named))
 	case confirm && c.card == nil:
 		return x.settle(ctx, &n, &problem{status: http.StatusBadRequest, code: "payment_intent_unexpected_state", message: missingMethodText})
 	}
 
+	if problem := x.storeCard(&c, !confirm || c.setsUp(nil)); problem != nil {
+		return problem
+	}
 	blank := view{p: &payment.Payment{}}
 	intake, refusal := c.apply(&blank, x.account)
 	switch {
@@ -52,7 +55,7 @@ func (x *exchange) create(ctx context.Context) *problem {
 		attempt.Secret = c.card.secret
 		command.Attempt = &attempt
 	}
-	return x.submit(ctx, &n, payment.Request{Command: command})
+	return x.submit(ctx, &n, payment.Request{Command: command, Documents: c.papers()})
 }
 
 // reject replies with what is wrong with the parameters. The corrected request

@@ -224,7 +224,7 @@ func (x *exchange) listEndpoints(ctx context.Context) *problem {
 	if bad := x.params.problem(); bad != nil {
 		return bad
 	}
-	page, more, problem := x.page(ctx, endpointKind, "webhook endpoint", l)
+	page, more, problem := x.page(ctx, endpointKind, "webhook endpoint", l, nil)
 	if problem != nil {
 		return problem
 	}
