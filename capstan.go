@@ -26,6 +26,7 @@ import (
 	"github.com/capstan-pay/capstan/engine"
 	"github.com/capstan-pay/capstan/keyring"
 	"github.com/capstan-pay/capstan/merchant"
+	"github.com/capstan-pay/capstan/move"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor"
 	"github.com/capstan-pay/capstan/processor/book"
@@ -68,6 +69,10 @@ type Config struct {
 	// A sandbox adds those of the machine itself.
 	WebhookAllow []netip.Prefix
 
+	// Processors are the URLs of remote processors, by name: a card's brand, such
+	// as "visa", or "card" for all cards whose brand has none of its own.
+	Processors map[string]string
+
 	Random io.Reader        // nil is crypto/rand
 	Keys   *keyring.Keyring // nil opens the store's own
 	Fatal  func(error)      // called when the storage failed; the process has to end
@@ -102,8 +107,9 @@ type Server struct {
 
 	Receipts *receipt.Desk
 
-	known  []dialect.Dialect // all there are, also those that are not served
-	cards  processor.Processor
+	known  []dialect.Dialect   // all there are, also those that are not served
+	cards  processor.Processor // for brands that have none of their own; nil if nobody takes them
+	brands map[string]processor.Processor
 	wallet processor.Processor
 	risk   *riskChecks
 	script *scripted.Script
@@ -139,6 +145,9 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if len(c.Dialects) == 0 {
 		c.Dialects = Dialects()
 	}
+	if err := move.Check(ctx, c.Store); err != nil {
+		return nil, err
+	}
 	if err := markMode(ctx, c.Store, c.Sandbox); err != nil {
 		return nil, err
 	}
@@ -162,6 +171,9 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	if c.Sandbox {
 		s.cards, s.wallet = s.script.Before(cardsim.Processor{}), s.script.Before(book.Processor{})
+	}
+	if err := s.addProcessors(c); err != nil {
+		return nil, err
 	}
 	if s.risk, err = newRiskChecks(ctx, s.Merchants, c.Store); err != nil {
 		return nil, err
@@ -301,18 +313,6 @@ func (s *Server) nameOf(p *payment.Payment) string {
 		}
 	}
 	return ""
-}
-
-// processor says who moves the money for a method. Outside the sandbox there
-// is nobody for cards unless a remote processor is configured.
-func (s *Server) processor(_ int64, m payment.Method) processor.Processor {
-	switch {
-	case m.Kind == payment.WalletMethod:
-		return s.wallet
-	case (m.Kind == payment.CardMethod || m.Kind == payment.PayeeCard) && s.cards != nil:
-		return s.cards
-	}
-	return nil
 }
 
 // SetRisk keeps the risk configuration for all merchants, as SetServerRisk

@@ -65,7 +65,6 @@ type Config struct {
 
 	QueueLength int // commands that may wait; 0 is 4096
 	BatchLimit  int // commands in one commit; 0 is 256
-	Calls       int // calls to processors at a time; 0 is 64
 
 	gathering func() // called before a batch takes what waits: a simulation holds it up there
 }
@@ -104,7 +103,6 @@ type Engine struct {
 	silent   map[operation]struct{}               // pending operations whose last call ended without an answer
 
 	work    sync.WaitGroup // commands, calls and the timer loop
-	calls   chan struct{}  // one token per permitted call
 	closing sync.Once
 	hurry   sync.Once
 
@@ -130,9 +128,6 @@ func New(c Config) *Engine {
 	if c.BatchLimit == 0 {
 		c.BatchLimit = 256
 	}
-	if c.Calls == 0 {
-		c.Calls = 64
-	}
 	if c.Fatal == nil {
 		c.Fatal = func(error) {}
 	}
@@ -143,7 +138,7 @@ func New(c Config) *Engine {
 		Config: c, queue: make(chan *item, c.QueueLength), stopped: make(chan struct{}),
 		failed: make(chan struct{}), hurried: make(chan struct{}), poke: make(chan struct{}, 1), inFlight: map[payment.Key]struct{}{},
 		waiting: map[operation][]chan payment.Outcome{}, calling: map[operation]struct{}{}, silent: map[operation]struct{}{},
-		calls: make(chan struct{}, c.Calls), advancing: make(chan struct{}, 1), settling: make(chan struct{}, 1),
+		advancing: make(chan struct{}, 1), settling: make(chan struct{}, 1),
 	}
 	_, e.shared = c.Store.(store.Shared)
 	e.base, e.stop = context.WithCancel(context.Background())

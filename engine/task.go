@@ -72,12 +72,6 @@ func (e *Engine) call(it *item, c call) {
 	go func() {
 		defer e.work.Done()
 		defer e.called(op)
-		select {
-		case e.calls <- struct{}{}:
-			defer func() { <-e.calls }()
-		case <-e.base.Done():
-			return
-		}
 		ctx, cancel := context.WithTimeout(e.base, callTimeout)
 		defer cancel()
 		answer, err := e.ask(ctx, trace, processor.NewOrder(p, c.operation, secret), c.attempt)
@@ -144,26 +138,41 @@ func (s spanned) Value(key any) any {
 func (e *Engine) consult(ctx context.Context, o processor.Order, attempt int) (_ payment.Answer, err error) {
 	defer recovered(&err)
 	p := e.Processor(o.Merchant, o.Method)
-	if p == nil {
-		return payment.Answer{Result: payment.Refused, Reason: payment.UnsupportedMethod}, nil
+	if p == nil { // it was there when the intention was committed
+		return payment.Answer{}, errNobody
 	}
 	if attempt > 1 { // an earlier attempt may have arrived
 		answer, err := p.Lookup(ctx, o)
 		if !errors.Is(err, processor.ErrNoTrace) {
 			return answer, err
 		}
-		if o.Kind == payment.OpAuthorize || o.Kind == payment.OpPayout {
+		if secret(o.Kind) {
 			return seal(ctx, p, o)
 		}
 	}
-	return p.Perform(ctx, o)
+	answer, err := p.Perform(ctx, o)
+	if errors.Is(err, processor.ErrNotSent) && attempt == 1 && secret(o.Kind) {
+		return notReached, nil // nobody has ever sent it, and nobody will
+	}
+	return answer, err
 }
+
+// secret tells whether operations of a kind need what is not kept: they are
+// sent by their first attempt or never.
+func secret(kind payment.OperationKind) bool {
+	return kind == payment.OpAuthorize || kind == payment.OpPayout
+}
+
+// notReached is what becomes of an operation that is never sent.
+var notReached = payment.Answer{Result: payment.Refused, Reason: payment.ProcessingError, Message: "The request did not reach the processor"}
+
+var errNobody = errors.New("no processor takes this method any more")
 
 // seal makes sure that an authorization is never performed, unless it was.
 func seal(ctx context.Context, p processor.Processor, o processor.Order) (payment.Answer, error) {
 	answer, err := p.Seal(ctx, o)
 	if errors.Is(err, processor.ErrSealed) {
-		return payment.Answer{Result: payment.Refused, Reason: payment.ProcessingError, Message: "The request did not reach the processor"}, nil
+		return notReached, nil
 	}
 	return answer, err
 }
@@ -181,7 +190,7 @@ func recovered(err *error) {
 func (e *Engine) resolve(trace context.Context, p *payment.Payment, number int, answer payment.Answer) {
 	it := &item{
 		Request: payment.Request{
-			Tenant: p.Tenant, Merchant: p.Merchant, Payment: p.ID, Key: e.newKey(),
+			Tenant: p.Tenant, Merchant: p.Merchant, Payment: p.ID, Key: e.newKey(), Retain: keylessKept,
 			Command: payment.Resolve{Operation: number, Answer: answer},
 		},
 		resolves: p.Op(number).Key,

@@ -280,44 +280,6 @@ func TestEachOperationHasItsOwnName(t *testing.T) {
 	}
 }
 
-// TestCallsAtATime: no more calls are under way than are permitted.
-func TestCallsAtATime(t *testing.T) {
-	r := newRig(t, func(c *engine.Config) { c.Calls = 2 })
-	var under, most atomic.Int32
-	r.proc.perform = func(processor.Order) (payment.Answer, error) {
-		n := under.Add(1)
-		for most.Load() < n {
-			most.Store(n)
-		}
-		time.Sleep(time.Millisecond)
-		under.Add(-1)
-		return approved, nil
-	}
-	var holds []*payment.Payment
-	for range 20 {
-		holds = append(holds, r.authorize(t, 1000))
-	}
-	r.proc.mu.Lock()
-	r.proc.remote = true
-	r.proc.mu.Unlock()
-	for _, p := range holds {
-		if out, err := r.Do(t.Context(), r.capture(p.ID, 1000, "")); err != nil || !out.Pending {
-			t.Fatalf("%v", result{out, err})
-		}
-	}
-	if err := r.Advance(t.Context(), r.clock, time.Second); err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range allPayments(t, r.store) {
-		if p.Captured != 1000 {
-			t.Errorf("payment %s: captured %d", p.ID, p.Captured)
-		}
-	}
-	if most.Load() != 2 {
-		t.Errorf("%d calls at a time", most.Load())
-	}
-}
-
 // TestCloseWhileCalling: closing does not wait for a processor that listens,
 // gives up on one that does not, and takes a late answer all the same.
 func TestCloseWhileCalling(t *testing.T) {

@@ -36,6 +36,9 @@ const (
 	PayoutPending
 	MoneyPaidOut
 	PayoutDeclined
+	CorrectionPending // what a processor has done after all, against its own word, is to be taken back
+	CorrectionMade
+	CorrectionDeclined
 	eventKindCount
 )
 
@@ -49,6 +52,7 @@ var eventNames = [...]string{
 	RefundPending: "refund_pending", MoneyRefunded: "money_refunded", RefundDeclined: "refund_declined",
 	CaptureSettled: "capture_settled",
 	PayoutPending:  "payout_pending", MoneyPaidOut: "money_paid_out", PayoutDeclined: "payout_declined",
+	CorrectionPending: "correction_pending", CorrectionMade: "correction_made", CorrectionDeclined: "correction_declined",
 }
 
 // String is the name of the kind in reports, such as "hold_captured".
@@ -162,6 +166,8 @@ func (p *Payment) apply(e Event) (ledger.Entry, error) {
 		return p.applyRefund(op, e), nil
 	case PayoutPending, MoneyPaidOut, PayoutDeclined:
 		return p.applyPayout(e), nil
+	case CorrectionPending, CorrectionMade, CorrectionDeclined:
+		return p.applyCorrection(), nil
 	}
 	return nil, fmt.Errorf("%w: unknown kind %d", ErrIllegal, e.Kind)
 }
@@ -252,6 +258,12 @@ func (k EventKind) operation() (OperationKind, OperationStatus) {
 		return OpPayout, OpApproved
 	case PayoutDeclined:
 		return OpPayout, OpFailed
+	case CorrectionPending:
+		return OpCorrection, OpPending
+	case CorrectionMade:
+		return OpCorrection, OpApproved
+	case CorrectionDeclined:
+		return OpCorrection, OpFailed
 	}
 	return 0, 0
 }

@@ -67,10 +67,11 @@ const (
 	OpCancel
 	OpRefund
 	OpPayout
+	OpCorrection // takes back what its parent did, though it was written down as failed
 	operationKindCount
 )
 
-var operationNames = [...]string{OpAuthorize: "authorize", OpCapture: "capture", OpVoid: "void", OpCancel: "cancel", OpRefund: "refund", OpPayout: "payout"}
+var operationNames = [...]string{OpAuthorize: "authorize", OpCapture: "capture", OpVoid: "void", OpCancel: "cancel", OpRefund: "refund", OpPayout: "payout", OpCorrection: "correction"}
 
 // String is the name of the kind in APIs and reports, such as "capture".
 func (k OperationKind) String() string {
@@ -125,7 +126,7 @@ type Asked struct {
 	Reference string  // the merchant's own name for the operation
 	Labels    []Label // by which the operation is found
 	Details   []byte  // the dialect's own document, not read here
-	Parent    int     // refunds: the capture it is for; automatic captures: the authorization; 0 is none
+	Parent    int     // refunds: the capture it is for; automatic captures: the authorization; corrections: what they take back; 0 is none
 	Key       Key     // set by the decision, of the command whose record a later answer has to reach
 }
 
@@ -170,10 +171,10 @@ func (p *Payment) Waits(k Key) bool {
 }
 
 // inDoubt tells whether a processor owes an answer on which the hold depends.
-// It does not depend on refunds.
+// It does not depend on refunds and corrections.
 func (p *Payment) inDoubt() bool {
 	for i := range p.Operations {
-		if op := &p.Operations[i]; op.Status == OpPending && op.Kind != OpRefund {
+		if op := &p.Operations[i]; op.Status == OpPending && op.Kind != OpRefund && op.Kind != OpCorrection {
 			return true
 		}
 	}

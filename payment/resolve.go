@@ -2,8 +2,9 @@ package payment
 
 import "time"
 
-// Resolve brings the processor's answer to a pending operation. Answering an
-// operation that is not pending changes nothing. The answer to an automatic
+// Resolve brings the processor's answer to a pending operation. Answering one
+// that is not pending changes nothing, unless it was declined and is approved
+// now: that is taken back. The answer to an automatic
 // capture belongs to its authorization: that is Decision.Operation then.
 type Resolve struct {
 	Operation int
@@ -12,7 +13,11 @@ type Resolve struct {
 
 func (c Resolve) decide(d *decision) {
 	op := d.p.Op(c.Operation)
-	if op == nil || op.Status != OpPending || c.Answer.Result == Pending {
+	if op == nil || c.Answer.Result == Pending {
+		return
+	}
+	if op.Status != OpPending {
+		d.contradict(op, c.Answer)
 		return
 	}
 	e := Event{Operation: op.Number, Amount: op.Amount, Fee: op.Fee, Final: op.Final}
@@ -31,6 +36,8 @@ func (c Resolve) decide(d *decision) {
 		d.concludeRefund(e, c.Answer)
 	case OpPayout:
 		d.concludePayout(e, c.Answer)
+	case OpCorrection:
+		d.concludeCorrection(e, c.Answer)
 	}
 	d.expireIfDue()
 	d.rearm()

@@ -120,7 +120,7 @@ func TestNames(t *testing.T) {
 	check("event", names(payment.EventKinds())...)
 	check("guard", names(payment.Guards())...)
 	check("ending", names([]payment.Ending{payment.Open, payment.EndedByCapture, payment.EndedByVoid, payment.EndedByCancel, payment.EndedByDeadline, payment.EndedByDecline, payment.EndedByPayout})...)
-	check("operation", names([]payment.OperationKind{payment.OpAuthorize, payment.OpCapture, payment.OpVoid, payment.OpCancel, payment.OpRefund, payment.OpPayout})...)
+	check("operation", names([]payment.OperationKind{payment.OpAuthorize, payment.OpCapture, payment.OpVoid, payment.OpCancel, payment.OpRefund, payment.OpPayout, payment.OpCorrection})...)
 	check("operation status", names([]payment.OperationStatus{payment.OpPending, payment.OpAwaiting, payment.OpApproved, payment.OpFailed})...)
 	check("method", names([]payment.MethodKind{payment.NoMethod, payment.CardMethod, payment.WalletMethod, payment.PayeeCard})...)
 	var reasons []string
@@ -131,7 +131,7 @@ func TestNames(t *testing.T) {
 
 	for _, odd := range []fmt.Stringer{
 		payment.Status(len(payment.Statuses())), payment.EndedByPayout + 1, payment.EventKind(0), payment.EventKind(len(payment.EventKinds()) + 1),
-		payment.OperationKind(0), payment.OpPayout + 1, payment.OperationStatus(0), payment.OpFailed + 1,
+		payment.OperationKind(0), payment.OpCorrection + 1, payment.OperationStatus(0), payment.OpFailed + 1,
 	} {
 		if got := odd.String(); !strings.HasPrefix(got, "payment.") {
 			t.Errorf("%T out of range is called %q", odd, got)

@@ -125,6 +125,11 @@ func Edges() []Edge {
 	for s := Created; s < statusCount; s++ {
 		edges = append(edges, Edge{s, PaymentRevised, s})
 	}
+	for s := Created; s < PaidOut; s++ {
+		for _, e := range []EventKind{CorrectionPending, CorrectionMade, CorrectionDeclined} {
+			edges = append(edges, Edge{s, e, s})
+		}
+	}
 	for _, e := range []EventKind{CapturePending, VoidPending, VoidDeclined} {
 		edges = append(edges, Edge{Authorized, e, Authorized})
 	}

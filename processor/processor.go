@@ -23,7 +23,8 @@ type Processor interface {
 	Decide(payment.Instruction, *payment.Payer) payment.Answer
 
 	// Perform carries out a pending operation. An answer is final and is
-	// Approved or Refused. An error means that the outcome is not known.
+	// Approved or Refused. An error means that the outcome is not known, but for
+	// one that wraps ErrNotSent: this call has sent nothing.
 	Perform(context.Context, Order) (payment.Answer, error)
 
 	// Lookup asks what became of an operation. ErrNoTrace means that the
@@ -39,6 +40,9 @@ type Processor interface {
 
 // ErrNoTrace is what Lookup returns for an operation that never arrived.
 var ErrNoTrace = errors.New("processor: no trace of the operation")
+
+// ErrNotSent is wrapped by what Perform returns when nothing was sent.
+var ErrNotSent = errors.New("nothing was sent")
 
 // ErrSealed is what Seal returns for an operation that will never be performed.
 var ErrSealed = errors.New("processor: the operation is sealed")
@@ -59,7 +63,8 @@ type Order struct {
 	Secret        payment.Secret // authorizations of a fresh card, first attempt only
 }
 
-// NewOrder describes operation number of payment p.
+// NewOrder describes operation number of payment p. A correction is a void or
+// a refund to whoever is asked to make it.
 func NewOrder(p *payment.Payment, number int, secret payment.Secret) Order {
 	op := p.Op(number)
 	o := Order{
@@ -72,6 +77,12 @@ func NewOrder(p *payment.Payment, number int, secret payment.Secret) Order {
 	if auth := p.Authorization(); auth != nil {
 		o.Authorization = payment.OperationID(p.ID, auth.Number)
 		o.Reference, o.Data = auth.Answer.Reference, auth.Answer.Data
+	}
+	if back := p.Op(op.Parent); back != nil && op.Kind == payment.OpCorrection {
+		o.Reference, o.Data = "", nil
+		if o.Kind = payment.OpRefund; back.Kind == payment.OpAuthorize {
+			o.Kind, o.Authorization, o.Parent = payment.OpVoid, o.Parent, ""
+		}
 	}
 	return o
 }

@@ -38,7 +38,7 @@ func (acc *account) agenda() {
 	whenever := func(time.Time) bool { return true }
 	for i := range acc.operations {
 		op := &acc.operations[i]
-		doubt = doubt || op.pending && op.kind != payment.OpRefund
+		doubt = doubt || op.pending && op.kind != payment.OpRefund && op.kind != payment.OpCorrection
 		if op.kind == payment.OpCapture && !op.at.Before(planned) {
 			planned = time.Time{} // it was made, or tried
 		}

@@ -49,6 +49,9 @@ var outcomes = map[payment.EventKind]struct {
 	payment.PayoutPending:         {payment.OpPayout, true, false},
 	payment.MoneyPaidOut:          {payment.OpPayout, false, true},
 	payment.PayoutDeclined:        {payment.OpPayout, false, true},
+	payment.CorrectionPending:     {payment.OpCorrection, true, false},
+	payment.CorrectionMade:        {payment.OpCorrection, false, true},
+	payment.CorrectionDeclined:    {payment.OpCorrection, false, true},
 }
 
 // operation finds the operation of an event and moves it on.

@@ -23,20 +23,23 @@ const (
 
 // commands are the commands of the program; each has a file of its own.
 type commands struct {
-	Tour     tourCommand     `cmd:"" help:"Start a throw-away sandbox and walk through the four dialects."`
-	Serve    serveCommand    `cmd:"" help:"Run the server."`
-	Merchant merchantCommand `cmd:"" help:"Make, list and change merchants."`
-	Key      keyCommand      `cmd:"" help:"Make, list, rotate and disable keys."`
-	Risk     riskCommand     `cmd:"" help:"Risk checks for all merchants."`
-	Delivery deliveryCommand `cmd:"" help:"Messages to merchants: list them, send them again."`
-	Explain  explainCommand  `cmd:"" help:"Tell the story of one payment."`
-	Audit    auditCommand    `cmd:"" help:"List who administered what."`
-	Verify   verifyCommand   `cmd:"" help:"Audit a store: recompute everything from its history."`
-	Backup   backupCommand   `cmd:"" help:"Copy a store while it is in use."`
-	Restore  restoreCommand  `cmd:"" help:"Make a store from a backup."`
-	Migrate  migrateCommand  `cmd:"" help:"Bring the schema of a store up to date."`
-	Bench    benchCommand    `cmd:"" help:"Measure a running sandbox server."`
-	Version  versionCommand  `cmd:"" help:"Print the version."`
+	Tour      tourCommand      `cmd:"" help:"Start a throw-away sandbox and walk through the four dialects."`
+	Serve     serveCommand     `cmd:"" help:"Run the server."`
+	Merchant  merchantCommand  `cmd:"" help:"Make, list and change merchants."`
+	Key       keyCommand       `cmd:"" help:"Make, list, rotate and disable keys."`
+	Risk      riskCommand      `cmd:"" help:"Risk checks for all merchants."`
+	Delivery  deliveryCommand  `cmd:"" help:"Messages to merchants: list them, send them again."`
+	Explain   explainCommand   `cmd:"" help:"Tell the story of one payment."`
+	Audit     auditCommand     `cmd:"" help:"List who administered what."`
+	Verify    verifyCommand    `cmd:"" help:"Audit a store: recompute everything from its history."`
+	Backup    backupCommand    `cmd:"" help:"Copy a store while it is in use."`
+	Restore   restoreCommand   `cmd:"" help:"Make a store from a backup."`
+	Migrate   migrateCommand   `cmd:"" help:"Bring the schema of a store up to date."`
+	Move      moveCommand      `cmd:"" help:"Move a store between SQLite and PostgreSQL."`
+	Simulator simulatorCommand `cmd:"" help:"Run a simulated card acquirer as a process of its own."`
+	Conform   conformCommand   `cmd:"" help:"Check whether a processor keeps the plugin protocol."`
+	Bench     benchCommand     `cmd:"" help:"Measure a running sandbox server."`
+	Version   versionCommand   `cmd:"" help:"Print the version."`
 }
 
 // output is where commands write, and how long they may run.

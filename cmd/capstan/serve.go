@@ -18,27 +18,29 @@ import (
 
 	"github.com/capstan-pay/capstan"
 	"github.com/capstan-pay/capstan/keyring"
+	"github.com/capstan-pay/capstan/processor/remote"
 	"github.com/capstan-pay/capstan/store"
 	"github.com/capstan-pay/capstan/telemetry"
 )
 
 type serveCommand struct {
-	Listen             string   `default:"127.0.0.1:8080" help:"Where the dialects listen."`
-	AdminListen        string   `default:"127.0.0.1:8081" help:"Where administration, metrics and health checks listen."`
-	Store              string   `default:"capstan.db" help:"The store: a SQLite file, or postgres://... which several instances may share."`
-	Keys               string   `help:"File with the sealing keys. Default: the store's name with .keys after it, made with a new store; a database has no default, but for a sandbox."`
-	Sandbox            bool     `help:"Serve a sandbox: simulated processors, and controls below /_sandbox."`
-	AllowRemoteSandbox bool     `help:"Let a sandbox listen on an address that is not loopback."`
-	CredentialsOut     string   `placeholder:"FILE" help:"Write the sandbox's default credentials to this file."`
-	Dialects           []string `help:"The dialects to serve. Default: all."`
-	PublicURL          string   `name:"public-url" help:"What receipts and redirects begin with. Default: http:// and the listen address."`
-	TLSCert            string   `name:"tls-cert" placeholder:"FILE" help:"Certificate for TLS 1.2 and later, on both listeners, but not on an admin listener on loopback. Read again when it changes, and on SIGHUP."`
-	TLSKey             string   `name:"tls-key" placeholder:"FILE" help:"Key for TLS."`
-	LogLevel           string   `enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error."`
-	LogFormat          string   `enum:"json,text" default:"json" help:"Form of the log: json or text."`
-	LogRequests        string   `enum:"failed,all,none" default:"failed" help:"Which requests are logged: those that failed, all, or none."`
-	OTLPEndpoint       string   `name:"otlp-endpoint" placeholder:"URL" help:"Send traces by OTLP over HTTP to this base URL. Default: what OTEL_EXPORTER_OTLP_ENDPOINT says; without either there are none."`
-	Pprof              bool     `help:"Serve Go's profiles below /debug/pprof on the admin listener."`
+	Listen             string            `default:"127.0.0.1:8080" help:"Where the dialects listen."`
+	AdminListen        string            `default:"127.0.0.1:8081" help:"Where administration, metrics and health checks listen."`
+	Store              string            `default:"capstan.db" help:"The store: a SQLite file, or postgres://... which several instances may share."`
+	Keys               string            `help:"File with the sealing keys. Default: the store's name with .keys after it, made with a new store; a database has no default, but for a sandbox."`
+	Sandbox            bool              `help:"Serve a sandbox: simulated processors, and controls below /_sandbox."`
+	AllowRemoteSandbox bool              `help:"Let a sandbox listen on an address that is not loopback."`
+	CredentialsOut     string            `placeholder:"FILE" help:"Write the sandbox's default credentials to this file."`
+	Processor          map[string]string `placeholder:"NAME=URL" help:"A remote processor, repeatable: NAME is card, or a brand of cards such as visa that goes elsewhere (docs/processors.md)."`
+	Dialects           []string          `help:"The dialects to serve. Default: all."`
+	PublicURL          string            `name:"public-url" help:"What receipts and redirects begin with. Default: http:// and the listen address."`
+	TLSCert            string            `name:"tls-cert" placeholder:"FILE" help:"Certificate for TLS 1.2 and later, on both listeners, but not on an admin listener on loopback. Read again when it changes, and on SIGHUP."`
+	TLSKey             string            `name:"tls-key" placeholder:"FILE" help:"Key for TLS."`
+	LogLevel           string            `enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error."`
+	LogFormat          string            `enum:"json,text" default:"json" help:"Form of the log: json or text."`
+	LogRequests        string            `enum:"failed,all,none" default:"failed" help:"Which requests are logged: those that failed, all, or none."`
+	OTLPEndpoint       string            `name:"otlp-endpoint" placeholder:"URL" help:"Send traces by OTLP over HTTP to this base URL. Default: what OTEL_EXPORTER_OTLP_ENDPOINT says; without either there are none."`
+	Pprof              bool              `help:"Serve Go's profiles below /debug/pprof on the admin listener."`
 }
 
 func (c serveCommand) Help() string {
@@ -49,6 +51,7 @@ Examples:
   capstan serve --sandbox --credentials-out credentials.json
   capstan serve --store /var/lib/capstan/capstan.db --keys /etc/capstan/keys.json \
       --listen 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem --public-url https://pay.example.com
+  capstan serve --processor card=https://acquirer.example.com --processor amex=https://amex.example.com
   capstan serve --store 'postgres://capstan@db1,db2/capstan?target_session_attrs=read-write' --keys /etc/capstan/keys.json`
 }
 
@@ -89,6 +92,14 @@ func (c serveCommand) check() error {
 	for _, name := range c.Dialects {
 		if !slices.Contains(capstan.Dialects(), name) {
 			return usageError(fmt.Sprintf("unknown dialect %q: there are %v", name, capstan.Dialects()))
+		}
+	}
+	for name, at := range c.Processor {
+		if name != strings.ToLower(name) || name == "" {
+			return usageError(fmt.Sprintf("--processor %s=...: its name is card, or a brand of cards in small letters", name))
+		}
+		if _, err := remote.New(remote.Config{Name: name, URL: at}); err != nil {
+			return usageError("--processor: " + err.Error())
 		}
 	}
 	switch {
@@ -181,7 +192,8 @@ func (c serveCommand) assemble(o *output, st store.Store) (*running, error) {
 	s.Server, err = capstan.New(o, capstan.Config{
 		Store: st, Sealing: sealing, Sandbox: c.Sandbox, Dialects: c.Dialects, PublicURL: public, BaseURL: s.url, AdminURL: s.adminURL,
 		Logger: logger, Fatal: func(err error) { s.failed <- err },
-		Version: version, LogRequests: telemetry.ParseRequests(c.LogRequests), Traces: traces,
+		Processors: c.Processor,
+		Version:    version, LogRequests: telemetry.ParseRequests(c.LogRequests), Traces: traces,
 	})
 	if err != nil {
 		return nil, errors.Join(err, listener.Close(), adminListener.Close())

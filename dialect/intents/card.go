@@ -94,6 +94,10 @@ func (x *exchange) readCard(name string) *newCard {
 		}
 		return name + "[" + first + "]" + rest
 	}
+	if name != "" {
+		p.object(name)
+	}
+	p.object(at("card"))
 	if kind, sent := p.text(at("type"), 50); !sent {
 		p.fail(missingParam(at("type")))
 	} else if kind != "card" {
@@ -105,6 +109,7 @@ func (x *exchange) readCard(name string) *newCard {
 	}
 	card := &newCard{}
 	if p.has(at("billing_details")) {
+		p.object(at("billing_details"))
 		card.billing = p.addressed(at("billing_details"), billingMembers)
 	}
 	number, sent := p.text(at("card[number]"), 40)

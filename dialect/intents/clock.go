@@ -216,7 +216,7 @@ func (x *exchange) removeCustomersOn(ctx context.Context, clock string) *problem
 
 // listClocks answers GET /v1/test_helpers/test_clocks.
 func (x *exchange) listClocks(ctx context.Context) *problem {
-	l := x.params.listing()
+	l := x.params.paging()
 	x.params.ignore("expand")
 	if bad := x.params.problem(); bad != nil {
 		return bad

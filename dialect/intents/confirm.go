@@ -11,6 +11,7 @@ import (
 func (x *exchange) confirm(ctx context.Context) *problem {
 	var c changes
 	c.confirmable(x)
+	c.readReturnURL(&x.params)
 	absent := x.readAbsence()
 	x.params.ignore("mandate", "mandate_data", "use_stripe_sdk", "radar_options", "payment_details", "hooks", "amount_details")
 	s, _ := x.expand(intentPaths)

@@ -14,9 +14,11 @@ func (x *exchange) create(ctx context.Context) *problem {
 	c.common(x)
 	c.confirmation, _ = p.enum("confirmation_method", "automatic", "manual")
 	c.readAutomatic(p)
+	c.readReturnURL(p)
+	c.string(p, fieldOnBehalfOf, "on_behalf_of", 255)
 	confirm, _ := p.boolean("confirm")
 	absent := x.readAbsence()
-	p.ignore("mandate", "mandate_data", "use_stripe_sdk")
+	p.ignore("mandate", "mandate_data", "use_stripe_sdk", "radar_options")
 	unknown := c.readCustomer(x)
 	s, _ := x.expand(intentPaths)
 	if c.amount == nil && !p.has("amount") {
@@ -72,6 +74,7 @@ func (c *changes) readAutomatic(p *params) {
 	if !p.has("automatic_payment_methods") {
 		return
 	}
+	p.object("automatic_payment_methods")
 	enabled, _ := p.boolean("automatic_payment_methods[enabled]")
 	redirects, sent := p.enum("automatic_payment_methods[allow_redirects]", "always", "never")
 	if !sent {

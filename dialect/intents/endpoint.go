@@ -219,7 +219,7 @@ func (x *exchange) deleteEndpoint(ctx context.Context) *problem {
 
 // listEndpoints answers GET /v1/webhook_endpoints.
 func (x *exchange) listEndpoints(ctx context.Context) *problem {
-	l := x.params.listing()
+	l := x.params.paging()
 	x.params.ignore("expand")
 	if bad := x.params.problem(); bad != nil {
 		return bad

@@ -17,7 +17,7 @@ var methodPaths = []expansion{{"customer", 0}}
 func (x *exchange) createMethod(ctx context.Context) *problem {
 	c := x.readCard("")
 	body := storedMethod{Version: 1, Metadata: mergeMetadata(nil, x.params.metadata())}
-	x.params.ignore("client_secret", "customer")
+	x.params.ignore("customer")
 	_, _ = x.expand(methodPaths)
 	n := x.note(0)
 	if bad := x.params.problem(); bad != nil {
@@ -70,6 +70,7 @@ func (x *exchange) updateMethod(ctx context.Context) *problem {
 	patch := p.metadata()
 	var billing []byte
 	if p.has("billing_details") {
+		p.object("billing_details")
 		billing = p.addressed("billing_details", billingMembers)
 	}
 	p.ignore("allow_redisplay")
@@ -179,7 +180,7 @@ func (x *exchange) detach(ctx context.Context) *problem {
 // listMethods answers GET /v1/payment_methods.
 func (x *exchange) listMethods(ctx context.Context) *problem {
 	p := &x.params
-	l := p.listing()
+	l := p.paging()
 	customer, _ := p.text("customer", 255)
 	kind, typed := p.text("type", 50)
 	p.ignore("allow_redisplay")

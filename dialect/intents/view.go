@@ -77,7 +77,7 @@ func (v *view) asked() bool {
 // processor has not answered. A refund does not touch the hold.
 func (v *view) inDoubt() bool {
 	for i := range v.p.Operations {
-		if op := &v.p.Operations[i]; op.Status == payment.OpPending && op.Kind != payment.OpRefund {
+		if op := &v.p.Operations[i]; op.Status == payment.OpPending && op.Kind != payment.OpRefund && op.Kind != payment.OpCorrection {
 			return true
 		}
 	}

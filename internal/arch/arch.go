@@ -41,7 +41,9 @@ var Rules = []Rule{
 	{"store/storetest", "document money ledger outbox payment risk wallet merchant store store/memory", "the kit compares a store with the plainest one"},
 	{"store/*", "document money ledger outbox payment risk wallet merchant store", "stores do not know each other"},
 	{"processor", "money payment", "who moves money knows no dialect and no store"},
-	{"processor/*", "money payment processor", "processors do not know each other"},
+	{"processor/*", "clock money payment processor", "processors do not know each other"},
+	{"simulator", "clock money payment processor processor/*", "the peer of a remote processor knows the protocol, and not who speaks it"},
+	{"reconcile", "money payment processor/remote store", "what was performed is compared with what is stored"},
 	{"engine", "clock document money ledger outbox payment risk merchant processor store", "the engine knows no dialect"},
 
 	{"dialect", "card clock document keyring merchant money outbox payment receipt throttle vault wallet wireid", "dialects see outcomes, not rows, and cannot tell who moves the money"},
@@ -53,12 +55,13 @@ var Rules = []Rule{
 	{"telemetry", "card clock dialect document engine money outbox payment store", "those who watch decide nothing, and know no dialect by name"},
 	{"console", "clock keyring money ledger merchant payment risk store wallet wireid", "the operator's pages show what is stored"},
 	{"explain", "ledger money outbox payment store wireid", "the story of a payment is told from what is stored"},
-	{"admin", "clock dialect explain keyring merchant outbox store wireid", "administration changes the registry, and never a payment"},
+	{"admin", "clock dialect explain keyring merchant outbox payment store wireid", "administration looks at payments and never changes one"},
 	{"verify", "money ledger outbox payment risk store wallet", "the auditor reads what was written without calling the rules that wrote it"},
+	{"move", "document ledger merchant outbox payment store wallet", "moving carries what is written from store to store, and reads nothing into it"},
 	{"sandbox", "clock document keyring money ledger merchant outbox payment risk store wallet webhook wireid dialect processor processor/scripted", "sandbox controls work through the engine like any caller"},
 
 	{
-		"", "admin card clock console dialect dialect/* document engine keyring ledger merchant money outbox payment processor processor/* receipt risk sandbox signature store store/* telemetry throttle vault verify wallet webhook wireid",
+		"", "admin card clock console dialect dialect/* document engine keyring ledger merchant money move outbox payment processor processor/* receipt reconcile risk sandbox signature store store/* telemetry throttle vault verify wallet webhook wireid",
 		"the assembly knows every part, and neither the program nor its tools",
 	},
 	{"bench", "", "the load generator sees the server from outside"},

@@ -135,6 +135,13 @@ func (s *Script) seal(id string) (payment.Answer, bool) {
 	return payment.Answer{}, true
 }
 
+// unseal forgets a seal that the processor behind did not agree to.
+func (s *Script) unseal(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.done, id)
+}
+
 // Before returns a processor that follows the script, and asks the one behind
 // where the script says nothing.
 func (s *Script) Before(behind processor.Processor) processor.Processor { return follower{behind, s} }
@@ -201,7 +208,11 @@ func (f follower) Seal(ctx context.Context, o processor.Order) (payment.Answer, 
 	if a, sealed := f.script.seal(o.ID); !sealed {
 		return a, nil
 	}
-	return f.behind.Seal(ctx, o)
+	answer, err := f.behind.Seal(ctx, o)
+	if !errors.Is(err, processor.ErrSealed) { // the one behind knows better
+		f.script.unseal(o.ID)
+	}
+	return answer, err
 }
 
 func (s Step) declined() payment.Answer {

@@ -1,0 +1,191 @@
+package scenario
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/capstan-pay/capstan/capstantest"
+	"github.com/capstan-pay/capstan/internal/drive"
+	"github.com/capstan-pay/capstan/internal/peer"
+)
+
+// dialects that take cards; alipay's payers have wallets, which are settled in
+// our own books.
+var dialects = []string{"wepay", "intents", "begateway"}
+
+const hold = 2000
+
+// world is a server, and the processor of its cards behind real HTTP.
+type world struct {
+	t *testing.T
+	*capstantest.Server
+	peer *peer.Peer
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	p := peer.Run(t)
+	w := &world{t, capstantest.Run(t, capstantest.With(p.Cards)), p}
+	w.Control(t, http.MethodPatch, "/_sandbox/settings", map[string]any{"settings": map[string]any{
+		"wepay.settlement_delay_seconds": 1, "begateway.multi_capture": true, "intents.lock_wait_ms": 100,
+	}}, nil)
+	return w
+}
+
+func (w *world) client(dialect string) drive.Client {
+	w.t.Helper()
+	c := w.Credentials
+	c.BaseURL = w.URL
+	client, err := drive.New(dialect, c)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return client
+}
+
+// authorized makes a hold.
+func (w *world) authorized(c drive.Client, key string) string {
+	w.t.Helper()
+	r, err := c.Authorize(w.t.Context(), hold, key)
+	return w.want(drive.Done)(r, err).ID
+}
+
+// want wants one of some verdicts.
+func (w *world) want(verdicts ...drive.Verdict) func(drive.Result, error) drive.Result {
+	w.t.Helper()
+	return func(r drive.Result, err error) drive.Result {
+		w.t.Helper()
+		for _, v := range verdicts {
+			if err == nil && r.Verdict == v {
+				return r
+			}
+		}
+		w.t.Fatalf("it is %s %s, not %v: %d %s %v", r.Verdict, r.Code, verdicts, r.Status, r.Answer, err)
+		return r
+	}
+}
+
+// settled lets time pass until whatever was unknown is known, and holds the
+// processor's journal against the books. It returns what was captured, voided
+// and refunded there.
+func (w *world) settled() (captured, voided, refunded int64) {
+	w.t.Helper()
+	for range 3 {
+		w.Advance(w.t, time.Minute)
+	}
+	effects := w.peer.Effects(w.t)
+	for _, wrong := range peer.Agree(w.t, w.Store, effects) {
+		w.t.Error(wrong)
+	}
+	captured, _ = peer.Sum(effects, "capture")
+	voided, _ = peer.Sum(effects, "void")
+	refunded, _ = peer.Sum(effects, "refund")
+	books := w.Balances(w.t, "USD")
+	if net := books["merchant"] + books["in_transit"] + books["platform_fees"]; net != captured-refunded {
+		w.t.Errorf("the books have %d, the processor has moved %d", net, captured-refunded)
+	}
+	return captured, voided, refunded
+}
+
+// wants wants sums in the processor's journal.
+func (w *world) wants(captured, voided, refunded int64) {
+	w.t.Helper()
+	if c, v, r := w.settled(); c != captured || v != voided || r != refunded {
+		w.t.Errorf("the processor has captured %d, voided %d, refunded %d; want %d, %d, %d", c, v, r, captured, voided, refunded)
+	}
+}
+
+// lose makes the processor lose its next answers to an operation.
+func (w *world) lose(operation, outcome string) {
+	w.t.Helper()
+	w.peer.Expect(w.t, operation, outcome, 0, 1)
+}
+
+// post sends a form to the intents dialect.
+func (w *world) post(path, key string, form url.Values) (int, map[string]any) {
+	w.t.Helper()
+	var c struct {
+		Key string `json:"secret_key"`
+	}
+	if err := json.Unmarshal(w.Credentials.Intents, &c); err != nil {
+		w.t.Fatal(err)
+	}
+	return w.send(path, map[string]string{
+		"Authorization": "Bearer " + c.Key, "Content-Type": "application/x-www-form-urlencoded", "Idempotency-Key": key,
+	}, form.Encode())
+}
+
+// wepay sends JSON to the wepay dialect.
+func (w *world) wepay(path, key, body string) (int, map[string]any) {
+	w.t.Helper()
+	var c struct {
+		ID    string `json:"app_id"`
+		Token string `json:"app_token"`
+	}
+	if err := json.Unmarshal(w.Credentials.WePay, &c); err != nil {
+		w.t.Fatal(err)
+	}
+	return w.send(path, map[string]string{
+		"App-Id": c.ID, "App-Token": c.Token, "Api-Version": "3.0", "Content-Type": "application/json", "Unique-Key": key,
+	}, body)
+}
+
+func (w *world) send(path string, header map[string]string, body string) (int, map[string]any) {
+	w.t.Helper()
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, w.URL+path, strings.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for name, value := range header {
+		request.Header.Set(name, value)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		w.t.Error(err)
+		return 0, nil
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		w.t.Error(err)
+	}
+	answer := map[string]any{}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	_ = d.Decode(&answer)
+	return response.StatusCode, answer
+}
+
+// refund asks for a refund through intents.
+func (w *world) refund(id, key string, minor int64) int {
+	w.t.Helper()
+	status, _ := w.post("/v1/refunds", key, url.Values{"payment_intent": {id}, "amount": {strconv.FormatInt(minor, 10)}})
+	return status
+}
+
+// planned makes a wepay hold that is captured by schedule.
+func (w *world) planned(key string, at time.Time) string {
+	w.t.Helper()
+	var c struct {
+		Account string `json:"account_id"`
+	}
+	if err := json.Unmarshal(w.Credentials.WePay, &c); err != nil {
+		w.t.Fatal(err)
+	}
+	status, answer := w.wepay("/payments", key, fmt.Sprintf(`{"account_id":%q,"amount":%d,"currency":"USD","auto_capture":false,"capture_at":%d,"payment_method":{"type":"credit_card","credit_card":{"card_number":"4003830171874018","expiration_month":12,"expiration_year":2040,"cvv":"123","card_holder":{"holder_name":"Jane Doe","email":"jane@example.com","address":{"country":"US","postal_code":"94025"}}}}}`,
+		c.Account, hold, at.Unix()))
+	id, _ := answer["id"].(string)
+	if id == "" {
+		w.t.Fatalf("%d %v", status, answer)
+	}
+	return id
+}

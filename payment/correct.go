@@ -1,0 +1,50 @@
+package payment
+
+import "github.com/capstan-pay/capstan/ledger"
+
+// contradict takes an answer to an operation that was answered before. A
+// processor that has performed what it had declined, or sealed, has moved money
+// that is in nobody's books: that is taken back, by an operation of its own
+// under its own name, once. What cannot be taken back is written down for an
+// operator. Any other second answer changes nothing.
+func (d *decision) contradict(op *Operation, a Answer) {
+	if op.Status != OpFailed || a.Result != Approved || d.p.corrected(op.Number) {
+		return
+	}
+	e := Event{Operation: d.next(), Amount: op.Amount, Asked: &Asked{Dialect: op.Dialect, Parent: op.Number}}
+	answer := Answer{Result: Refused, Reason: ProcessingError, Message: "It cannot be taken back"}
+	if op.Kind == OpAuthorize || op.Kind == OpCapture {
+		answer = d.env.Ask(Instruction{Payment: d.p, Operation: e.Operation, Kind: OpCorrection, Amount: e.Amount, Parent: op.Number})
+	}
+	d.concludeCorrection(e, answer)
+}
+
+// corrected tells whether an operation was taken back, or is being.
+func (p *Payment) corrected(number int) bool {
+	for i := range p.Operations {
+		if op := &p.Operations[i]; op.Kind == OpCorrection && op.Parent == number && op.Status != OpFailed {
+			return true
+		}
+	}
+	return false
+}
+
+// concludeCorrection writes down what the processor said of the correction
+// that e describes.
+func (d *decision) concludeCorrection(e Event, a Answer) {
+	e.Answer = answered(a)
+	switch a.Result {
+	case Approved:
+		e.Kind = CorrectionMade
+	case Pending:
+		e.Kind = CorrectionPending
+	case Refused:
+		e.Kind = CorrectionDeclined
+	default:
+		d.noAnswer(e.Operation, a)
+	}
+	d.emit(e)
+}
+
+// applyCorrection moves nothing: what is taken back was never booked.
+func (p *Payment) applyCorrection() ledger.Entry { return nil }
