@@ -46,6 +46,7 @@ func Run(t *testing.T, open func(*testing.T) store.Store) {
 		{"pages have no gap and no repeat", testPages},
 		{"documents are kept", testDocuments},
 		{"a document is listed until it is deleted", testDocumentPages},
+		{"a text may have any bytes", testTexts},
 		{"of several who change a document one succeeds", testDocumentRace},
 		{"documents of a change are put with it", testDocumentsOfChange},
 		{"what is to be delivered is counted", testBacklog},
