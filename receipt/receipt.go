@@ -194,7 +194,7 @@ var wholes = [...]string{
 
 var headlines = map[payment.OperationKind]string{
 	payment.OpAuthorize: "Reservation", payment.OpCapture: "Payment", payment.OpVoid: "Release", payment.OpCancel: "Cancellation",
-	payment.OpRefund: "Refund", payment.OpPayout: "Payout",
+	payment.OpRefund: "Refund", payment.OpPayout: "Payout", payment.OpIncrement: "Increase",
 }
 
 var outcomes = map[payment.OperationStatus]string{

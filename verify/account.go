@@ -114,6 +114,10 @@ func (acc *account) fold(sequence int, e *payment.Event) {
 		}
 		want[ledger.Held] += e.Amount
 		want[acc.source()] -= e.Amount
+	case payment.HoldIncremented:
+		acc.authorized += e.Amount
+		want[ledger.Held] += e.Amount
+		want[acc.source()] -= e.Amount
 	case payment.AuthorizationDeclined:
 		acc.status = payment.Declined
 		if acc.policy.RetryDeclined {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,10 +43,16 @@ type server struct {
 // start starts a server on a store and waits until it is ready.
 func start(t *testing.T, program, store string) *server {
 	t.Helper()
+	return startLogging(t, program, store, os.Stderr)
+}
+
+// startLogging is start for a server whose errors go elsewhere.
+func startLogging(t *testing.T, program, store string, log io.Writer) *server {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "credentials.json")
 	command := exec.Command(program, "serve", "--sandbox", "--store", store, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
 		"--credentials-out", file, "--log-level", "error", "--public-url", "https://capstan.test") // the same after each start
-	command.Stderr = os.Stderr
+	command.Stderr = log
 	stdout, err := command.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -22,8 +22,8 @@ const (
 
 func documentOf(r row) document.Document {
 	return document.Document{
-		Name:  document.Name{Tenant: r.int(0), Merchant: r.int(1), Dialect: r.text(2), Kind: r.text(3), ID: ofText(r.text(4))},
-		Owner: ofText(r.text(5)), Version: int(r.int(6)), Serial: r.int(7), CreatedAt: r.time(8), UpdatedAt: r.time(9), Expires: r.time(10),
+		Name:  document.Name{Tenant: r.int(0), Merchant: r.int(1), Dialect: r.text(2), Kind: r.text(3), ID: r.text(4)},
+		Owner: r.text(5), Version: int(r.int(6)), Serial: r.int(7), CreatedAt: r.time(8), UpdatedAt: r.time(9), Expires: r.time(10),
 		Body: r.bytes(11), Sealed: r.bytes(12),
 	}
 }
@@ -38,7 +38,7 @@ func loadDocument(ctx context.Context, q querier, query string, n document.Name)
 		d := documentOf(r)
 		found = &d
 		return nil
-	}, n.Tenant, n.Merchant, n.Dialect, n.Kind, asText(n.ID))
+	}, n.Tenant, n.Merchant, n.Dialect, n.Kind, n.ID)
 	return found, err
 }
 
@@ -64,7 +64,7 @@ func (s *Store) Documents(ctx context.Context, l document.Listing) (page []docum
 		func(r row) error {
 			page = append(page, documentOf(r))
 			return nil
-		}, l.Tenant, l.Merchant, l.Dialect, l.Kind, low, high, from, until, asText(l.Owner), max(l.Limit, 0))
+		}, l.Tenant, l.Merchant, l.Dialect, l.Kind, low, high, from, until, l.Owner, max(l.Limit, 0))
 	return page, err
 }
 
@@ -90,10 +90,10 @@ func (s *Store) PutDocument(ctx context.Context, d *document.Document) error {
 		}
 		query := moveDocument
 		arguments := []any{
-			d.Tenant, d.Merchant, d.Dialect, d.Kind, asText(d.ID), d.Version + 1, d.UpdatedAt.UnixMilli(), milliOrNull(d.Expires), nonEmpty(d.Body), nonEmpty(d.Sealed),
+			d.Tenant, d.Merchant, d.Dialect, d.Kind, d.ID, d.Version + 1, d.UpdatedAt.UnixMilli(), milliOrNull(d.Expires), nonEmpty(d.Body), nonEmpty(d.Sealed),
 		}
 		if old == nil {
-			query, arguments = addDocument, append(arguments, asText(d.Owner), d.CreatedAt.UnixMilli())
+			query, arguments = addDocument, append(arguments, d.Owner, d.CreatedAt.UnixMilli())
 		}
 		return each(ctx, tx, query+` RETURNING `+documentColumns, func(r row) error {
 			after := documentOf(r)
@@ -147,7 +147,7 @@ func nonEmpty(b []byte) []byte {
 // DeleteDocument implements document.Store.
 func (s *Store) DeleteDocument(ctx context.Context, n document.Name, version int) error {
 	return s.change(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `DELETE FROM documents d`+documentNamed+` AND d.version = $6`, n.Tenant, n.Merchant, n.Dialect, n.Kind, asText(n.ID), version)
+		tag, err := tx.Exec(ctx, `DELETE FROM documents d`+documentNamed+` AND d.version = $6`, n.Tenant, n.Merchant, n.Dialect, n.Kind, n.ID, version)
 		if err == nil && tag.RowsAffected() == 0 {
 			err = document.ErrMoved
 		}
@@ -219,13 +219,13 @@ func (w *writing) fillDocuments() {
 		c[1].int8(d.Merchant)
 		c[2].text(d.Dialect)
 		c[3].text(d.Kind)
-		c[4].text(asText(d.ID))
+		c[4].text(d.ID)
 		c[5].int4(d.Version)
 		c[6].int8(d.UpdatedAt.UnixMilli())
 		c[7].timeOrNull(d.Expires)
 		c[8].bytes(d.Body)
 		c[9].bytes(d.Sealed)
-		c[10].text(asText(d.Owner))
+		c[10].text(d.Owner)
 		c[11].int8(d.CreatedAt.UnixMilli())
 		c[12].int4(f.was)
 	}

@@ -15,7 +15,7 @@ func (w *writing) mark(p *payment.Payment, e *payment.Event) {
 		c[0].int8(p.Tenant)
 		c[1].int8(p.Merchant)
 		c[2].text(m.Label.Kind)
-		c[3].text(asText(m.Label.Value))
+		c[3].text(m.Label.Value)
 		c[4].int8(m.At.UnixMilli())
 		c[5].int8(int64(m.Payment))
 		c[6].int4(m.Operation)
@@ -41,7 +41,7 @@ func (s *Store) List(ctx context.Context, l payment.Listing) (page []payment.Pla
 		func(r row) error {
 			page = append(page, placeOf(r))
 			return nil
-		}, l.Tenant, l.Merchant, l.Label.Kind, asText(l.Label.Value), lowAt, int64(low.Payment), low.Operation, highAt, int64(high.Payment), high.Operation, max(l.Limit, 0))
+		}, l.Tenant, l.Merchant, l.Label.Kind, l.Label.Value, lowAt, int64(low.Payment), low.Operation, highAt, int64(high.Payment), high.Operation, max(l.Limit, 0))
 	return page, err
 }
 
@@ -53,7 +53,7 @@ func placeOf(r row) payment.Place {
 func (a *audit) Marks(fn func(store.Mark) error) error {
 	return a.each(`SELECT at, payment, operation, tenant, merchant, kind, value FROM marks ORDER BY payment, tenant, merchant, kind, value, at, operation`, func(r row) error {
 		return fn(store.Mark{
-			Tenant: r.int(3), Merchant: r.int(4), Mark: payment.Mark{Label: payment.Label{Kind: r.text(5), Value: ofText(r.text(6))}, Place: placeOf(r)},
+			Tenant: r.int(3), Merchant: r.int(4), Mark: payment.Mark{Label: payment.Label{Kind: r.text(5), Value: r.text(6)}, Place: placeOf(r)},
 		})
 	})
 }

@@ -25,7 +25,7 @@ func (s *Store) changeAt(ctx context.Context, level pgx.TxIsoLevel, fn func(tx p
 		return ErrReadOnly
 	}
 	return again(ctx, func() error {
-		return pgx.BeginTxFunc(ctx, s.writers, pgx.TxOptions{IsoLevel: level}, fn)
+		return pgx.BeginTxFunc(ctx, s.writers, pgx.TxOptions{IsoLevel: level}, func(tx pgx.Tx) error { return fn(texts{tx}) })
 	})
 }
 
@@ -184,7 +184,7 @@ func (s *Store) Credential(ctx context.Context, dialect, kind, lookup string) (f
 		c := credentialOf(r)
 		found = &c
 		return nil
-	}, dialect, kind, asText(lookup))
+	}, dialect, kind, lookup)
 	return found, err
 }
 

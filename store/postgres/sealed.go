@@ -33,7 +33,7 @@ func (s *Store) SwapSealed(ctx context.Context, at store.Sealed, old, fresh []by
 		default:
 			n := at.Document
 			tag, err = tx.Exec(ctx, `UPDATE documents SET sealed = $1 WHERE sealed = $2 AND tenant = $3 AND merchant = $4 AND dialect = $5 AND kind = $6 AND id = $7`,
-				fresh, old, n.Tenant, n.Merchant, n.Dialect, n.Kind, asText(n.ID))
+				fresh, old, n.Tenant, n.Merchant, n.Dialect, n.Kind, n.ID)
 		}
 		swapped = err == nil && tag.RowsAffected() == 1
 		return err

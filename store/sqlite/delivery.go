@@ -189,8 +189,10 @@ func addAttempt(conn *sqlite.Conn, a *outbox.Attempt) error {
 	return run(add)
 }
 
+// setDue makes a delivery due, not before what it tells of happened.
 func setDue(conn *sqlite.Conn, id outbox.DeliveryID, state outbox.State, due time.Time) error {
-	stmt := conn.Prep(`UPDATE deliveries SET state = ?6, due = ?7
+	stmt := conn.Prep(`UPDATE deliveries SET state = ?6,
+		due = max(?7, (SELECT at FROM notices WHERE payment = ?1 AND dialect = ?2 AND version = ?4 AND number = ?5))
 		WHERE payment = ?1 AND dialect = ?2 AND endpoint = ?3 AND version = ?4 AND number = ?5`)
 	bindDelivery(stmt, id)
 	stmt.BindInt64(6, int64(state))
