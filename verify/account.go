@@ -232,6 +232,9 @@ func (acc *account) posted(sequence int, p ledger.Posting) {
 		acc.add("event %d posts %d to an account that does not exist", sequence, p.Minor)
 		return
 	}
+	if (p.Account.Kind == ledger.Wallet) != (p.Account.Holder != 0) {
+		acc.add("event %d posts to %s of holder %d", sequence, p.Account.Kind, p.Account.Holder)
+	}
 	if p.Minor == 0 {
 		acc.add("event %d posts nothing to %s", sequence, p.Account.Kind)
 	}
