@@ -79,6 +79,7 @@ var changes = []struct{ name, change, want string }{
 	{"a credential of nobody", "UPDATE credentials SET merchant = 77", "a test credential (key) is of merchant 77, who does not exist"},
 	{"the tenant of a merchant", "UPDATE merchants SET tenant = 9", "is of tenant 1, its merchant 1 of tenant 9"},
 	{"a merchant who is gone", "INSERT INTO merchants (id, tenant, name, disabled, created_at) VALUES (5, 5, 'x', 0, 0); DELETE FROM merchants WHERE id = 1", "is of merchant 1, who does not exist"},
+	{"a document of nobody", "INSERT INTO documents (tenant, merchant, dialect, kind, id, version, created_at, updated_at) VALUES (1, 0, 'x', 'y', '1', 1, 0, 0), (9, 0, 'x', 'y', '1', 1, 0, 0)", "(x y) is of merchant 0 of tenant 9, who does not exist"},
 	{"a link in a history", "UPDATE events SET previous = previous - 1 WHERE payment = %first AND sequence = 4", "is broken at event 4"},
 	{"the end of a history", "UPDATE states SET last_event = last_event - 1 WHERE payment = %first", "has lost its end"},
 	{"an event of another payment", "UPDATE events SET payment = (SELECT max(payment) FROM states) WHERE payment = %first AND sequence = 5", "version is stored as 5, its history says 4"},

@@ -107,6 +107,7 @@ func TestEndpointsThatFail(t *testing.T) {
 		"closes at once":          {cut(""), "connection closed early", 0},
 		"closes in the header":    {cut("HTTP/1.1 200 OK\r\nContent-"), "no proper answer", 0},
 		"closes in the body":      {cut("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nOK"), "connection closed early", 0},
+		"switches protocols":      {switches, "not acknowledged", 101},
 		"is no web server":        {cut("220 mail.test ESMTP\r\n"), "no proper answer", 0},
 		"sends an endless header": {cut("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 64<<10)), "no proper answer", 0},
 	} {

@@ -31,8 +31,8 @@ var strays = []string{
 		JOIN merchants m ON m.id = s.merchant WHERE m.tenant <> s.tenant`,
 	`SELECT format('payment %s is of merchant %s, who does not exist', s.payment, s.merchant) FROM states s
 		LEFT JOIN merchants m ON m.id = s.merchant WHERE m.id IS NULL AND EXISTS (SELECT FROM merchants)`,
-	`SELECT format('document %s (%s %s) is of merchant %s, who does not exist', d.serial, d.dialect, d.kind, d.merchant) FROM documents d
-		LEFT JOIN merchants m ON m.id = d.merchant WHERE m.id IS NULL AND EXISTS (SELECT FROM merchants)`,
+	`SELECT format('document %s (%s %s) is of merchant %s of tenant %s, who does not exist', d.serial, d.dialect, d.kind, d.merchant, d.tenant) FROM documents d
+		WHERE NOT EXISTS (SELECT FROM merchants m WHERE m.tenant = d.tenant AND d.merchant IN (m.id, 0)) AND EXISTS (SELECT FROM merchants)`,
 }
 
 // straysEach bounds what is said of one kind of stray.

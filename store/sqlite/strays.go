@@ -38,8 +38,8 @@ var strays = []string{
 		JOIN merchants m ON m.id = s.merchant WHERE m.tenant <> s.tenant`,
 	`SELECT 'payment ' || s.payment || ' is of merchant ' || s.merchant || ', who does not exist' FROM states s
 		WHERE s.merchant NOT IN (SELECT id FROM merchants) AND EXISTS (SELECT 1 FROM merchants)`,
-	`SELECT 'document ' || serial || ' (' || dialect || ' ' || kind || ') is of merchant ' || merchant || ', who does not exist' FROM documents
-		WHERE merchant NOT IN (SELECT id FROM merchants) AND EXISTS (SELECT 1 FROM merchants)`,
+	`SELECT 'document ' || serial || ' (' || dialect || ' ' || kind || ') is of merchant ' || merchant || ' of tenant ' || tenant || ', who does not exist' FROM documents d
+		WHERE NOT EXISTS (SELECT 1 FROM merchants m WHERE m.tenant = d.tenant AND d.merchant IN (m.id, 0)) AND EXISTS (SELECT 1 FROM merchants)`,
 }
 
 // straysEach bounds what is said of one kind of stray.
