@@ -28,6 +28,7 @@ type settings struct {
 	wait     time.Duration
 	million  bool
 	short    bool
+	database bool
 	profile  string
 	write    string
 	capstan  string
@@ -43,6 +44,7 @@ func main() {
 	flag.DurationVar(&s.wait, "wait", 20*time.Second, "how long to wait, before each measurement, for other processes to pause; 0 also takes every measurement as it comes")
 	flag.BoolVar(&s.million, "million", false, "capture a million payments more and see what memory does")
 	flag.BoolVar(&s.short, "short", false, "a few seconds of everything; fails on any error, never on a time")
+	flag.BoolVar(&s.database, "postgres", false, "measure PostgreSQL alone, and write nothing")
 	flag.StringVar(&s.profile, "cpuprofile", "", "write a CPU profile of the server under 64 connections to this file")
 	flag.StringVar(&s.write, "write", "", "rewrite the table in this document")
 	flag.StringVar(&s.capstan, "capstan", "", "a capstan that is built already")
@@ -77,6 +79,12 @@ func run(ctx context.Context, s settings) error {
 		if err := build.Run(); err != nil {
 			return fmt.Errorf("build capstan: %w", err)
 		}
+	}
+	if s.database {
+		m := &measurements{settings: s}
+		err := m.measurePostgres(ctx, folder)
+		fmt.Print(m.postgres.report())
+		return err
 	}
 	m, err := measure(ctx, s, folder)
 	if err != nil {

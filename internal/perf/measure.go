@@ -37,6 +37,7 @@ type measurements struct {
 	errors   int                 // answers that were not a first, successful capture
 	memory   memory
 	disk     disk
+	postgres onPostgres
 }
 
 // memory is what the server has of it, in bytes.
@@ -67,7 +68,10 @@ func measure(ctx context.Context, s settings, folder string) (*measurements, err
 	if err := errors.Join(err, server.stop()); err != nil {
 		return nil, err
 	}
-	return m, m.weigh(ctx, folder)
+	if err := m.weigh(ctx, folder); err != nil {
+		return nil, err
+	}
+	return m, m.measurePostgres(ctx, folder)
 }
 
 func (m *measurements) load(ctx context.Context, noop, server *child) error {

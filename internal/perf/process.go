@@ -89,9 +89,14 @@ func startNoop(ctx context.Context) (*child, error) {
 
 // startServe starts capstan on the store in a folder.
 func startServe(ctx context.Context, program, folder, listen string) (*child, error) {
+	return startOn(ctx, program, folder, storeFile(folder), listen)
+}
+
+// startOn starts capstan on a store.
+func startOn(ctx context.Context, program, folder, store, listen string) (*child, error) {
 	file := filepath.Join(folder, "credentials.json")
 	c, _, err := start(ctx, program, "serve", "--sandbox", "--listen", listen, "--admin-listen", "127.0.0.1:0",
-		"--store", storeFile(folder), "--credentials-out", file, "--log-level", "warn", "--pprof")
+		"--store", store, "--credentials-out", file, "--log-level", "warn", "--pprof")
 	if err != nil {
 		return nil, err
 	}

@@ -134,6 +134,22 @@ func (s *Server) URL() string {
 	return u.String()
 }
 
+// Program is the path of one of PostgreSQL's programs.
+func (s *Server) Program(name string) (string, error) {
+	bin, err := binaries()
+	return filepath.Join(bin, name), err
+}
+
+// Processes are those of the server at this moment.
+func (s *Server) Processes() ([]int, error) {
+	pid, err := s.postmaster()
+	if err != nil {
+		return nil, err
+	}
+	children, err := childrenOf(pid)
+	return append(children, pid), err
+}
+
 // Stop ends the server at once, as a crash would, and removes its folder.
 func (s *Server) Stop() {
 	_ = s.alive.Close()

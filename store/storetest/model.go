@@ -193,7 +193,7 @@ func (m *model) stale(t *rapid.T) {
 	}
 	c := rapid.SampledFrom(m.past).Draw(t, "past")
 	if rapid.Bool().Draw(t, "new key") {
-		c.Record.Key = m.key()
+		c.Record.Key, c.Record.Tenant = m.key(), tenant // a key is its tenant's
 	}
 	m.write(t, []store.Change{c})
 }
