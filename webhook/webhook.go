@@ -18,6 +18,7 @@ import (
 
 	"github.com/capstan-pay/capstan/clock"
 	"github.com/capstan-pay/capstan/dialect"
+	"github.com/capstan-pay/capstan/internal/failpoint"
 	"github.com/capstan-pay/capstan/keyring"
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/outbox"
@@ -224,6 +225,9 @@ func (d *Deliverer) claim(after *outbox.Lane) (bool, error) {
 		return false, nil
 	}
 	deliveries, err := d.Store.ClaimDeliveries(d.base, c)
+	if len(deliveries) > 0 {
+		failpoint.Reach("webhook.claimed")
+	}
 	for _, one := range deliveries {
 		*after = one.Lane
 		d.set(one)
