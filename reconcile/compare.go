@@ -51,9 +51,10 @@ type ours struct {
 // Compare holds effects, all that a processor has performed since a moment,
 // against the history. What is under way is no finding: an answer to come
 // settles it. Operations that were decided here, and never sent, are left out;
-// and so is what was asked for before the moment, unless they list it.
-func Compare(view store.Audit, effects []remote.Effect, since time.Time) ([]Finding, error) {
-	written, err := sent(view)
+// and so is what was asked for before the moment, unless they list it. Covers
+// says which payments the processor has to do with.
+func Compare(view store.Audit, effects []remote.Effect, since time.Time, covers func(payment.Method) bool) ([]Finding, error) {
+	written, err := sent(view, covers)
 	if err != nil {
 		return nil, err
 	}
@@ -93,13 +94,17 @@ func Compare(view store.Audit, effects []remote.Effect, since time.Time) ([]Find
 }
 
 // sent reads the operations that were sent to a processor, by their names.
-func sent(view store.Audit) (map[string]*ours, error) {
+func sent(view store.Audit, covers func(payment.Method) bool) (map[string]*ours, error) {
 	all := map[string]*ours{}
 	var of payment.ID
 	var operations map[int]*ours
+	covered := false
 	err := view.Events(func(id payment.ID, _ int, e payment.Event) error {
 		if id != of {
 			of, operations = id, map[int]*ours{}
+		}
+		if e.Intake != nil {
+			covered = covers(e.Intake.Method)
 		}
 		status, ok := after[e.Kind]
 		if !ok {
@@ -114,7 +119,7 @@ func sent(view store.Audit) (map[string]*ours, error) {
 			operations[e.Operation] = op
 		}
 		op.status = status.status
-		if op.status == payment.OpPending {
+		if op.status == payment.OpPending && covered {
 			all[payment.OperationID(id, e.Operation)] = op
 		}
 		if op.verb = remote.Verb(op.kind); op.kind != payment.OpCorrection {

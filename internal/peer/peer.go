@@ -14,6 +14,7 @@ import (
 
 	"github.com/capstan-pay/capstan"
 	"github.com/capstan-pay/capstan/clock"
+	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor/remote"
 	"github.com/capstan-pay/capstan/reconcile"
 	"github.com/capstan-pay/capstan/simulator"
@@ -104,7 +105,7 @@ func Agree(t testing.TB, st store.Store, effects []remote.Effect) (wrong []strin
 		wrong = append(wrong, f.String())
 	}
 	err = st.Audit(t.Context(), func(view store.Audit) error {
-		findings, err := reconcile.Compare(view, effects, time.Time{})
+		findings, err := reconcile.Compare(view, effects, time.Time{}, cards)
 		for _, f := range findings {
 			wrong = append(wrong, string(f.Kind)+" "+f.ID+": "+f.Text)
 		}
@@ -115,6 +116,8 @@ func Agree(t testing.TB, st store.Store, effects []remote.Effect) (wrong []strin
 	}
 	return wrong
 }
+
+func cards(m payment.Method) bool { return m.Kind == payment.CardMethod || m.Kind == payment.PayeeCard }
 
 // Sum adds up the amounts of one operation in a journal.
 func Sum(effects []remote.Effect, operation string) (sum int64, count int) {
