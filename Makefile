@@ -43,5 +43,5 @@ long:
 	$(GO) test -count=1 -timeout 1h ./engine -run TestRaces -races 10000
 	$(GO) test -count=1 -timeout 6h ./engine -run 'TestSimulation$$' -seeds $(SEEDS)
 	$(GO) test -count=1 -timeout 1h ./internal/mutation -run TestSimulationNotices -all
-	$(GO) test -count=1 -timeout 2h ./internal/crash -skip Notifications -rounds $(ROUNDS)
+	$(GO) test -count=1 -timeout 2h ./internal/crash -skip Notifications -rounds $(ROUNDS) -times 5 -long 30m
 	$(GO) test -count=1 -timeout 2h ./internal/crash -run Notifications -rounds $(KILLS)
