@@ -26,6 +26,7 @@ import (
 	"github.com/capstan-pay/capstan/engine"
 	"github.com/capstan-pay/capstan/keyring"
 	"github.com/capstan-pay/capstan/merchant"
+	"github.com/capstan-pay/capstan/move"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor"
 	"github.com/capstan-pay/capstan/processor/book"
@@ -143,6 +144,9 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	if len(c.Dialects) == 0 {
 		c.Dialects = Dialects()
+	}
+	if err := move.Check(ctx, c.Store); err != nil {
+		return nil, err
 	}
 	if err := markMode(ctx, c.Store, c.Sandbox); err != nil {
 		return nil, err
@@ -324,7 +328,7 @@ func (s *Server) SetRisk(ctx context.Context, document []byte) error {
 func (s *Server) controls() *sandbox.Sandbox {
 	return sandbox.New(sandbox.Config{
 		Store: s.Store, Engine: s.Engine, Merchants: s.Merchants, Dialects: s.known, Keys: s.Keys, IDs: s.IDs, Clock: s.Clock,
-		Logger: s.Logger, Script: s.script, Deliverer: s.Deliverer, Advance: s.AdvanceClock, UpdateClientKeys: alipay.UpdateKeys,
+		Logger: s.Logger, Script: s.script, Deliverer: s.Deliverer, Advance: s.AdvanceClock, UpdateClientKeys: alipay.UpdateKeys, PutClientAgents: alipay.PutAgents, ReturnURL: alipay.ReturnURL,
 		Settings: Settings(), CheckServerRisk: CheckServerRisk, SetServerRisk: s.SetRisk, ReceiptURL: s.Receipts.URL, BaseURL: s.base, AdminURL: s.admin,
 	})
 }

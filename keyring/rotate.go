@@ -99,6 +99,19 @@ func (s Sealing) replaceFile(path string) error {
 	return syncDir(path)
 }
 
+// CreateFile writes a key file of mode 0600 that is not there yet: os.ErrExist.
+func (s Sealing) CreateFile(path string) error {
+	temp, err := s.writeBeside(path)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp)
+	if err := os.Link(temp, path); err != nil {
+		return err
+	}
+	return syncDir(path)
+}
+
 // writeBeside writes a key file of mode 0600 beside path, flushed.
 func (s Sealing) writeBeside(path string) (string, error) {
 	if err := s.check(); err != nil {

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -301,12 +302,21 @@ func (s *Sandbox) postWalletOrder(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p, err = s.decide(r.Context(), p, in.Decision == "approve", in.UserID); err != nil {
+		return nil, err
+	}
+	return map[string]string{"status": p.Status.String()}, nil
+}
+
+// decide answers a waiting cashier order for a wallet user, and returns the
+// payment after it.
+func (s *Sandbox) decide(ctx context.Context, p *payment.Payment, approves bool, name string) (*payment.Payment, error) {
 	if p == nil || p.Status != payment.AwaitingPayer || p.Method.Kind != payment.WalletMethod {
 		return nil, problem{http.StatusConflict, "no cashier order waits under that id"}
 	}
-	answer := payment.PayerAnswer{Approved: in.Decision == "approve"}
-	if answer.Approved {
-		user, err := s.orderUser(r.Context(), p, in.UserID)
+	answer := payment.PayerAnswer{Approved: approves}
+	if approves {
+		user, err := s.orderUser(ctx, p, name)
 		if err != nil {
 			return nil, err
 		}
@@ -314,12 +324,12 @@ func (s *Sandbox) postWalletOrder(r *http.Request) (any, error) {
 		method.User = user
 		answer.Method = &method
 	}
-	out, err := s.Engine.Do(r.Context(), payment.Request{Tenant: p.Tenant, Merchant: p.Merchant, Payment: p.ID, Command: answer})
+	out, err := s.Engine.Do(ctx, payment.Request{Tenant: p.Tenant, Merchant: p.Merchant, Payment: p.ID, Command: answer})
 	if err != nil {
 		return nil, err
 	}
 	if out.Refusal != nil {
 		return nil, problem{http.StatusConflict, out.Refusal.Error()}
 	}
-	return map[string]string{"status": out.Payment.Status.String()}, nil
+	return out.Payment, nil
 }

@@ -153,6 +153,13 @@ type walletUser struct {
 	UserID      string `json:"user_id"`
 	AuthCode    string `json:"auth_code"`
 	AccessToken string `json:"access_token"`
+	PaymentCode string `json:"payment_code"`
+}
+
+// walletCodes are the codes of a wallet user, each of which counts once.
+type walletCodes struct {
+	AuthCode    string `json:"auth_code"`    // to be exchanged for an access token
+	PaymentCode string `json:"payment_code"` // to pay with at a till
 }
 
 // newUser makes a wallet user of a merchant's tenant with an opening balance
@@ -166,15 +173,28 @@ func (s *Sandbox) newUser(ctx context.Context, m *merchant.Merchant, opening []w
 	if err := s.Store.PutGrant(ctx, grant); err != nil {
 		return walletUser{}, err
 	}
-	code, grant := wallet.NewCode(s.Keys.MAC, m.Tenant, u.ID, now.Add(authCodeLife))
-	if err := s.Store.PutGrant(ctx, grant); err != nil {
+	codes, err := s.newCodes(ctx, &u)
+	if err != nil {
 		return walletUser{}, err
 	}
-	return walletUser{UserID: strconv.FormatInt(u.ID, 10), AuthCode: code, AccessToken: token}, nil
+	return walletUser{UserID: strconv.FormatInt(u.ID, 10), AuthCode: codes.AuthCode, AccessToken: token, PaymentCode: codes.PaymentCode}, nil
 }
 
-// authCodeLife is how long an authorization code may be exchanged for a token.
-const authCodeLife = 10 * time.Minute
+// newCodes makes the codes of a wallet user.
+func (s *Sandbox) newCodes(ctx context.Context, u *wallet.User) (walletCodes, error) {
+	until := s.Clock.Now().Add(codeLife)
+	code, exchange := wallet.NewCode(s.Keys.MAC, u.Tenant, u.ID, until)
+	shown, till := wallet.NewPaymentCode(s.Keys.MAC, u.Tenant, u.ID, until)
+	for _, g := range []wallet.Grant{exchange, till} {
+		if err := s.Store.PutGrant(ctx, g); err != nil {
+			return walletCodes{}, err
+		}
+	}
+	return walletCodes{AuthCode: code, PaymentCode: shown}, nil
+}
+
+// codeLife is how long a code counts.
+const codeLife = 10 * time.Minute
 
 // addMember adds a string member at the end of a JSON object.
 func addMember(object json.RawMessage, name, value string) (json.RawMessage, error) {

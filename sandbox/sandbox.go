@@ -21,6 +21,7 @@ import (
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor/scripted"
 	"github.com/capstan-pay/capstan/store"
+	"github.com/capstan-pay/capstan/wallet"
 	"github.com/capstan-pay/capstan/webhook"
 	"github.com/capstan-pay/capstan/wireid"
 )
@@ -54,6 +55,14 @@ type Config struct {
 	// API client's credential.
 	UpdateClientKeys func(data []byte, add map[string]string, retire []string) ([]byte, error)
 
+	// PutClientAgents adds or changes agent tokens in such data: each is good
+	// until its time, for ever with the zero time.
+	PutClientAgents func(mac wallet.MAC, data []byte, tokens map[string]time.Time, now time.Time) ([]byte, error)
+
+	// ReturnURL is where a payer goes who has answered a cashier order; empty
+	// if the merchant did not say.
+	ReturnURL func(*payment.Payment) string
+
 	// ReceiptURL is where the payer reads about an operation of a payment; 0
 	// is the payment.
 	ReceiptURL func(p *payment.Payment, operation int) string
@@ -77,8 +86,8 @@ func New(c Config) *Sandbox {
 		"POST /_sandbox/processor":                s.postProcessor,
 		"POST /_sandbox/wallet/users":             s.postWalletUsers,
 		"PATCH /_sandbox/wallet/users/{id}":       s.patchWalletUser,
+		"POST /_sandbox/wallet/users/{id}/codes":  s.postWalletCodes,
 		"POST /_sandbox/wallet/tokens/revoke":     s.postWalletRevoke,
-		"POST /_sandbox/wallet/orders/{payment}":  s.postWalletOrder,
 		"PATCH /_sandbox/alipay/clients/{client}": s.patchAlipayClient,
 		"PATCH /_sandbox/settings":                s.patchSettings,
 		"PUT /_sandbox/risk":                      s.putRisk,
@@ -91,6 +100,8 @@ func New(c Config) *Sandbox {
 	} {
 		s.mux.HandleFunc(pattern, s.handle(h))
 	}
+	s.mux.HandleFunc("POST /_sandbox/wallet/orders/{payment}", s.walletOrder)
+	s.mux.HandleFunc("GET /_sandbox/wallet/orders/{payment}", s.walletOrder)
 	s.mux.HandleFunc("/", NotFound)
 	return s
 }

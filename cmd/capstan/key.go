@@ -24,7 +24,7 @@ type keyCommand struct {
 type ofMerchant struct {
 	Merchant  string `placeholder:"MERCHANT" help:"The merchant."`
 	Dialect   string `placeholder:"DIALECT" help:"The dialect of the key, or webhook for one that messages are signed with beside what dialects do."`
-	Kind      string `help:"The kind of key: intents has secret_key and publishable_key, wepay token, alipay client_key, begateway secret_key and signing_key. Default: the first of these."`
+	Kind      string `help:"The kind of key: intents has secret_key and publishable_key, wepay token, alipay client_key and agent_token, begateway secret_key and signing_key. Default: the first of these."`
 	PublicKey string `placeholder:"FILE" help:"Public key of a pair that the merchant has made (alipay), PEM or base64. Default: a pair is made."`
 }
 

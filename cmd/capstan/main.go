@@ -35,6 +35,7 @@ type commands struct {
 	Backup    backupCommand    `cmd:"" help:"Copy a store while it is in use."`
 	Restore   restoreCommand   `cmd:"" help:"Make a store from a backup."`
 	Migrate   migrateCommand   `cmd:"" help:"Bring the schema of a store up to date."`
+	Move      moveCommand      `cmd:"" help:"Move a store between SQLite and PostgreSQL."`
 	Simulator simulatorCommand `cmd:"" help:"Run a simulated card acquirer as a process of its own."`
 	Conform   conformCommand   `cmd:"" help:"Check whether a processor keeps the plugin protocol."`
 	Bench     benchCommand     `cmd:"" help:"Measure a running sandbox server."`

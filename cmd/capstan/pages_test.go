@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/capstan-pay/capstan/internal/pgtest"
 )
 
 // TestPages carries out the commands of the operator's pages, one page after
@@ -40,7 +42,8 @@ func TestPages(t *testing.T) {
 			for _, b := range blocks {
 				script += b[1]
 			}
-			script = strings.NewReplacer("127.0.0.1:8080", free(t), "127.0.0.1:8081", free(t)).Replace(script)
+			script = strings.NewReplacer("127.0.0.1:8080", free(t), "127.0.0.1:8081", free(t),
+				"postgres://capstan@db.example.com/capstan", pgtest.URL(t)).Replace(script)
 			dir := t.TempDir()
 			self, err := os.Executable()
 			if err == nil {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/capstan-pay/capstan"
 	"github.com/capstan-pay/capstan/admin"
+	"github.com/capstan-pay/capstan/move"
 	"github.com/capstan-pay/capstan/store"
 	"github.com/capstan-pay/capstan/store/sqlite"
 )
@@ -100,6 +101,11 @@ func (p place) desk(o *output, want access) (_ *admin.Desk, closing func() error
 			err = errors.Join(err, st.Close())
 		}
 	}()
+	if want != reads {
+		if err := move.Check(o, st); err != nil {
+			return nil, nil, err
+		}
+	}
 	mode, err := capstan.Mode(o, st)
 	if err != nil {
 		return nil, nil, err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/capstan-pay/capstan"
 	"github.com/capstan-pay/capstan/keyring"
+	"github.com/capstan-pay/capstan/move"
 )
 
 // sealing puts a fresh key in front of the key file and seals everything anew.
@@ -22,6 +23,9 @@ func (c keyRotate) sealing(o *output) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
+	if err := move.Check(o, st); err != nil {
+		return err
+	}
 	before, err := keyring.ReadFile(c.keys())
 	if err != nil {
 		return err

@@ -92,10 +92,18 @@ func (d *Dialect) answer(r *http.Request, c *call) (answer []byte) {
 	case !c.client.may(c.route.api):
 		return c.stop(accessDenied, dialect.Denied)
 	}
+	if problem := d.checkAgent(r.Header, c); problem != nil {
+		return c.stop(*problem, dialect.Denied)
+	}
 	if c.fields, known = parseObject(body); !known {
 		return c.stop(paramIllegal, dialect.Invalid)
 	}
-	return serve(d, r.Context(), c)
+	answer = serve(d, r.Context(), c)
+	if !documented(c.route.api, codeOf(answer)) {
+		d.Logger.Error("alipay: a result that this call does not have", "call", c.route.api, "code", string(codeOf(answer)))
+		return c.stop(unknownException, dialect.Failed)
+	}
+	return answer
 }
 
 // exceeded counts a request and tells whether it comes too early: above the

@@ -27,6 +27,7 @@ type client struct {
 	merchant int64
 	keys     map[int]publicKey // by version
 	newest   int
+	agents   map[string]agent // by the digest of their tokens
 	settings settings
 }
 
@@ -36,12 +37,13 @@ type publicKey struct {
 	until time.Time // not good from then on; zero is never
 }
 
-// document is what a credential's Data holds.
-type document struct {
+// clientKeys is what a credential's Data holds.
+type clientKeys struct {
 	Version int               `json:"v"`
-	Keys    map[string][]byte `json:"keys"`            // SPKI DER by key version
-	Made    map[string]int64  `json:"made,omitempty"`  // when a version was added, Unix milliseconds
-	Until   map[string]int64  `json:"until,omitempty"` // when a version ends, Unix milliseconds
+	Keys    map[string][]byte `json:"keys"`             // SPKI DER by key version
+	Made    map[string]int64  `json:"made,omitempty"`   // when a version was added, Unix milliseconds
+	Until   map[string]int64  `json:"until,omitempty"`  // when a version ends, Unix milliseconds
+	Agents  map[string]agent  `json:"agents,omitempty"` // by the digest of their tokens
 }
 
 // findClient returns the client with that Client-Id, nil if there is none or
@@ -59,13 +61,13 @@ func (d *Dialect) findClient(ctx context.Context, id string) (*client, error) {
 }
 
 func readClient(a *merchant.Access) (any, error) {
-	var doc document
+	var doc clientKeys
 	if err := json.Unmarshal(a.Credential.Data, &doc); err != nil {
 		return nil, fmt.Errorf("credential of client %q: %w", a.Credential.Lookup, err)
 	}
 	c := &client{
 		id: a.Credential.Lookup, tenant: a.Tenant, merchant: a.ID,
-		keys: make(map[int]publicKey, len(doc.Keys)), settings: settingsOf(&a.Merchant),
+		keys: make(map[int]publicKey, len(doc.Keys)), agents: doc.Agents, settings: settingsOf(&a.Merchant),
 	}
 	for version, der := range doc.Keys {
 		n, err := strconv.Atoi(version)

@@ -33,7 +33,7 @@ func (d *Dialect) Issue(ctx context.Context, m merchant.Merchant) ([]merchant.Cr
 // addKey adds a key to a client: the public half that the merchant handed in,
 // or that of a pair made for him.
 func (d *Dialect) addKey(ctx context.Context, c merchant.Credential, public string) ([]merchant.Credential, any, error) {
-	doc := document{Version: 1}
+	doc := clientKeys{Version: 1}
 	if c.Data != nil {
 		if err := json.Unmarshal(c.Data, &doc); err != nil {
 			return nil, nil, fmt.Errorf("alipay: credential of client %q: %w", c.Lookup, err)
@@ -109,7 +109,7 @@ func (d *Dialect) merchantKey(public string, show *Credentials) ([]byte, error) 
 // replaced, by version, and others retired. A key is SPKI, as PEM or as the
 // bare base64 of its DER; versions are numbers from 1.
 func UpdateKeys(data []byte, add map[string]string, retire []string) ([]byte, error) {
-	doc := document{Version: 1}
+	doc := clientKeys{Version: 1}
 	if err := json.Unmarshal(data, &doc); err != nil {
 		return nil, fmt.Errorf("alipay: credential: %w", err)
 	}
@@ -134,7 +134,7 @@ func UpdateKeys(data []byte, add map[string]string, retire []string) ([]byte, er
 	return json.Marshal(doc)
 }
 
-func (d *document) drop(version string) {
+func (d *clientKeys) drop(version string) {
 	delete(d.Keys, version)
 	delete(d.Made, version)
 	delete(d.Until, version)

@@ -25,6 +25,9 @@ var (
 	paramIllegal = result{"PARAM_ILLEGAL", "F", "Illegal parameters. For example, non-numeric input, invalid date."}
 	invalidAPI   = result{"INVALID_API", "F", "The called API is invalid or not active."}
 	accessDenied = result{"ACCESS_DENIED", "F", "Access is denied"}
+
+	expiredAgentToken = result{"EXPIRED_AGENT_TOKEN", "F", "The access token of mini program is expired."}
+	invalidAgentToken = result{"INVALID_AGENT_TOKEN", "F", "The access token of mini program is invalid."}
 )
 
 // The results of capture.

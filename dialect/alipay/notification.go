@@ -46,7 +46,7 @@ func (d *Dialect) notification(n outbox.Notice, p *payment.Payment) ([]byte, sen
 // appendNotifyPayment says what a payment has come to. Under /v1 the result is
 // told in other members.
 func (d *Dialect) appendNotifyPayment(b *reply, p *payment.Payment, made payDetails) {
-	what := payResult(p, p.Authorization(), grantUnseen)
+	what := payResult(p, p.Authorization(), made.Credential)
 	if made.V1 {
 		b.text("partnerId", made.Partner)
 	}

@@ -14,6 +14,7 @@ import (
 // Product codes that mean something here; all others are cashier payments.
 const (
 	agreementPayment = "AGREEMENT_PAYMENT"
+	inStorePayment   = "IN_STORE_PAYMENT"
 	cashierPayment   = "CASHIER_PAYMENT"
 	qiAuthorization  = "51051000101000000012" // a deployed wallet's code for an authorization at the cashier
 )
@@ -24,7 +25,8 @@ type payRequest struct {
 	amount     amount
 	product    string
 	method     string // its type
-	token      string // of the user, for an agreement payment; empty is a cashier payment
+	token      string // of the user, for an agreement payment
+	code       string // that the user shows at a till; without it and a token it is a cashier payment
 	metadata   string
 	authorizes bool // the money is captured later
 	evaluates  bool // nothing is moved
@@ -45,6 +47,7 @@ type payDetails struct {
 	RedirectURL   string          `json:"redirect,omitempty"`
 	Order         json.RawMessage `json:"order,omitempty"`
 	ExtendInfo    json.RawMessage `json:"extend,omitempty"`
+	Credential    grantState      `json:"credential,omitempty"` // what was wrong with the token or the code
 }
 
 // readPay decodes a pay request; false is PARAM_ILLEGAL. Several wallets name
@@ -87,17 +90,28 @@ func readPay(c *call) (payRequest, bool) {
 	return r, !*f.bad
 }
 
-// readToken takes the access token from where else it may be.
+// readToken takes the access token from where else it may be, and the payment
+// code from where a token may be.
 func (r *payRequest) readToken(f, factor fields) {
 	top, code := f.id("accessToken", 128), f.id("paymentAuthCode", 128)
 	agreed := factor.flag("isAgreementPay", false)
 	agreed = factor.flag("isAgreementPayment", false) || agreed
+	shown := factor.flag("isPaymentCode", false)
 	switch {
+	case shown:
+		if r.code = code; code == "" {
+			r.code = r.token
+		}
+		if r.token = ""; r.code == "" {
+			f.fail()
+		}
 	case r.token != "":
 	case top != "":
 		r.token = top
 	case agreed:
 		r.token = code
+	case r.product == inStorePayment:
+		r.code = code
 	}
 }
 
@@ -120,12 +134,12 @@ func (r *payRequest) readMode(f, factor fields) {
 
 func (r payRequest) fingerprint(d *Dialect) payment.Fingerprint {
 	return d.fingerprint("pay", strconv.FormatInt(r.amount.minor, 10), r.amount.currency, r.product,
-		r.method, r.token, r.metadata, strconv.FormatBool(r.authorizes))
+		r.method, r.token+r.code, r.metadata, strconv.FormatBool(r.authorizes))
 }
 
 // pay charges a wallet user, or authorizes a charge: POST /v2/payments/pay.
-// With an access token the answer is final; without one the user confirms at
-// the cashier first.
+// With an access token or a payment code the answer is final; without the user
+// confirms at the cashier first.
 func (d *Dialect) pay(ctx context.Context, c *call) []byte {
 	r, ok := readPay(c)
 	if !ok {
@@ -150,26 +164,44 @@ func (d *Dialect) pay(ctx context.Context, c *call) []byte {
 	if err != nil {
 		return fail(err)
 	}
-	key := c.client.requestKey("pay", r.requestID)
 	out, err := d.Engine.Do(ctx, payment.Request{
-		Tenant: c.client.tenant, Merchant: c.client.merchant, Command: create,
-		Key: key, Fingerprint: r.fingerprint(d), Keeps: keepsPay, Context: r.context.encode(), Patience: c.client.settings.patience,
+		Tenant: c.client.tenant, Merchant: c.client.merchant, Command: create, Key: c.client.requestKey("pay", r.requestID),
+		Fingerprint: r.fingerprint(d), Keeps: keepsPay, Context: r.context.encode(), Patience: c.client.settings.patience,
 	})
+	if err == nil && out.Replayed {
+		err = d.catchUp(ctx, c.client, &out)
+	}
 	if err != nil {
 		return fail(err)
 	}
 	return d.renderPay(c.route, r, out)
 }
 
+// catchUp has a repeat of an order that waited for its payer answered as it is
+// now: "accepted" is not final (section 3, a and d).
+func (d *Dialect) catchUp(ctx context.Context, c *client, out *payment.Outcome) error {
+	if op := out.Op(); out.Refusal != nil || op == nil || op.Status != payment.OpAwaiting {
+		return nil
+	}
+	p, err := d.Engine.Payment(ctx, c.tenant, c.merchant, out.Payment.ID)
+	if err == nil && p != nil {
+		out.Payment = p
+	}
+	return err
+}
+
 // nobody is the user of an access token that names none.
 const nobody = -1
 
-// payer is the method by which the user of the access token pays, or whoever
-// confirms at the cashier if there is none. Whether the token holds is
-// decided with the payment; here it is noted if it had run out.
+// payer is the method by which the user of the access token or of the payment
+// code pays, or whoever confirms at the cashier if there is neither. Whether the
+// token holds is decided with the payment; here it is noted if it had run out.
 func (d *Dialect) payer(ctx context.Context, c *call, r *payRequest) (payment.Method, error) {
 	m := payment.Method{Kind: payment.WalletMethod}
-	if r.token == "" {
+	switch {
+	case r.code != "":
+		return d.codePayer(ctx, c, r)
+	case r.token == "":
 		r.context.cashier = d.cashier(c.client)
 		return m, nil
 	}
@@ -195,6 +227,7 @@ func (d *Dialect) cashier(c *client) string {
 
 // create is the command for a pay request.
 func (d *Dialect) create(c *call, r payRequest, method payment.Method) (payment.Create, error) {
+	r.details.Credential = r.context.grant
 	details, err := json.Marshal(r.details)
 	if err != nil {
 		return payment.Create{}, err
@@ -227,44 +260,6 @@ func (d *Dialect) create(c *call, r payRequest, method payment.Method) (payment.
 		Reference: r.requestID, Description: r.title, Test: d.Sandbox, Details: details,
 	}
 	return create, nil
-}
-
-// evaluate tells whether the payment would go through, and moves nothing.
-func (d *Dialect) evaluate(ctx context.Context, c *call, r payRequest, method payment.Method) (result, error) {
-	if !c.client.settings.supports(r.amount.currency) {
-		return currencyNotSupport, nil
-	}
-	if r.token == "" {
-		return success, nil // who pays is not known yet
-	}
-	grant, err := d.Wallets.Grant(ctx, c.client.tenant, method.Grant)
-	switch {
-	case err != nil:
-		return result{}, err
-	case r.context.grant == grantExpired:
-		return expiredAccessToken, nil
-	case grant == nil || !grant.Valid(c.now):
-		return invalidAccessToken, nil
-	}
-	user, balances, err := d.Wallets.User(ctx, c.client.tenant, grant.User)
-	switch {
-	case err != nil:
-		return result{}, err
-	case user == nil || user.Frozen:
-		return userStatusAbnormal, nil
-	case available(balances, r.amount.currency) < r.amount.minor:
-		return userBalanceNotEnough, nil
-	}
-	return success, nil
-}
-
-func available(balances []wallet.Balance, currency string) int64 {
-	for _, b := range balances {
-		if b.Currency == money.Currency(currency) {
-			return b.Available
-		}
-	}
-	return 0
 }
 
 func keepsPay(r *payment.Refusal) bool { return refused(payRefusals, r).keeps }

@@ -1,6 +1,8 @@
 package alipay
 
 import (
+	"encoding/json"
+
 	"github.com/capstan-pay/capstan/dialect"
 	"github.com/capstan-pay/capstan/payment"
 )
@@ -48,16 +50,24 @@ func (d *Dialect) renderPay(to route, r payRequest, out payment.Outcome) []byte 
 	return b.done()
 }
 
-// payResult is what an authorization or a charge has come to.
+// payResult is what an authorization or a charge has come to. An order that was
+// closed before anybody confirmed it is no order any more.
 func payResult(p *payment.Payment, op *payment.Operation, grant grantState) result {
+	closed := (p.Status == payment.Voided || p.Status == payment.Expired) && p.AuthorizedAt.IsZero()
 	switch op.Status {
 	case payment.OpPending:
 		return paymentInProcess
 	case payment.OpAwaiting:
+		if closed {
+			return orderStatusInvalid
+		}
 		return accept
 	case payment.OpFailed:
-		if op.Answer.Reason == payment.GrantOver && grant == grantExpired {
-			return expiredAccessToken
+		if closed {
+			return orderStatusInvalid
+		}
+		if what, wrong := grant.result(); wrong && op.Answer.Reason == payment.GrantOver {
+			return what
 		}
 		return declinedPay(op.Answer.Reason)
 	}
@@ -69,6 +79,16 @@ func payResult(p *payment.Payment, op *payment.Operation, grant grantState) resu
 		return declinedPay(charge.Answer.Reason)
 	}
 	return paymentInProcess
+}
+
+// ReturnURL is where a payer goes who was at the cashier, as the merchant said
+// in the pay request; empty if he did not.
+func ReturnURL(p *payment.Payment) string {
+	var made payDetails
+	if p.Dialect != Name || json.Unmarshal(p.Details, &made) != nil {
+		return ""
+	}
+	return made.RedirectURL
 }
 
 // automaticCapture is the capture that followed the authorization by itself,

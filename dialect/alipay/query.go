@@ -2,6 +2,7 @@ package alipay
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/capstan-pay/capstan/dialect"
 	"github.com/capstan-pay/capstan/payment"
@@ -106,7 +107,11 @@ func failure(p *payment.Payment) result {
 		return declinedPay(charge.Answer.Reason)
 	}
 	if op := p.Authorization(); op != nil && op.Status == payment.OpFailed {
-		return declinedPay(op.Answer.Reason)
+		var made payDetails
+		if p.Dialect != Name || json.Unmarshal(p.Details, &made) != nil {
+			made = payDetails{}
+		}
+		return payResult(p, op, made.Credential)
 	}
 	for i := len(p.Operations) - 1; i >= 0; i-- { // closed by a capture that may not be repeated
 		if op := &p.Operations[i]; op.Status == payment.OpFailed {

@@ -100,13 +100,29 @@ type replyContext struct {
 	extend  json.RawMessage // extendInfo
 }
 
-// grantState is what pay saw of the access token.
+// grantState is what pay found wrong with the access token or the payment
+// code.
 type grantState byte
 
 const (
-	grantUnseen  grantState = iota // none was given, or it was valid
-	grantExpired                   // known, not revoked, and past its time
+	grantUnseen  grantState = iota // none was given, or it was good as far as pay could see
+	grantExpired                   // a token: known, not revoked, and past its time
+	codeInvalid                    // a payment code: unknown, or past its time
+	codeUsed                       // a payment code that another request has used
 )
+
+// result is what is said of it; false is nothing.
+func (g grantState) result() (result, bool) {
+	switch g {
+	case grantExpired:
+		return expiredAccessToken, true
+	case codeInvalid:
+		return invalidCode, true
+	case codeUsed:
+		return codeAlreadyUsed, true
+	}
+	return result{}, false
+}
 
 // contextVersion is the version of the renderer: answers that were given by
 // an earlier one must come out the same.

@@ -71,7 +71,7 @@ func newRig(t testing.TB, sandbox bool, screen func(payment.Instruction) payment
 	t.Cleanup(func() { _ = r.engine.Close(context.Background()) })
 	keys := keyring.Fixed("alipay test")
 	r.Dialect = New(dialect.Services{
-		Engine: r.engine, Merchants: merchant.NewDirectory(r.store, r.clock.Now), Wallets: r.store, Meta: r.store, Clock: r.clock,
+		Engine: r.engine, Merchants: merchant.NewDirectory(r.store, r.clock.Now), Wallets: r.store, Meta: r.store, Documents: r.store, Clock: r.clock,
 		IDs: wireid.New(keys.Derive("wire ids", 16)), Keys: keys, Logger: logger, Random: counter{}, PublicURL: "https://wallet.test", Sandbox: sandbox,
 	})
 	keep, show, err := r.Issue(t.Context(), r.merchant)

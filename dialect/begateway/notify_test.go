@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -146,8 +147,13 @@ func TestNotification(t *testing.T) {
 	}
 	for i, w := range log.Webhooks {
 		want := []string{"authorization.successful", "capture.successful", "capture.successful", "payment.successful", "authorization.failed"}[i]
-		if w.Type != want || w.Dialect != "begateway" || w.State != "delivered" || w.Attempt != 1 || w.Status != 200 || w.Body != string(got[i].Body) ||
-			w.Headers.Get("Content-Signature") != got[i].Header.Get("Content-Signature") || w.Target != sink.URL+got[i].Path && w.Target+"/" != sink.URL+got[i].Path {
+		at := slices.IndexFunc(got, func(m capstantest.Message) bool { return string(m.Body) == w.Body }) // those of two payments overtake each other
+		if at < 0 {
+			t.Fatalf("delivery %d has a body that did not arrive: %+v", i, w)
+		}
+		sent := got[at]
+		if w.Type != want || w.Dialect != "begateway" || w.State != "delivered" || w.Attempt != 1 || w.Status != 200 ||
+			w.Headers.Get("Content-Signature") != sent.Header.Get("Content-Signature") || w.Target != sink.URL+sent.Path && w.Target+"/" != sink.URL+sent.Path {
 			t.Errorf("delivery %d is shown as %+v", i, w)
 		}
 	}

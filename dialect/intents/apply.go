@@ -67,9 +67,14 @@ func (c *changes) apply(v *view, a *account) (payment.Intake, *payment.Refusal) 
 	if types := typesOf(now[fieldTypes]); in.Method.Kind == payment.CardMethod && len(types) > 0 && !slices.Contains(types, "card") {
 		c.late = invalid("payment_method", "The PaymentMethod provided (card) is not allowed for this PaymentIntent. Please attach a PaymentMethod of one of the following types: "+strings.Join(types, ", ")+".")
 	}
+	customer, of := now.text(fieldCustomer), now.text(fieldStoredOf)
+	if of != "" && of != customer && c.late == nil && (c.card != nil || c.set[fieldCustomer]) {
+		c.late = invalid("payment_method", "The payment method you provided is attached to a customer. To use it, provide that customer in the customer parameter of the PaymentIntent.")
+	}
 	if c.late != nil {
 		return in, payment.Refuse(payment.NotFound)
 	}
+	in.Labels = now.labels()
 	in.Details = now.document()
 	return in, nil
 }
@@ -84,6 +89,7 @@ func (c *changes) applyMethod(v *view, in *payment.Intake, now *details) *paymen
 		v.retire(now)
 		now.setNumber(fieldMethod, v.method().number)
 		now[fieldBilling], in.Method = nil, payment.Method{}
+		now[fieldStored], now[fieldStoredOf] = nil, nil
 	}
 	if c.card == nil {
 		return nil
@@ -92,7 +98,13 @@ func (c *changes) applyMethod(v *view, in *payment.Intake, now *details) *paymen
 		now.setNumber(fieldMethod, now.number(fieldMethod, 1)+1)
 	}
 	in.Method, now[fieldBilling] = c.card.method, c.card.billing
-	now[fieldAuthenticated] = nil
+	now[fieldAuthenticated], now[fieldStored], now[fieldStoredOf] = nil, nil, nil
+	if c.card.stored != "" {
+		now.setText(fieldStored, c.card.stored)
+	}
+	if c.card.customer != "" {
+		now.setText(fieldStoredOf, c.card.customer)
+	}
 	return nil
 }
 
@@ -182,4 +194,18 @@ func typesOf(document []byte) []string {
 		types = append(types, it.value)
 	}
 	return types
+}
+
+// labels are those by which an intent is found again.
+func (d *details) labels() (all []payment.Label) {
+	if customer := d.text(fieldCustomer); customer != "" {
+		all = append(all, customerLabel(customer))
+		if stored := d.text(fieldStored); stored != "" && d.setsUp() {
+			all = append(all, setupLabel(stored))
+		}
+	}
+	if clock := d.text(fieldClock); clock != "" {
+		all = append(all, clockLabel(clock))
+	}
+	return all
 }

@@ -55,6 +55,7 @@ func (d *Dialect) appendBalance(b []byte, v *view, attempt, first *payment.Opera
 	b = append(b, "\",\n  \"object\": \"balance_transaction\""...)
 	integer("amount", v.scale.wire(v.p.Captured))
 	integer("available_on", first.DoneAt.Add(v.p.Policy.SettleAfter).Unix())
+	b = append(appendMember(b, "balance_type"), `"payments"`...)
 	integer("created", first.DoneAt.Unix())
 	b = append(appendLower(append(appendMember(b, "currency"), '"'), v.p.Currency), '"')
 	b = dialect.AppendStringOrNull(appendMember(b, "description"), v.p.Description)

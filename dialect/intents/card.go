@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/capstan-pay/capstan/document"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/wireid"
 )
@@ -16,6 +17,10 @@ type newCard struct {
 	method  payment.Method
 	secret  payment.Secret
 	billing []byte
+
+	stored   string              // id, if it is a stored one, or is to be
+	customer string              // that the stored one belongs to
+	papers   []document.Document // that store it, if it is not yet
 }
 
 // readMethod reads which payment method to use: a test card by its name, card
@@ -40,8 +45,13 @@ func (c *changes) readMethod(x *exchange) {
 	case isToken:
 		c.card = x.readToken(token)
 	default:
-		c.named = id
-		c.names, _ = x.d.parse(methodPrefix, wireid.PaymentMethod, id)
+		own := false
+		if c.names, own = x.d.parse(methodPrefix, wireid.PaymentMethod, id); !own {
+			c.card = x.readStored(id)
+		}
+		if c.card == nil {
+			c.named = id
+		}
 	}
 }
 
@@ -71,35 +81,53 @@ func (x *exchange) readToken(token string) *newCard {
 	return &newCard{method: m, secret: payment.Secret{Number: number, CVC: "123"}}
 }
 
-// readCard makes a payment method of card data below name.
+// readCard makes a payment method of card data below name; "" is the top.
 func (x *exchange) readCard(name string) *newCard {
 	p := &x.params
-	if kind, sent := p.text(name+"[type]", 50); !sent {
-		p.fail(missingParam(name + "[type]"))
+	at := func(member string) string { // such as "card[number]"
+		if name == "" {
+			return member
+		}
+		first, rest, nested := strings.Cut(member, "[")
+		if nested {
+			rest = "[" + rest
+		}
+		return name + "[" + first + "]" + rest
+	}
+	if name != "" {
+		p.object(name)
+	}
+	p.object(at("card"))
+	if kind, sent := p.text(at("type"), 50); !sent {
+		p.fail(missingParam(at("type")))
 	} else if kind != "card" {
-		p.fail(invalid(name+"[type]", "Invalid "+name+"[type]: must be card"))
+		p.fail(invalid(at("type"), "Invalid "+name+"[type]: must be card"))
 	}
-	p.ignore(name+"[metadata]", name+"[allow_redisplay]", name+"[radar_options]", name+"[card][networks]")
+	p.ignore(at("allow_redisplay"), at("radar_options"), at("card[networks]"))
+	if name != "" {
+		p.ignore(at("metadata"))
+	}
 	card := &newCard{}
-	if p.has(name + "[billing_details]") {
-		card.billing = p.addressed(name+"[billing_details]", billingMembers)
+	if p.has(at("billing_details")) {
+		p.object(at("billing_details"))
+		card.billing = p.addressed(at("billing_details"), billingMembers)
 	}
-	number, sent := p.text(name+"[card][number]", 40)
+	number, sent := p.text(at("card[number]"), 40)
 	if !sent {
-		p.fail(missingParam(name + "[card][number]"))
+		p.fail(missingParam(at("card[number]")))
 	}
-	month, hasMonth := p.integer(name + "[card][exp_month]")
-	year, hasYear := p.integer(name + "[card][exp_year]")
+	month, hasMonth := p.integer(at("card[exp_month]"))
+	year, hasYear := p.integer(at("card[exp_year]"))
 	for _, it := range []struct {
 		member string
 		sent   bool
 	}{{"exp_month", hasMonth}, {"exp_year", hasYear}} {
 		if !it.sent {
-			p.fail(missingParam(name + "[card][" + it.member + "]"))
+			p.fail(missingParam(at("card[" + it.member + "]")))
 		}
 	}
-	cvc, hasCVC := p.text(name+"[card][cvc]", 10)
-	holder, _ := p.text(name+"[card][name]", 255)
+	cvc, hasCVC := p.text(at("card[cvc]"), 10)
+	holder, _ := p.text(at("card[name]"), 255)
 	if p.bad != nil {
 		return nil
 	}
@@ -111,13 +139,13 @@ func (x *exchange) readCard(name string) *newCard {
 	now := x.d.Clock.Now()
 	switch {
 	case err != nil:
-		p.fail(cardProblem("incorrect_number", name+"[card][number]", "Your card number is incorrect."))
+		p.fail(cardProblem("incorrect_number", at("card[number]"), "Your card number is incorrect."))
 	case month < 1 || month > 12:
-		p.fail(cardProblem("invalid_expiry_month", name+"[card][exp_month]", "Your card's expiration month is invalid."))
+		p.fail(cardProblem("invalid_expiry_month", at("card[exp_month]"), "Your card's expiration month is invalid."))
 	case year < int64(now.Year()) || year > int64(now.Year())+50 || year == int64(now.Year()) && time.Month(month) < now.Month():
-		p.fail(cardProblem("invalid_expiry_year", name+"[card][exp_year]", "Your card's expiration year is invalid."))
+		p.fail(cardProblem("invalid_expiry_year", at("card[exp_year]"), "Your card's expiration year is invalid."))
 	case hasCVC && !validCVC(cvc):
-		p.fail(cardProblem("invalid_cvc", name+"[card][cvc]", "Your card's security code is invalid."))
+		p.fail(cardProblem("invalid_cvc", at("card[cvc]"), "Your card's security code is invalid."))
 	}
 	if p.bad != nil {
 		return nil

@@ -74,15 +74,13 @@ func (c *changes) common(x *exchange) {
 	c.string(p, fieldMerchantUser, "merchant_user_id", 255)
 	c.string(p, fieldStatement, "statement_descriptor", maxDescriptor)
 	c.string(p, fieldStatementSuffix, "statement_descriptor_suffix", maxDescriptor)
-	c.string(p, fieldOnBehalfOf, "on_behalf_of", 255)
 	c.string(p, fieldTransferGroup, "transfer_group", 255)
 	if n, sent := p.integer("quantity"); sent {
 		c.put(fieldQuantity, strconv.AppendInt(nil, n, 10))
 	}
-	c.readTypes(p)
 	c.readTransfer(p)
 	c.confirmable(x)
-	p.ignore("amount_details", "payment_details", "hooks", "radar_options", "payment_method_configuration")
+	p.ignore("amount_details", "payment_details", "hooks", "payment_method_configuration")
 }
 
 // confirmable reads what confirm may set, too.
@@ -90,18 +88,23 @@ func (c *changes) confirmable(x *exchange) {
 	p := &x.params
 	c.capture, _ = p.enum("capture_method", "automatic", "automatic_async", "manual")
 	c.email = p.optional("receipt_email", 512)
+	c.readTypes(p)
 	c.options = p.options()
 	if word, sent := p.enum("setup_future_usage", "off_session", "on_session", ""); sent {
 		c.putText(fieldFutureUsage, word)
 	}
+	c.readShipping(p)
+	c.readMethod(x)
+}
+
+// readReturnURL reads where the payer is sent back to.
+func (c *changes) readReturnURL(p *params) {
 	if text, sent := p.text("return_url", maxText); sent {
 		if !validURL(text) && text != "" {
 			p.fail(&problem{status: 400, code: "url_invalid", param: "return_url", message: "Not a valid URL"})
 		}
 		c.putText(fieldReturnURL, text)
 	}
-	c.readShipping(p)
-	c.readMethod(x)
 }
 
 // validURL tells whether a payer may be sent to a URL: it is absolute, and no
@@ -214,18 +217,23 @@ func (c *changes) readShipping(p *params) {
 // addressed reads an object that has an address and other strings; members
 // that were not sent are null.
 func (p *params) addressed(name string, members []string) []byte {
-	raw := []byte(`{"address":{`)
+	raw := append([]byte(`{"address":`), p.address(name+"[address]")...)
+	for _, member := range members {
+		text, _ := p.text(name+"["+member+"]", maxText)
+		raw = dialect.AppendStringOrNull(append(dialect.AppendString(append(raw, ','), member), ':'), text)
+	}
+	return append(raw, '}')
+}
+
+// address reads an address; members that were not sent are null.
+func (p *params) address(name string) []byte {
+	raw := []byte{'{'}
 	for i, member := range addressMembers {
 		if i > 0 {
 			raw = append(raw, ',')
 		}
-		text, _ := p.text(name+"[address]["+member+"]", maxText)
-		raw = dialect.AppendStringOrNull(append(dialect.AppendString(raw, member), ':'), text)
-	}
-	raw = append(raw, '}')
-	for _, member := range members {
 		text, _ := p.text(name+"["+member+"]", maxText)
-		raw = dialect.AppendStringOrNull(append(dialect.AppendString(append(raw, ','), member), ':'), text)
+		raw = dialect.AppendStringOrNull(append(dialect.AppendString(raw, member), ':'), text)
 	}
 	return append(raw, '}')
 }

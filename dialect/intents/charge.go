@@ -57,7 +57,7 @@ func (d *Dialect) appendCharge(b []byte, v *view, op *payment.Operation, s shape
 	b = appendOutcome(appendMember(b, "outcome"), op)
 	flag("paid", approved(op))
 	b = d.appendIntentMember(appendMember(b, "payment_intent"), v, s)
-	b = append(d.appendMethodID(append(appendMember(b, "payment_method"), '"'), p.ID, m.number), '"')
+	b = append(d.appendMethodRef(append(appendMember(b, "payment_method"), '"'), v, m), '"')
 	b = d.appendMethodDetails(appendMember(b, "payment_method_details"), v, op, m)
 	text("receipt_email", p.Email)
 	null("receipt_number", "receipt_url")
@@ -146,7 +146,11 @@ func (d *Dialect) appendMethodDetails(b []byte, v *view, op *payment.Operation, 
 	text("authorization_code", op.Answer.AuthCode)
 	text("brand", c.Brand)
 	if approved(op) && p.Status == payment.Authorized && !p.Policy.AutoCapture {
-		integer("capture_before", p.ExpiresAt.Unix())
+		before := p.ExpiresAt.Unix()
+		if v.details[fieldClock] != nil {
+			before = min(before, v.clockDeadline())
+		}
+		integer("capture_before", before)
 	}
 	member("checks")
 	b = append(b, "{\n        \"address_line1_check\": null,\n        \"address_postal_code_check\": null,\n        \"cvc_check\": "...)

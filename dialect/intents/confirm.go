@@ -11,16 +11,17 @@ import (
 func (x *exchange) confirm(ctx context.Context) *problem {
 	var c changes
 	c.confirmable(x)
+	c.readReturnURL(&x.params)
 	absent := x.readAbsence()
 	x.params.ignore("mandate", "mandate_data", "use_stripe_sdk", "radar_options", "payment_details", "hooks", "amount_details")
 	s, _ := x.expand(intentPaths)
-	secret, hasSecret := x.params.text("client_secret", 255)
+	clientSecret, hasSecret := x.params.text("client_secret", 255)
 	n := x.note(s)
 	n.named = c.named
 	if bad := x.params.problem(); bad != nil {
 		return x.reject(ctx, &n, bad)
 	}
-	if problem := x.checkSecret(secret, hasSecret); problem != nil {
+	if problem := x.checkSecret(clientSecret, hasSecret); problem != nil {
 		return problem
 	}
 
@@ -45,7 +46,18 @@ func (x *exchange) confirm(ctx context.Context) *problem {
 		if c.card != nil {
 			m = c.card.method
 		}
+		if c.card == nil {
+			if attempt.Secret, problem = x.openStored(before.method()); problem != nil {
+				return problem
+			}
+		}
+		if problem := x.storeCard(&c, c.setsUp(before)); problem != nil {
+			return problem
+		}
+		secret := attempt.Secret
 		attempt = x.attempt(m, absent, readOptions(before.details[fieldOptions]), c.options)
+		attempt.Secret = secret
+		request.Documents = c.papers()
 	}
 	if c.card != nil {
 		attempt.Secret = c.card.secret
@@ -58,6 +70,10 @@ func (x *exchange) confirm(ctx context.Context) *problem {
 			return payment.Intake{}, payment.Refuse(payment.NotCreated)
 		}
 		in, refusal := c.apply(&v, account)
+		if refusal == nil && c.card == nil && in.Method.Kind == payment.CardMethod && (before == nil || v.method().stored != before.method().stored) {
+			c.late = locked(nil) // another card than the one that was opened
+			return in, payment.Refuse(payment.NotFound)
+		}
 		if refusal == nil && in.Method.Kind != payment.CardMethod {
 			refusal = payment.Refuse(payment.NotCreated)
 		}

@@ -14,10 +14,12 @@ func (x *exchange) create(ctx context.Context) *problem {
 	c.common(x)
 	c.confirmation, _ = p.enum("confirmation_method", "automatic", "manual")
 	c.readAutomatic(p)
+	c.readReturnURL(p)
+	c.string(p, fieldOnBehalfOf, "on_behalf_of", 255)
 	confirm, _ := p.boolean("confirm")
 	absent := x.readAbsence()
-	p.ignore("mandate", "mandate_data", "use_stripe_sdk")
-	customer := p.optional("customer", 255)
+	p.ignore("mandate", "mandate_data", "use_stripe_sdk", "radar_options")
+	unknown := c.readCustomer(x)
 	s, _ := x.expand(intentPaths)
 	if c.amount == nil && !p.has("amount") {
 		p.fail(missingParam("amount"))
@@ -29,14 +31,17 @@ func (x *exchange) create(ctx context.Context) *problem {
 		return x.reject(ctx, &n, bad)
 	}
 	switch {
-	case customer != nil && *customer != "":
-		return x.settle(ctx, &n, missing(http.StatusBadRequest, "customer", "customer", *customer))
+	case unknown != "":
+		return x.settle(ctx, &n, missing(http.StatusBadRequest, "customer", "customer", unknown))
 	case c.named != "":
 		return x.settle(ctx, &n, missing(http.StatusBadRequest, "payment_method", "PaymentMethod", c.named))
 	case confirm && c.card == nil:
 		return x.settle(ctx, &n, &problem{status: http.StatusBadRequest, code: "payment_intent_unexpected_state", message: missingMethodText})
 	}
 
+	if problem := x.storeCard(&c, !confirm || c.setsUp(nil)); problem != nil {
+		return problem
+	}
 	blank := view{p: &payment.Payment{}}
 	intake, refusal := c.apply(&blank, x.account)
 	switch {
@@ -52,7 +57,7 @@ func (x *exchange) create(ctx context.Context) *problem {
 		attempt.Secret = c.card.secret
 		command.Attempt = &attempt
 	}
-	return x.submit(ctx, &n, payment.Request{Command: command})
+	return x.submit(ctx, &n, payment.Request{Command: command, Documents: c.papers()})
 }
 
 // reject replies with what is wrong with the parameters. The corrected request
@@ -69,6 +74,7 @@ func (c *changes) readAutomatic(p *params) {
 	if !p.has("automatic_payment_methods") {
 		return
 	}
+	p.object("automatic_payment_methods")
 	enabled, _ := p.boolean("automatic_payment_methods[enabled]")
 	redirects, sent := p.enum("automatic_payment_methods[allow_redirects]", "always", "never")
 	if !sent {

@@ -39,6 +39,10 @@ const (
 	fieldMethods       // the payment methods of earlier, failed attempts
 	fieldSeen          // how many operations there were when the intent was last updated
 	fieldAuthenticated // the operation whose payer has authenticated, where the server confirms again
+	fieldStored        // id of the payment method, where it is a stored one
+	fieldStoredOf      // the customer that it belonged to when it was chosen
+	fieldClock         // the test clock that the intent lives on
+	fieldClockAt       // what that clock showed when the intent was created, in seconds
 
 	// Of operations, whose documents have the same form:
 
@@ -57,7 +61,8 @@ var fieldNames = [fieldCount]string{
 	fieldStatement: "statement_descriptor", fieldStatementSuffix: "statement_descriptor_suffix", fieldOnBehalfOf: "on_behalf_of",
 	fieldTransferData: "transfer_data", fieldTransferGroup: "transfer_group", fieldAmountDetails: "amount_details",
 	fieldAllowed: "allowed", fieldExcluded: "excluded", fieldBilling: "billing", fieldMethod: "method", fieldMethods: "methods",
-	fieldSeen: "seen", fieldAuthenticated: "authenticated",
+	fieldSeen: "seen", fieldAuthenticated: "authenticated", fieldStored: "stored", fieldStoredOf: "stored_of",
+	fieldClock: "clock", fieldClockAt: "clock_at",
 	fieldFlavour: "flavour", fieldAbsent: "absent", fieldReason: "reason", fieldBase: "base",
 }
 

@@ -219,12 +219,12 @@ func (x *exchange) deleteEndpoint(ctx context.Context) *problem {
 
 // listEndpoints answers GET /v1/webhook_endpoints.
 func (x *exchange) listEndpoints(ctx context.Context) *problem {
-	l := x.params.listing()
+	l := x.params.paging()
 	x.params.ignore("expand")
 	if bad := x.params.problem(); bad != nil {
 		return bad
 	}
-	page, more, problem := x.page(ctx, endpointKind, "webhook endpoint", l)
+	page, more, problem := x.page(ctx, endpointKind, "webhook endpoint", l, nil)
 	if problem != nil {
 		return problem
 	}

@@ -117,7 +117,7 @@ func endTopics(p *payment.Payment, e *payment.Event) []string {
 		return []string{intentSucceeded}
 	case p.Authorized == 0:
 		return []string{intentCanceled}
-	case e.Kind == payment.HoldExpired:
+	case e.Kind == payment.HoldExpired, p.Op(e.Operation) != nil && refundReason(p.Op(e.Operation)) == expiredUncaptured:
 		return []string{chargeExpired, intentCanceled}
 	}
 	return []string{chargeRefunded, intentCanceled}

@@ -20,15 +20,21 @@ const (
 	pageMost    = 100
 )
 
-// listing reads the parameters that all lists have.
+// listing reads the parameters that nearly all lists have.
 func (p *params) listing() listing {
+	l := p.paging()
+	l.from, l.until = p.created()
+	return l
+}
+
+// paging reads the parameters that all lists have.
+func (p *params) paging() listing {
 	l := listing{limit: p.limit()}
 	l.after, _ = p.text("starting_after", 255)
 	l.before, _ = p.text("ending_before", 255)
 	if l.after != "" && l.before != "" {
 		p.fail(invalid("ending_before", "You may only specify one of these parameters: starting_after, ending_before."))
 	}
-	l.from, l.until = p.created()
 	return l
 }
 

@@ -11,9 +11,11 @@ import (
 // method is one payment method that an intent has, or had for an attempt that
 // failed.
 type method struct {
-	number  int // within the intent, from 1
-	card    payment.Method
-	billing []byte // billing_details as shown; nil for none
+	number   int // within the intent, from 1
+	card     payment.Method
+	billing  []byte // billing_details as shown; nil for none
+	stored   string // its id, where it is a stored one; else it has one of the intent's
+	customer string // that it belongs to
 }
 
 // past is a method of an attempt that failed, as it is kept in the details
@@ -31,11 +33,37 @@ type past struct {
 	Country     string          `json:"country,omitempty"`
 	Funding     string          `json:"funding,omitempty"`
 	Billing     json.RawMessage `json:"billing,omitempty"`
+	Stored      string          `json:"stored,omitempty"`
+	Customer    string          `json:"customer,omitempty"`
 }
 
 // method is the payment method that the intent has now.
 func (v *view) method() method {
-	return method{number: v.details.number(fieldMethod, 1), card: v.p.Method, billing: v.details[fieldBilling]}
+	m := method{
+		number: v.details.number(fieldMethod, 1), card: v.p.Method, billing: v.details[fieldBilling],
+		stored: v.details.text(fieldStored), customer: v.details.text(fieldStoredOf),
+	}
+	if m.stored != "" && v.attaches() {
+		m.customer = v.details.text(fieldCustomer)
+	}
+	return m
+}
+
+// attaches tells whether the intent has given its payment method to its
+// customer: it was to, and it was authorized (section 5, member 32).
+func (v *view) attaches() bool {
+	return !v.p.AuthorizedAt.IsZero() && v.details[fieldCustomer] != nil && v.setsUp()
+}
+
+// setsUp tells whether the payment method is to be used again.
+func (v *view) setsUp() bool { return v.details.setsUp() }
+
+func (d *details) setsUp() bool {
+	if d[fieldFutureUsage] != nil {
+		return true
+	}
+	wish := option(readOptions(d[fieldOptions]), "card[setup_future_usage]")
+	return wish == "off_session" || wish == "on_session"
 }
 
 // methodOf is the payment method of an attempt.
@@ -63,7 +91,7 @@ func (v *view) methodNumbered(number int) (method, bool) {
 }
 
 func (it past) method() method {
-	return method{number: it.Number, billing: it.Billing, card: payment.Method{
+	return method{number: it.Number, billing: it.Billing, stored: it.Stored, customer: it.Customer, card: payment.Method{
 		Kind: payment.CardMethod, Brand: it.Brand, First6: it.First6, Last4: it.Last4, ExpMonth: it.ExpMonth, ExpYear: it.ExpYear,
 		Holder: it.Holder, Fingerprint: it.Fingerprint, Country: it.Country, Funding: it.Funding,
 	}}
@@ -85,7 +113,7 @@ func (v *view) retire(to *details) {
 	text, err := json.Marshal(append(v.pasts(), past{
 		Number: m.number, Attempt: v.failed.Number, Brand: m.card.Brand, First6: m.card.First6, Last4: m.card.Last4,
 		ExpMonth: m.card.ExpMonth, ExpYear: m.card.ExpYear, Holder: m.card.Holder, Fingerprint: m.card.Fingerprint,
-		Country: m.card.Country, Funding: m.card.Funding, Billing: m.billing,
+		Country: m.card.Country, Funding: m.card.Funding, Billing: m.billing, Stored: m.stored, Customer: m.customer,
 	}))
 	if err != nil {
 		panic(err) // strings, numbers, and JSON that we wrote
@@ -122,10 +150,23 @@ func fingerprint(m payment.Method) string {
 	return m.Fingerprint[:min(fingerprintLength, len(m.Fingerprint))]
 }
 
-// appendMethod appends the PaymentMethod object (section 10).
+// appendMethodRef appends the id of a payment method of the intent.
+func (d *Dialect) appendMethodRef(b []byte, v *view, m method) []byte {
+	if m.stored != "" {
+		return append(b, m.stored...)
+	}
+	return d.appendMethodID(b, v.p.ID, m.number)
+}
+
+// appendMethod appends the PaymentMethod object (section 10) of a method that
+// an intent has or had.
 func (d *Dialect) appendMethod(b []byte, v *view, m method) []byte {
+	return d.appendMethodObject(b, m, d.appendMethodRef(nil, v, m), v.p.CreatedAt.Unix(), d.live(v.p), nil)
+}
+
+func (d *Dialect) appendMethodObject(b []byte, m method, id []byte, created int64, live bool, metadata []byte) []byte {
 	c := m.card
-	b = d.appendMethodID(append(b, "{\n  \"id\": \""...), v.p.ID, m.number)
+	b = append(append(b, "{\n  \"id\": \""...), id...)
 	b = append(b, "\",\n  \"object\": \"payment_method\",\n  \"allow_redisplay\": \"unspecified\",\n  \"billing_details\": "...)
 	b = appendBilling(b, m)
 	b = dialect.AppendString(append(b, ",\n  \"card\": {\n    \"brand\": "...), c.Brand)
@@ -145,10 +186,16 @@ func (d *Dialect) appendMethod(b []byte, v *view, m method) []byte {
 	b = dialect.AppendStringOrNull(append(b, ",\n    \"generated_from\": null,\n    \"last4\": "...), c.Last4)
 	b = dialect.AppendString(append(b, ",\n    \"networks\": {\n      \"available\": [\n        "...), c.Brand)
 	b = append(b, "\n      ],\n      \"preferred\": null\n    },\n    \"regulated_status\": null,\n    \"three_d_secure_usage\": {\n      \"supported\": true\n    },\n    \"wallet\": null\n  },\n  \"created\": "...)
-	b = strconv.AppendInt(b, v.p.CreatedAt.Unix(), 10)
-	b = append(b, ",\n  \"customer\": null,\n  \"customer_account\": null,\n  \"livemode\": "...)
-	b = dialect.AppendBool(b, d.live(v.p))
-	return append(b, ",\n  \"metadata\": {},\n  \"type\": \"card\"\n}"...)
+	b = strconv.AppendInt(b, created, 10)
+	b = dialect.AppendStringOrNull(appendMember(b, "customer"), m.customer)
+	b = append(b, ",\n  \"customer_account\": null,\n  \"livemode\": "...)
+	b = appendMember(dialect.AppendBool(b, live), "metadata")
+	if metadata != nil {
+		b = appendPretty(b, metadata, 1)
+	} else {
+		b = append(b, "{}"...)
+	}
+	return append(b, ",\n  \"type\": \"card\"\n}"...)
 }
 
 func displayBrand(brand string) string {

@@ -48,6 +48,10 @@ var cardWords = map[string][]string{
 // such as "card[tax_id]"; nil is nothing.
 func (p *params) options() []param {
 	var sent []param
+	if !p.has("payment_method_options") {
+		return nil
+	}
+	p.object("payment_method_options")
 	for _, it := range p.below("payment_method_options") {
 		method, member, nested := strings.Cut(strings.TrimPrefix(it.name, "["), "]")
 		member = strings.TrimSuffix(strings.TrimPrefix(member, "["), "]")

@@ -208,6 +208,16 @@ func (p *params) below(name string) []param {
 	return found
 }
 
+// object reads what an object must not be: text in its place.
+func (p *params) object(name string) {
+	for i := range p.list {
+		if it := &p.list[i]; it.name == name && it.kind != kindEmpty {
+			it.used = true
+			p.fail(invalid(name, "Invalid object: "+name))
+		}
+	}
+}
+
 // cleared tells whether name itself was sent as the empty string, which unsets
 // it and all below it.
 func (p *params) cleared(name string) bool {

@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"github.com/capstan-pay/capstan/payment"
-	"github.com/capstan-pay/capstan/wireid"
 )
 
 // expansion is a path that expand[] may name.
@@ -127,24 +126,4 @@ func (x *exchange) loadCharge(ctx context.Context) (*view, *payment.Operation, *
 		return v, op, problem
 	}
 	return nil, nil, missing(http.StatusNotFound, "charge", "charge", x.id)
-}
-
-// paymentMethod answers GET /v1/payment_methods/{id}, for methods of intents.
-func (x *exchange) paymentMethod(ctx context.Context) *problem {
-	if _, problem := x.expand([]expansion{{"customer", 0}}); problem != nil {
-		return problem
-	}
-	if name, ok := x.d.parse(methodPrefix, wireid.PaymentMethod, x.id); ok {
-		v, problem := x.load(ctx, name.Payment)
-		if problem != nil {
-			return problem
-		}
-		if v != nil {
-			if m, ok := v.methodNumbered(name.Operation); ok {
-				x.reply(http.StatusOK, append(x.d.appendMethod(x.out(), v, m), '\n'))
-				return nil
-			}
-		}
-	}
-	return missing(http.StatusNotFound, "payment_method", "PaymentMethod", x.id)
 }

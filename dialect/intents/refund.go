@@ -135,7 +135,7 @@ func (d *Dialect) appendRefund(b []byte, v *view, r refund, s shape) []byte {
 	}
 	b = append(d.appendIntentMember(appendMember(b, "payment_intent"), v, s), ",\n  \"payment_method\": "...)
 	if attempt != nil {
-		b = append(d.appendMethodID(append(b, '"'), v.p.ID, v.methodOf(attempt).number), '"')
+		b = append(d.appendMethodRef(append(b, '"'), v, v.methodOf(attempt)), '"')
 	} else {
 		b = append(b, "null"...)
 	}

@@ -199,7 +199,7 @@ func (d *Dialect) appendMethodMember(b []byte, v *view, s shape) []byte {
 	case s&expandMethod != 0 && s&publishable == 0:
 		return appendNested(b, d.appendMethod(nil, v, v.method()), 1)
 	}
-	return append(d.appendMethodID(append(b, '"'), v.p.ID, v.details.number(fieldMethod, 1)), '"')
+	return append(d.appendMethodRef(append(b, '"'), v, v.method()), '"')
 }
 
 // appendChargeMember appends the id of the latest charge, or the charge.

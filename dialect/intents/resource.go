@@ -48,10 +48,15 @@ func (x *exchange) find(ctx context.Context, kind, id string, body any) (*docume
 	case doc == nil || doc.Owner != x.account.mode():
 		return nil, nil
 	}
+	return doc, x.decode(doc, body)
+}
+
+// decode reads the body of a document.
+func (x *exchange) decode(doc *document.Document, body any) *problem {
 	if err := json.Unmarshal(doc.Body, body); err != nil {
-		return nil, x.fault(fmt.Errorf("intents: %s %s: %w", kind, id, err))
+		return x.fault(fmt.Errorf("intents: %s %s: %w", doc.Kind, doc.ID, err))
 	}
-	return doc, nil
+	return nil
 }
 
 // keep puts documents and replies with an object, both together and once for
@@ -128,11 +133,15 @@ func (x *exchange) remove(ctx context.Context, kind, object string, absent *prob
 	}
 }
 
-// page reads a page of resources, newest first, and whether there is more.
-func (x *exchange) page(ctx context.Context, kind, what string, l listing) (page []document.Document, more bool, wrong *problem) {
+// page reads a page of resources, newest first, and whether there is more. A
+// nil wanted is all of them.
+func (x *exchange) page(ctx context.Context, kind, what string, l listing, wanted func(*document.Document) bool) (page []document.Document, more bool, wrong *problem) {
 	query := document.Listing{
 		Tenant: x.account.Tenant, Merchant: x.account.ID, Dialect: Name, Kind: kind, Owner: x.account.mode(),
 		From: l.from, Until: l.until, OldestFirst: l.before != "", Limit: l.limit + 1,
+	}
+	if wanted != nil {
+		query.Limit = readAhead
 	}
 	if id := l.cursor(); id != "" {
 		var body json.RawMessage
@@ -145,18 +154,33 @@ func (x *exchange) page(ctx context.Context, kind, what string, l listing) (page
 		}
 		query.After = doc.Serial
 	}
-	page, err := x.d.Documents.Documents(ctx, query)
-	if err != nil {
-		return nil, false, x.fault(err)
-	}
-	if more = len(page) > l.limit; more {
-		page = page[:l.limit]
+	for !more {
+		some, err := x.d.Documents.Documents(ctx, query)
+		if err != nil {
+			return nil, false, x.fault(err)
+		}
+		for i := range some {
+			if wanted != nil && !wanted(&some[i]) {
+				continue
+			}
+			if more = len(page) == l.limit; more {
+				break
+			}
+			page = append(page, some[i])
+		}
+		if len(some) < query.Limit {
+			break
+		}
+		query.After = some[len(some)-1].Serial
 	}
 	if query.OldestFirst {
 		slices.Reverse(page)
 	}
 	return page, more, nil
 }
+
+// readAhead is how many resources are read at a time while only some are wanted.
+const readAhead = 100
 
 // encode is the body of a document.
 func (x *exchange) encode(body any) ([]byte, *problem) {

@@ -38,6 +38,21 @@ const (
 	chargesRoute
 	intentsRoute
 	searchRoute
+	createCustomerRoute
+	retrieveCustomerRoute
+	updateCustomerRoute
+	deleteCustomerRoute
+	customersRoute
+	createMethodRoute
+	updateMethodRoute
+	methodsRoute
+	attachRoute
+	detachRoute
+	createClockRoute
+	retrieveClockRoute
+	advanceClockRoute
+	deleteClockRoute
+	clocksRoute
 	routeCount
 )
 
@@ -83,6 +98,24 @@ func callTable() [routeCount]call {
 		refundsRoute:       {place{get, "refunds", false, ""}, "list_refunds", (*exchange).listRefunds},
 		methodRoute:        {place{get, "payment_methods", true, ""}, "query_method", (*exchange).paymentMethod},
 
+		createMethodRoute: {place{post, "payment_methods", false, ""}, "create_method", (*exchange).createMethod},
+		updateMethodRoute: {place{post, "payment_methods", true, ""}, "update_method", (*exchange).updateMethod},
+		methodsRoute:      {place{get, "payment_methods", false, ""}, "list_methods", (*exchange).listMethods},
+		attachRoute:       {place{post, "payment_methods", true, "attach"}, "attach_method", (*exchange).attach},
+		detachRoute:       {place{post, "payment_methods", true, "detach"}, "detach_method", (*exchange).detach},
+
+		createCustomerRoute:   {place{post, "customers", false, ""}, "create_customer", (*exchange).createCustomer},
+		retrieveCustomerRoute: {place{get, "customers", true, ""}, "query_customer", (*exchange).retrieveCustomer},
+		updateCustomerRoute:   {place{post, "customers", true, ""}, "update_customer", (*exchange).updateCustomer},
+		deleteCustomerRoute:   {place{remove, "customers", true, ""}, "delete_customer", (*exchange).deleteCustomer},
+		customersRoute:        {place{get, "customers", false, ""}, "list_customers", (*exchange).listCustomers},
+
+		createClockRoute:   {place{post, testClocks, false, ""}, "create_clock", (*exchange).createClock},
+		retrieveClockRoute: {place{get, testClocks, true, ""}, "query_clock", (*exchange).retrieveClock},
+		advanceClockRoute:  {place{post, testClocks, true, "advance"}, "advance_clock", (*exchange).advanceClock},
+		deleteClockRoute:   {place{remove, testClocks, true, ""}, "delete_clock", (*exchange).deleteClock},
+		clocksRoute:        {place{get, testClocks, false, ""}, "list_clocks", (*exchange).listClocks},
+
 		createEndpointRoute:   {place{post, "webhook_endpoints", false, ""}, "create_endpoint", (*exchange).createEndpoint},
 		updateEndpointRoute:   {place{post, "webhook_endpoints", true, ""}, "update_endpoint", (*exchange).updateEndpoint},
 		retrieveEndpointRoute: {place{get, "webhook_endpoints", true, ""}, "query_endpoint", (*exchange).retrieveEndpoint},
@@ -95,7 +128,10 @@ func callTable() [routeCount]call {
 }
 
 // testHelpers begins the path of what only test mode has.
-const testHelpers = "test_helpers"
+const (
+	testHelpers = "test_helpers"
+	testClocks  = testHelpers + "/test_clocks"
+)
 
 var routes = func() map[place]route {
 	all := map[place]route{}
@@ -164,7 +200,9 @@ func (at place) path(id string) string {
 }
 
 // public tells whether a publishable key may come here (section 2).
-func (r route) public() bool { return r == retrieveRoute || r == confirmRoute }
+func (r route) public() bool {
+	return r == retrieveRoute || r == confirmRoute || r == createMethodRoute
+}
 
 // serve carries out a request and replies, or returns what is wrong with it.
 func (x *exchange) serve(ctx context.Context) (wrong *problem) {

@@ -148,11 +148,14 @@ func TestSecretsStaySecret(t *testing.T) {
 		a := c.do(http.MethodPost, "/v1/payment_intents", "amount=100&currency=usd&confirm=true"+card+number, "key"+string(rune('a'+i)))
 		said.WriteString(a.body)
 	}
+	stored := c.do(http.MethodPost, "/v1/payment_methods", "type=card&card[number]=5555555555554444&card[exp_month]=12&card[exp_year]=2030&card[cvc]=7391", "stored")
+	later := c.do(http.MethodPost, "/v1/payment_intents", "amount=100&currency=usd"+card+"6011111111111117", "later")
+	said.WriteString(stored.body + later.body)
 	keys := keysOf(s)
 	s.Stop()
 	said.WriteString(databaseText(t, s))
 	said.WriteString(log.String())
-	for _, secret := range []string{"378282246310005", "4000000000000002", "4242424242424241", "4000000000003220", "7391", keys.Secret, keys.Publishable} {
+	for _, secret := range []string{"378282246310005", "4000000000000002", "4242424242424241", "4000000000003220", "5555555555554444", "6011111111111117", "7391", keys.Secret, keys.Publishable} {
 		if at := strings.Index(said.String(), secret); at >= 0 {
 			t.Errorf("%s got out: %q", secret, said.String()[max(0, at-60):at+60])
 		}

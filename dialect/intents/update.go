@@ -11,7 +11,7 @@ import (
 func (x *exchange) update(ctx context.Context) *problem {
 	var c changes
 	c.common(x)
-	customer := x.params.optional("customer", 255)
+	unknown := c.readCustomer(x)
 	s, _ := x.expand(intentPaths)
 	n := x.note(s)
 	n.named = c.named
@@ -24,8 +24,11 @@ func (x *exchange) update(ctx context.Context) *problem {
 	if bad := x.params.problem(); bad != nil {
 		return x.reject(ctx, &n, bad)
 	}
-	if customer != nil && *customer != "" {
-		return x.settle(ctx, &n, missing(http.StatusBadRequest, "customer", "customer", *customer))
+	if unknown != "" {
+		return x.settle(ctx, &n, missing(http.StatusBadRequest, "customer", "customer", unknown))
+	}
+	if problem := x.storeCard(&c, true); problem != nil {
+		return problem
 	}
 	account := x.account
 	edit := func(p *payment.Payment) (payment.Intake, *payment.Refusal) {
@@ -36,5 +39,5 @@ func (x *exchange) update(ctx context.Context) *problem {
 		}
 		return c.apply(&v, account)
 	}
-	return x.submitEdit(ctx, &n, payment.Request{Payment: n.payment, Command: payment.Revise{Edit: edit}}, &c)
+	return x.submitEdit(ctx, &n, payment.Request{Payment: n.payment, Command: payment.Revise{Edit: edit}, Documents: c.papers()}, &c)
 }

@@ -57,10 +57,11 @@ var Rules = []Rule{
 	{"explain", "ledger money outbox payment store wireid", "the story of a payment is told from what is stored"},
 	{"admin", "clock dialect explain keyring merchant outbox store wireid", "administration changes the registry, and never a payment"},
 	{"verify", "money ledger outbox payment risk store wallet", "the auditor reads what was written without calling the rules that wrote it"},
+	{"move", "document ledger merchant outbox payment store wallet", "moving carries what is written from store to store, and reads nothing into it"},
 	{"sandbox", "clock document keyring money ledger merchant outbox payment risk store wallet webhook wireid dialect processor processor/scripted", "sandbox controls work through the engine like any caller"},
 
 	{
-		"", "admin card clock console dialect dialect/* document engine keyring ledger merchant money outbox payment processor processor/* receipt reconcile risk sandbox signature store store/* telemetry throttle vault verify wallet webhook wireid",
+		"", "admin card clock console dialect dialect/* document engine keyring ledger merchant money move outbox payment processor processor/* receipt reconcile risk sandbox signature store store/* telemetry throttle vault verify wallet webhook wireid",
 		"the assembly knows every part, and neither the program nor its tools",
 	},
 	{"bench", "", "the load generator sees the server from outside"},

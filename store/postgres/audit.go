@@ -102,29 +102,36 @@ func (a *audit) Events(fn func(payment.ID, int, payment.Event) error) error {
 
 // Postings walks the deposits and then the events.
 func (a *audit) Postings(fn func(payment.ID, int, ledger.Posting) error) error {
-	type number struct{ tenant, id int64 }
-	accounts := map[number]ledger.Account{}
-	err := a.each(`SELECT tenant, id, merchant, kind, holder, currency FROM accounts`, func(r row) error {
-		accounts[number{r.int(0), r.int(1)}] = accountOf(r, 2)
-		return nil
-	})
+	accounts, err := a.accounts()
 	if err != nil {
 		return err
 	}
 	entry := func(r row) error {
 		tenant, id, sequence := r.int(0), payment.ID(r.int(1)), int(r.int(2))
 		for postings := r.ints(3); len(postings) > 1; postings = postings[2:] {
-			account := accounts[number{tenant, postings[0]}] // one that does not exist is the zero one
+			account := accounts[numbered{tenant, postings[0]}] // one that does not exist is the zero one
 			if err := fn(id, sequence, ledger.Posting{Account: account, Minor: postings[1]}); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	if err := a.each(`SELECT tenant, 0::bigint, 0, postings FROM deposits ORDER BY id, tenant`, entry); err != nil {
+	if err = a.each(`SELECT tenant, 0::bigint, 0, postings FROM deposits ORDER BY id, tenant`, entry); err != nil {
 		return err
 	}
 	return a.each(`SELECT tenant, payment, sequence, postings FROM events WHERE postings IS NOT NULL ORDER BY payment, sequence, tenant`, entry)
+}
+
+// numbered is what an account is called in postings.
+type numbered struct{ tenant, id int64 }
+
+func (a *audit) accounts() (map[numbered]ledger.Account, error) {
+	accounts := map[numbered]ledger.Account{}
+	err := a.each(`SELECT tenant, id, merchant, kind, holder, currency FROM accounts`, func(r row) error {
+		accounts[numbered{r.int(0), r.int(1)}] = accountOf(r, 2)
+		return nil
+	})
+	return accounts, err
 }
 
 func (a *audit) Records(fn func(store.Record) error) error {
@@ -138,17 +145,17 @@ func (a *audit) Records(fn func(store.Record) error) error {
 }
 
 func (a *audit) Timers(fn func(payment.Timer) error) error {
-	return a.each(`SELECT `+timerColumns+` FROM timers ORDER BY payment`, func(r row) error { return fn(timerOf(r)) })
+	return a.each(`SELECT `+timerColumns+` FROM timers ORDER BY payment, due, kind, operation`, func(r row) error { return fn(timerOf(r)) })
 }
 
 func (a *audit) WalletBalances(fn func(int64, wallet.Balance) error) error {
-	return a.each(`SELECT tenant, holder, currency, available FROM wallet_balances`, func(r row) error {
+	return a.each(`SELECT tenant, holder, currency, available FROM wallet_balances ORDER BY holder, currency, tenant`, func(r row) error {
 		return fn(r.int(0), wallet.Balance{User: r.int(1), Currency: money.Currency(r.text(2)), Available: r.int(3)})
 	})
 }
 
 func (a *audit) Counters(fn func(store.Counter) error) error {
-	return a.each(`SELECT value, expires, tenant, name FROM counters`, func(r row) error {
+	return a.each(`SELECT value, expires, tenant, name FROM counters ORDER BY tenant, name`, func(r row) error {
 		return fn(store.Counter{Value: r.bytes(0), Expires: r.time(1), Tenant: r.int(2), Name: r.text(3)})
 	})
 }

@@ -51,7 +51,7 @@ func placeOf(r row) payment.Place {
 
 // Marks implements store.Audit.
 func (a *audit) Marks(fn func(store.Mark) error) error {
-	return a.each(`SELECT at, payment, operation, tenant, merchant, kind, value FROM marks ORDER BY payment`, func(r row) error {
+	return a.each(`SELECT at, payment, operation, tenant, merchant, kind, value FROM marks ORDER BY payment, tenant, merchant, kind, value, at, operation`, func(r row) error {
 		return fn(store.Mark{
 			Tenant: r.int(3), Merchant: r.int(4), Mark: payment.Mark{Label: payment.Label{Kind: r.text(5), Value: r.text(6)}, Place: placeOf(r)},
 		})

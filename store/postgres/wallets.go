@@ -108,6 +108,8 @@ func (s *Store) UpdateUser(ctx context.Context, u wallet.User) error {
 	})
 }
 
+const grantColumns = `tenant, name, holder, expires_at, revoked`
+
 func grantOf(r row) wallet.Grant {
 	return wallet.Grant{Tenant: r.int(0), Name: r.text(1), User: r.int(2), ExpiresAt: time.UnixMilli(r.int(3)).UTC(), Revoked: r.bool(4)}
 }
@@ -134,7 +136,7 @@ func (s *Store) UseGrant(ctx context.Context, tenant int64, name string) (first 
 
 // Grant implements store.Registry.
 func (s *Store) Grant(ctx context.Context, tenant int64, name string) (found *wallet.Grant, err error) {
-	err = each(ctx, s.readers, `SELECT tenant, name, holder, expires_at, revoked FROM wallet_grants WHERE tenant = $1 AND name = $2`,
+	err = each(ctx, s.readers, `SELECT `+grantColumns+` FROM wallet_grants WHERE tenant = $1 AND name = $2`,
 		func(r row) error {
 			g := grantOf(r)
 			found = &g

@@ -78,6 +78,22 @@ func (a *audit) Events(fn func(payment.ID, int, payment.Event) error) error {
 
 // Postings walks the deposits and then the events.
 func (a *audit) Postings(fn func(payment.ID, int, ledger.Posting) error) error {
+	return a.postings(func(lines func(int64, func(ledger.Posting) error) error) error {
+		err := a.each(`SELECT id FROM deposits ORDER BY id`, func(row *sqlite.Stmt) error {
+			return lines(row.ColumnInt64(0), func(p ledger.Posting) error { return fn(0, 0, p) })
+		})
+		if err != nil {
+			return err
+		}
+		return a.numbers(func(number int64, id payment.ID, sequence int) error {
+			return lines(number, func(p ledger.Posting) error { return fn(id, sequence, p) })
+		})
+	})
+}
+
+// postings calls fn with a function that calls another with each posting of a
+// number, which is an event's or a deposit's.
+func (a *audit) postings(fn func(lines func(number int64, fn func(ledger.Posting) error) error) error) error {
 	accounts := map[int64]ledger.Account{}
 	err := a.each(`SELECT id, merchant, kind, holder, currency FROM accounts`, func(row *sqlite.Stmt) error {
 		accounts[row.ColumnInt64(0)] = accountOf(row, 1)
@@ -91,20 +107,15 @@ func (a *audit) Postings(fn func(payment.ID, int, ledger.Posting) error) error {
 		return err
 	}
 	defer entries.Finalize()
-	of := func(number int64, id payment.ID, sequence int) error {
+	return fn(func(number int64, fn func(ledger.Posting) error) error {
 		entries.BindInt64(1, number*rowsPer)
 		entries.BindInt64(2, number*rowsPer+rowsPer-1)
 		return each(entries, func(row *sqlite.Stmt) error {
 			return eachLine(row, func(account, minor int64) error { // an account that does not exist is the zero one
-				return fn(id, sequence, ledger.Posting{Account: accounts[account], Minor: minor})
+				return fn(ledger.Posting{Account: accounts[account], Minor: minor})
 			})
 		})
-	}
-	err = a.each(`SELECT id FROM deposits ORDER BY id`, func(row *sqlite.Stmt) error { return of(row.ColumnInt64(0), 0, 0) })
-	if err != nil {
-		return err
-	}
-	return a.numbers(of)
+	})
 }
 
 // numbers calls fn with the number of each event, by payment and sequence.
@@ -224,11 +235,11 @@ func (a *audit) NoticesSwept() (time.Time, error) {
 func (a *audit) Balances() (ledger.Balances, error) { return (&reader{a.conn}).balances(0) }
 
 func (a *audit) Timers(fn func(payment.Timer) error) error {
-	return a.each(selectTimer+` ORDER BY payment`, func(row *sqlite.Stmt) error { return fn(timerOf(row)) })
+	return a.each(selectTimer+` ORDER BY payment, due, kind, operation`, func(row *sqlite.Stmt) error { return fn(timerOf(row)) })
 }
 
 func (a *audit) WalletBalances(fn func(int64, wallet.Balance) error) error {
-	return a.each(`SELECT ifnull(tenant, 0), user, currency, available FROM wallet_balances LEFT JOIN wallet_users ON id = user`, func(row *sqlite.Stmt) error {
+	return a.each(`SELECT ifnull(tenant, 0), user, currency, available FROM wallet_balances LEFT JOIN wallet_users ON id = user ORDER BY user, currency`, func(row *sqlite.Stmt) error {
 		return fn(row.ColumnInt64(0), wallet.Balance{User: row.ColumnInt64(1), Currency: money.Currency(row.ColumnText(2)), Available: row.ColumnInt64(3)})
 	})
 }

@@ -59,21 +59,25 @@ func (b *batch) writeCounters() error {
 		if set == nil {
 			continue
 		}
-		stmt := b.w.stmt.setCounter
-		stmt.BindInt64(1, set.Tenant)
-		stmt.BindText(2, set.Name)
-		stmt.BindBytes(3, set.Value)
-		stmt.BindInt64(4, set.Expires.UnixMilli())
-		if err := run(stmt); err != nil {
+		if err := b.writeCounter(set); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+func (b *batch) writeCounter(c *store.Counter) error {
+	stmt := b.w.stmt.setCounter
+	stmt.BindInt64(1, c.Tenant)
+	stmt.BindText(2, c.Name)
+	stmt.BindBytes(3, c.Value)
+	stmt.BindInt64(4, c.Expires.UnixMilli())
+	return run(stmt)
+}
+
 // Counters implements store.Audit.
 func (a *audit) Counters(fn func(store.Counter) error) error {
-	return a.each(`SELECT value, expires, tenant, name FROM counters`, func(row *sqlite.Stmt) error {
+	return a.each(`SELECT value, expires, tenant, name FROM counters ORDER BY tenant, name`, func(row *sqlite.Stmt) error {
 		return fn(store.Counter{
 			Value: columnBytes(row, 0), Expires: columnTime(row, 1), Tenant: row.ColumnInt64(2), Name: row.ColumnText(3),
 		})

@@ -155,6 +155,17 @@ func attempted(conn *sqlite.Conn, a *outbox.Attempt) (bool, error) {
 	if err != nil || !made {
 		return false, err
 	}
+	if err := addAttempt(conn, a); err != nil || !ordered || a.State == outbox.Waiting {
+		return true, err
+	}
+	next, err := firstWaiting(conn.Prep(selectFirstWaiting), a.DeliveryID)
+	if err != nil || next == nil || !next.Due.IsZero() {
+		return true, err
+	}
+	return true, setDue(conn, next.DeliveryID, outbox.Waiting, a.At)
+}
+
+func addAttempt(conn *sqlite.Conn, a *outbox.Attempt) error {
 	add := conn.Prep(`INSERT INTO attempts (payment, dialect, endpoint, version, number, attempt, tenant, at, took, status, fault, sealed, state, due)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	bindDelivery(add, a.DeliveryID)
@@ -171,14 +182,7 @@ func attempted(conn *sqlite.Conn, a *outbox.Attempt) (bool, error) {
 	bindBytes(add, 12, a.Sealed)
 	add.BindInt64(13, int64(a.State))
 	bindTime(add, 14, a.Due)
-	if err := run(add); err != nil || !ordered || a.State == outbox.Waiting {
-		return true, err
-	}
-	next, err := firstWaiting(conn.Prep(selectFirstWaiting), a.DeliveryID)
-	if err != nil || next == nil || !next.Due.IsZero() {
-		return true, err
-	}
-	return true, setDue(conn, next.DeliveryID, outbox.Waiting, a.At)
+	return run(add)
 }
 
 func setDue(conn *sqlite.Conn, id outbox.DeliveryID, state outbox.State, due time.Time) error {

@@ -15,19 +15,23 @@ import (
 // has already stays.
 func (b *batch) writeMarks(p *payment.Payment, e *payment.Event) error {
 	for _, m := range p.Marks(e) {
-		stmt := b.w.stmt.addMark
-		stmt.BindInt64(1, p.Tenant)
-		stmt.BindInt64(2, p.Merchant)
-		stmt.BindText(3, m.Label.Kind)
-		stmt.BindText(4, m.Label.Value)
-		stmt.BindInt64(5, m.At.UnixMilli())
-		stmt.BindInt64(6, int64(m.Payment))
-		stmt.BindInt64(7, int64(m.Operation))
-		if err := run(stmt); err != nil {
+		if err := b.writeMark(p.Tenant, p.Merchant, m); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (b *batch) writeMark(tenant, merchant int64, m payment.Mark) error {
+	stmt := b.w.stmt.addMark
+	stmt.BindInt64(1, tenant)
+	stmt.BindInt64(2, merchant)
+	stmt.BindText(3, m.Label.Kind)
+	stmt.BindText(4, m.Label.Value)
+	stmt.BindInt64(5, m.At.UnixMilli())
+	stmt.BindInt64(6, int64(m.Payment))
+	stmt.BindInt64(7, int64(m.Operation))
+	return run(stmt)
 }
 
 const (
@@ -82,7 +86,7 @@ func placeOf(row *sqlite.Stmt, column int) payment.Place {
 
 // Marks implements store.Audit.
 func (a *audit) Marks(fn func(store.Mark) error) error {
-	return a.each(`SELECT at, payment, operation, tenant, merchant, kind, value FROM marks ORDER BY payment`, func(row *sqlite.Stmt) error {
+	return a.each(`SELECT at, payment, operation, tenant, merchant, kind, value FROM marks ORDER BY payment, tenant, merchant, kind, value, at, operation`, func(row *sqlite.Stmt) error {
 		return fn(store.Mark{
 			Tenant: row.ColumnInt64(3), Merchant: row.ColumnInt64(4),
 			Mark: payment.Mark{Label: payment.Label{Kind: row.ColumnText(5), Value: row.ColumnText(6)}, Place: placeOf(row, 0)},

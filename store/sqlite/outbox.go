@@ -25,19 +25,8 @@ const (
 // name is taken is somebody else's.
 func (b *batch) writeNotices(c *store.Change) error {
 	for i := range c.Notices {
-		n, stmt := &c.Notices[i], b.w.stmt.addNotice
-		stmt.BindInt64(1, int64(n.Payment))
-		stmt.BindInt64(2, int64(n.Version))
-		stmt.BindText(3, n.Dialect)
-		stmt.BindInt64(4, int64(n.Number))
-		stmt.BindInt64(5, n.Tenant)
-		stmt.BindInt64(6, n.Merchant)
-		stmt.BindText(7, n.Topic)
-		stmt.BindInt64(8, n.At.UnixMilli())
-		bindBytes(stmt, 9, n.Context)
-		bindFlag(stmt, 10, n.Ordered)
-		stmt.BindInt64(11, int64(len(n.Deliveries)))
-		if err := runNew(stmt); err != nil {
+		n := &c.Notices[i]
+		if err := b.addNotice(n, len(n.Deliveries)); err != nil {
 			return err
 		}
 		for j := range n.Deliveries {
@@ -47,6 +36,23 @@ func (b *batch) writeNotices(c *store.Change) error {
 		}
 	}
 	return nil
+}
+
+// addNotice inserts a notice, which had so many deliveries when it was written.
+func (b *batch) addNotice(n *outbox.Notice, told int) error {
+	stmt := b.w.stmt.addNotice
+	stmt.BindInt64(1, int64(n.Payment))
+	stmt.BindInt64(2, int64(n.Version))
+	stmt.BindText(3, n.Dialect)
+	stmt.BindInt64(4, int64(n.Number))
+	stmt.BindInt64(5, n.Tenant)
+	stmt.BindInt64(6, n.Merchant)
+	stmt.BindText(7, n.Topic)
+	stmt.BindInt64(8, n.At.UnixMilli())
+	bindBytes(stmt, 9, n.Context)
+	bindFlag(stmt, 10, n.Ordered)
+	stmt.BindInt64(11, int64(told))
+	return runNew(stmt)
 }
 
 func (b *batch) writeDelivery(d *outbox.Delivery) error {
@@ -60,6 +66,11 @@ func (b *batch) writeDelivery(d *outbox.Delivery) error {
 			due = time.Time{}
 		}
 	}
+	return b.addDelivery(d, due)
+}
+
+// addDelivery inserts a delivery that is due then.
+func (b *batch) addDelivery(d *outbox.Delivery, due time.Time) error {
 	stmt := b.w.stmt.addDelivery
 	bindDelivery(stmt, d.DeliveryID)
 	stmt.BindInt64(6, d.Tenant)

@@ -66,19 +66,24 @@ func (w *writer) deposit(m int64, b wallet.Balance, at time.Time) error {
 	if entry == nil {
 		return nil
 	}
+	if err := w.addDeposit(m, b.User, at, entry); err != nil {
+		return err
+	}
+	return w.give(purse{b.User, b.Currency}, b.Available)
+}
+
+// addDeposit appends a deposit with its entry.
+func (w *writer) addDeposit(m, user int64, at time.Time, entry ledger.Entry) error {
 	w.lastEvent++
 	stmt := w.conn.Prep(`INSERT INTO deposits (id, merchant, user, at) VALUES (?, ?, ?, ?)`)
 	stmt.BindInt64(1, w.lastEvent)
 	stmt.BindInt64(2, m)
-	stmt.BindInt64(3, b.User)
+	stmt.BindInt64(3, user)
 	stmt.BindInt64(4, at.UnixMilli())
 	if err := run(stmt); err != nil {
 		return err
 	}
-	if err := w.post(entry); err != nil {
-		return err
-	}
-	return w.give(purse{b.User, b.Currency}, b.Available)
+	return w.post(entry)
 }
 
 // User implements store.Registry.
@@ -123,19 +128,24 @@ func (s *Store) UpdateUser(ctx context.Context, u wallet.User) error {
 	})
 }
 
-const selectGrant = `SELECT tenant, name, user, expires_at, revoked FROM wallet_grants WHERE tenant = ? AND name = ?`
+const (
+	selectGrants = `SELECT tenant, name, user, expires_at, revoked FROM wallet_grants`
+	selectGrant  = selectGrants + ` WHERE tenant = ? AND name = ?`
+)
 
 // PutGrant implements store.Registry.
 func (s *Store) PutGrant(ctx context.Context, g wallet.Grant) error {
-	return s.change(ctx, func(conn *sqlite.Conn) error {
-		stmt := conn.Prep(`INSERT OR REPLACE INTO wallet_grants (tenant, name, user, expires_at, revoked) VALUES (?, ?, ?, ?, ?)`)
-		stmt.BindInt64(1, g.Tenant)
-		stmt.BindText(2, g.Name)
-		stmt.BindInt64(3, g.User)
-		stmt.BindInt64(4, g.ExpiresAt.UnixMilli())
-		stmt.BindBool(5, g.Revoked)
-		return run(stmt)
-	})
+	return s.change(ctx, func(conn *sqlite.Conn) error { return putGrant(conn, g) })
+}
+
+func putGrant(conn *sqlite.Conn, g wallet.Grant) error {
+	stmt := conn.Prep(`INSERT OR REPLACE INTO wallet_grants (tenant, name, user, expires_at, revoked) VALUES (?, ?, ?, ?, ?)`)
+	stmt.BindInt64(1, g.Tenant)
+	stmt.BindText(2, g.Name)
+	stmt.BindInt64(3, g.User)
+	stmt.BindInt64(4, g.ExpiresAt.UnixMilli())
+	stmt.BindBool(5, g.Revoked)
+	return run(stmt)
 }
 
 // UseGrant implements store.Registry.

@@ -10,6 +10,7 @@ require (
 	github.com/capstan-pay/capstan v0.0.0
 	github.com/standard-webhooks/standard-webhooks/libraries v0.0.1
 	github.com/stripe/stripe-go/v86 v86.1.0
+	github.com/stripe/stripe-mock v0.203.0
 )
 
 require (
