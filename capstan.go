@@ -31,6 +31,7 @@ import (
 	"github.com/capstan-pay/capstan/processor"
 	"github.com/capstan-pay/capstan/processor/book"
 	"github.com/capstan-pay/capstan/processor/cardsim"
+	"github.com/capstan-pay/capstan/processor/remote"
 	"github.com/capstan-pay/capstan/processor/scripted"
 	"github.com/capstan-pay/capstan/receipt"
 	"github.com/capstan-pay/capstan/sandbox"
@@ -110,6 +111,12 @@ type Server struct {
 	known  []dialect.Dialect   // all there are, also those that are not served
 	cards  processor.Processor // for brands that have none of their own; nil if nobody takes them
 	brands map[string]processor.Processor
+
+	remotes map[string]*remote.Processor // by name
+
+	reconciling     sync.WaitGroup
+	stopReconciling context.CancelFunc
+
 	wallet processor.Processor
 	risk   *riskChecks
 	script *scripted.Script
@@ -222,6 +229,9 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		s.Sandboxed = s.controls()
 	}
 	s.mux = s.route()
+	loop, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stopReconciling = stop
+	s.reconciling.Go(func() { s.reconcileLoop(loop) })
 	return s, nil
 }
 
@@ -238,6 +248,10 @@ func (s *Server) Hurry() {
 // Close answers what was taken and stops the engine, and gives deliveries that
 // are under way a moment. The store stays open.
 func (s *Server) Close(ctx context.Context) error {
+	if s.stopReconciling != nil {
+		s.stopReconciling()
+		s.reconciling.Wait()
+	}
 	err := s.Engine.Close(ctx)
 	if s.Deliverer != nil {
 		moment, cancel := context.WithTimeout(ctx, lastDeliveries)

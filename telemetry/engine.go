@@ -38,7 +38,7 @@ var _ engine.Observer = (*EngineMetrics)(nil)
 var commands = func() (names []string) {
 	for _, c := range []payment.Command{
 		payment.Create{}, payment.Revise{}, payment.Authorize{}, payment.PayerAnswer{}, payment.Capture{}, payment.Void{},
-		payment.Cancel{}, payment.Refund{}, payment.Expire{}, payment.Settle{}, payment.Resolve{}, payment.Inquire{}, payment.Nothing{},
+		payment.Cancel{}, payment.Refund{}, payment.Expire{}, payment.Settle{}, payment.Resolve{}, payment.Inquire{}, payment.Correct{}, payment.Nothing{},
 	} {
 		names = append(names, payment.CommandName(c))
 	}
