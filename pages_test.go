@@ -12,7 +12,7 @@ import (
 // TestPages executes the examples of pages against a sandbox. Their shell has
 // the secret key of intents as KEY.
 func TestPages(t *testing.T) {
-	for _, page := range []string{"docs/sandbox.md", "docs/risk.md"} {
+	for _, page := range []string{"docs/sandbox.md", "docs/risk.md", "docs/timers.md"} {
 		t.Run(page, func(t *testing.T) {
 			s := capstantest.Run(t)
 			var intents struct {

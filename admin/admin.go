@@ -43,6 +43,10 @@ type Administrator interface {
 	Deliveries(ctx context.Context, merchant string, q DeliveryQuery) ([]Delivery, error)
 	Redeliver(ctx context.Context, merchant string, r Redelivery) (Redelivered, error)
 
+	// Reviews returns operations of a merchant that a risk rule wants somebody to
+	// look at, the latest first.
+	Reviews(ctx context.Context, merchant string, q ReviewQuery) ([]Review, error)
+
 	// Log returns acts of administration, the latest first.
 	Log(context.Context, LogQuery) ([]Act, error)
 	// Explain tells the story of a payment, by any id of it.

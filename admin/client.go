@@ -146,23 +146,40 @@ func (c *Client) Deliveries(ctx context.Context, merchant string, q DeliveryQuer
 	if err != nil {
 		return nil, err
 	}
-	query := url.Values{}
+	query := pageQuery(q.Since, q.Before, q.Limit)
 	for name, value := range map[string]string{"payment": q.Payment, "message": q.Message, "state": q.State} {
 		if value != "" {
 			query.Set(name, value)
 		}
 	}
-	for name, at := range map[string]time.Time{"since": q.Since, "before": q.Before} {
+	var out struct{ Deliveries []Delivery }
+	err = c.send(ctx, http.MethodGet, address+"?"+query.Encode(), nil, &out)
+	return out.Deliveries, err
+}
+
+// Reviews implements Administrator.
+func (c *Client) Reviews(ctx context.Context, merchant string, q ReviewQuery) ([]Review, error) {
+	address, err := url.JoinPath(c.URL, "api/merchants", url.PathEscape(merchant), "reviews")
+	if err != nil {
+		return nil, err
+	}
+	var out struct{ Reviews []Review }
+	err = c.send(ctx, http.MethodGet, address+"?"+pageQuery(q.Since, q.Before, q.Limit).Encode(), nil, &out)
+	return out.Reviews, err
+}
+
+// pageQuery says what part of a list is wanted.
+func pageQuery(since, before time.Time, limit int) url.Values {
+	query := url.Values{}
+	for name, at := range map[string]time.Time{"since": since, "before": before} {
 		if !at.IsZero() {
 			query.Set(name, at.Format(time.RFC3339Nano))
 		}
 	}
-	if q.Limit != 0 {
-		query.Set("limit", strconv.Itoa(q.Limit))
+	if limit != 0 {
+		query.Set("limit", strconv.Itoa(limit))
 	}
-	var out struct{ Deliveries []Delivery }
-	err = c.send(ctx, http.MethodGet, address+"?"+query.Encode(), nil, &out)
-	return out.Deliveries, err
+	return query
 }
 
 // Redeliver implements Administrator.

@@ -57,9 +57,9 @@ type Redelivered struct {
 
 // Bounds of what is looked at for one request.
 const (
-	usualDeliveries = 100
-	mostDeliveries  = 1000
-	noticesAtATime  = 200
+	usualShown     = 100
+	mostShown      = 1000
+	noticesAtATime = 200
 )
 
 var states = []outbox.State{outbox.Waiting, outbox.Delivered, outbox.GivenUp, outbox.Stopped}
@@ -124,10 +124,10 @@ func (d *Desk) each(ctx context.Context, w wanted, fn func(outbox.Notice, outbox
 // Deliveries implements Administrator.
 func (d *Desk) Deliveries(ctx context.Context, id string, q DeliveryQuery) ([]Delivery, error) {
 	if q.Limit == 0 {
-		q.Limit = usualDeliveries
+		q.Limit = usualShown
 	}
-	if q.Limit < 1 || q.Limit > mostDeliveries {
-		return nil, invalid("limit is a number from 1 to %d", mostDeliveries)
+	if q.Limit < 1 || q.Limit > mostShown {
+		return nil, invalid("limit is a number from 1 to %d", mostShown)
 	}
 	m, err := d.find(ctx, id)
 	if err != nil {
@@ -179,7 +179,7 @@ func (d *Desk) Redeliver(ctx context.Context, id string, r Redelivery) (Redelive
 	var chosen []outbox.Delivery
 	var done Redelivered
 	err = d.each(ctx, w, func(_ outbox.Notice, one outbox.Delivery) (bool, error) {
-		if len(chosen) == mostDeliveries {
+		if len(chosen) == mostShown {
 			done.More = true
 			return false, nil
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/capstan-pay/capstan/keyring"
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/outbox"
+	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/store"
 	"github.com/capstan-pay/capstan/wireid"
 )
@@ -25,6 +26,8 @@ import (
 type Store interface {
 	store.Registry
 	explain.Reader
+	Payment(ctx context.Context, tenant int64, id payment.ID, version int) (*payment.Payment, error)
+	List(ctx context.Context, l payment.Listing) ([]payment.Place, error)
 }
 
 // Keeper has keys of merchants: a dialect, or whoever signs beside them.

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -97,6 +98,7 @@ func NewAPI(desk *Desk, logger *slog.Logger, open bool) *API {
 			return d.ServerRisk(r.Context())
 		},
 		"GET /api/merchants/{merchant}/deliveries": deliveries,
+		"GET /api/merchants/{merchant}/reviews":    reviews,
 		"POST /api/merchants/{merchant}/deliveries/repeat": func(d *Desk, r *http.Request) (any, error) {
 			var in Redelivery
 			if err := read(r, &in); err != nil {
@@ -148,24 +150,41 @@ func log(d *Desk, r *http.Request) (any, error) {
 func deliveries(d *Desk, r *http.Request) (any, error) {
 	from := r.URL.Query()
 	q := DeliveryQuery{Payment: from.Get("payment"), Message: from.Get("message"), State: from.Get("state")}
-	for name, into := range map[string]*time.Time{"since": &q.Since, "before": &q.Before} {
+	if err := pageOf(from, &q.Since, &q.Before, &q.Limit); err != nil {
+		return nil, err
+	}
+	all, err := d.Deliveries(r.Context(), r.PathValue("merchant"), q)
+	return map[string]any{"deliveries": all}, err
+}
+
+func reviews(d *Desk, r *http.Request) (any, error) {
+	var q ReviewQuery
+	if err := pageOf(r.URL.Query(), &q.Since, &q.Before, &q.Limit); err != nil {
+		return nil, err
+	}
+	all, err := d.Reviews(r.Context(), r.PathValue("merchant"), q)
+	return map[string]any{"reviews": all}, err
+}
+
+// pageOf reads what part of a list is wanted.
+func pageOf(from url.Values, since, before *time.Time, limit *int) error {
+	for name, into := range map[string]*time.Time{"since": since, "before": before} {
 		if from.Get(name) == "" {
 			continue
 		}
 		var err error
 		if *into, err = time.Parse(time.RFC3339, from.Get(name)); err != nil {
-			return nil, invalid("%s is a time such as 2026-01-15T12:00:00Z", name)
+			return invalid("%s is a time such as 2026-01-15T12:00:00Z", name)
 		}
 	}
 	if text := from.Get("limit"); text != "" {
 		n, err := strconv.ParseInt(text, 10, 32)
 		if err != nil || n < 1 {
-			return nil, invalid("limit is a number from 1")
+			return invalid("limit is a number from 1")
 		}
-		q.Limit = int(n)
+		*limit = int(n)
 	}
-	all, err := d.Deliveries(r.Context(), r.PathValue("merchant"), q)
-	return map[string]any{"deliveries": all}, err
+	return nil
 }
 
 // ServeHTTP answers a request of somebody who may make it.

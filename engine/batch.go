@@ -31,6 +31,7 @@ type batch struct {
 	// Of the item that is being decided:
 	item         *item
 	unchallenged bool  // the risk checks want the payer not to be asked to authenticate
+	review       bool  // they want an operator to look at it
 	fault        error // something could not be loaded: nothing may be written
 
 	ctx context.Context // of loading
@@ -50,7 +51,7 @@ func (e *Engine) decide(ctx context.Context, loaded store.Batch, items []*item) 
 		now = e.Clock.Now()
 	}
 	b := &batch{engine: e, loaded: loaded, now: now, payments: map[payment.ID]*payment.Payment{}, records: map[payment.Key]*store.Record{}, ctx: ctx}
-	b.env = payment.Env{Now: b.now, Ask: b.ask, Screen: b.screen}
+	b.env = payment.Env{Now: b.now, Ask: b.ask, Screen: b.screen, Flags: b.reviewed}
 	if err := b.loadPayers(ctx, items); err != nil {
 		return nil, err
 	}
@@ -90,7 +91,7 @@ func (b *batch) execute(it *item) (_ *store.Change, err error) {
 		return nil, nil
 	}
 	p := b.subject(it)
-	b.item, b.unchallenged = it, false
+	b.item, b.unchallenged, b.review = it, false, false
 	env := b.env
 	env.Key = it.Key
 	for _, t := range it.timers {

@@ -57,12 +57,23 @@ func (b *batch) screen(i payment.Instruction) payment.Answer {
 			b.set(t)
 		}
 	}
-	b.unchallenged = verdict.Skip3DS
+	b.unchallenged, b.review = verdict.Skip3DS, verdict.Review
 	answer := payment.Answer{Result: payment.Approved, Message: verdict.Message, Screening: verdict.Document}
 	if verdict.Rejected {
 		answer.Result, answer.Reason = payment.Refused, reasons[verdict.Reason]
 	}
 	return answer
+}
+
+var toReview = []payment.Label{payment.ToReview}
+
+// reviewed flags the operation that was screened last, if a rule says so.
+func (b *batch) reviewed() []payment.Label {
+	if !b.review {
+		return nil
+	}
+	b.review = false
+	return toReview
 }
 
 // at is when an operation of p is judged: as late as anything that is known of

@@ -7,9 +7,6 @@
 package outbox
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"strings"
 	"time"
 
 	"github.com/capstan-pay/capstan/payment"
@@ -92,21 +89,6 @@ type Delivery struct {
 	Due time.Time
 }
 
-// Lane is what deliveries to one endpoint of a merchant have in common: one
-// lane does not wait for another. Two endpoints may share a lane by chance.
-type Lane int64
-
-// LaneOf returns the lane of an endpoint. What follows the path of a URL makes
-// no other endpoint.
-func LaneOf(merchant int64, dialect, endpoint string) Lane {
-	if i := strings.IndexAny(endpoint, "?#"); i >= 0 {
-		endpoint = endpoint[:i]
-	}
-	text := binary.BigEndian.AppendUint64(nil, uint64(merchant))
-	sum := sha256.Sum256(append(append(append(text, dialect...), 0), endpoint...))
-	return Lane(binary.BigEndian.Uint64(sum[:8]) >> 1)
-}
-
 // Attempt is one attempt at a delivery, and what follows from it.
 type Attempt struct {
 	DeliveryID
@@ -140,6 +122,8 @@ type Claim struct {
 	PerLane int
 	Room    map[Lane]int
 	After   Lane
+
+	Full []Lanes // of which none is asked for
 }
 
 // RoomIn is how many deliveries of a lane are asked for.

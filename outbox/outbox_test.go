@@ -49,6 +49,30 @@ func TestLanes(t *testing.T) {
 	}
 }
 
+// The lanes of a merchant follow each other, and among them those of a host:
+// whatever the dialect, the scheme and the path.
+func TestHostsAndMerchants(t *testing.T) {
+	lane := outbox.LaneOf(1, "test", "https://shop.test:8443/hook")
+	for endpoint, same := range map[string]bool{
+		"https://shop.test:8443/another": true, "http://user:secret@SHOP.test:8443/hook?order=7": true, "https://shop.test:8443": true,
+		"https://shop.test/hook": false, "https://shop.test:8443.evil.test/hook": false, "we_1": false,
+	} {
+		for _, dialect := range []string{"test", "another"} {
+			other := outbox.LaneOf(1, dialect, endpoint)
+			if lane.Host().Has(other) != same || !lane.Merchant().Has(other) {
+				t.Errorf("%s in %s: of the host %t, of the merchant %t", endpoint, dialect, lane.Host().Has(other), lane.Merchant().Has(other))
+			}
+		}
+	}
+	if other := outbox.LaneOf(2, "test", "https://shop.test:8443/hook"); lane.Host().Has(other) || lane.Merchant().Has(other) {
+		t.Error("another merchant's is among them")
+	}
+	host, merchant := lane.Host(), lane.Merchant()
+	if host.Last-host.First != 1<<23-1 || merchant.Last-merchant.First != 1<<43-1 || !host.Has(lane) || !merchant.Has(host.First) || !merchant.Has(host.Last) {
+		t.Errorf("host %v, merchant %v", host, merchant)
+	}
+}
+
 func TestVersions(t *testing.T) {
 	o := outbox.Occasion{After: &payment.Payment{Version: 5}, Events: make([]payment.Event, 2)}
 	if o.Version(0) != 4 || o.Version(1) != 5 {

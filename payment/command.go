@@ -2,6 +2,7 @@ package payment
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/capstan-pay/capstan/ledger"
@@ -71,6 +72,10 @@ type Env struct {
 	// only be known then, and limits may be used up. It answers Approved or
 	// Refused. Nil approves everything.
 	Screen func(Instruction) Answer
+
+	// Flags are labels by which the operation that was screened last is to be
+	// found, besides those that it was asked for with. Nil is none.
+	Flags func() []Label
 }
 
 // Result is what a processor says.
@@ -206,6 +211,7 @@ type decision struct {
 	entries []ledger.Entry
 	timers  []Timer
 	made    int
+	flags   []Label // of the operation whose event comes next
 	refusal *Refusal
 	err     error
 }
@@ -244,7 +250,10 @@ func (d *decision) asked(e Event) *Asked {
 	} else if asked.Key == (Key{}) {
 		asked.Key = d.env.Key
 	}
-	if e.Asked == nil && asked.Key == (Key{}) {
+	if len(d.flags) > 0 && e.Operation != 0 {
+		asked.Labels = append(slices.Clip(asked.Labels), d.flags...)
+		d.flags = nil
+	} else if e.Asked == nil && asked.Key == (Key{}) {
 		return nil
 	}
 	return &asked
@@ -268,6 +277,9 @@ func (d *decision) put(i Instruction) Answer {
 	var screening []byte
 	if d.env.Screen != nil {
 		verdict := d.env.Screen(i)
+		if d.env.Flags != nil {
+			d.flags = d.env.Flags()
+		}
 		if verdict.Result == Refused {
 			return verdict
 		}

@@ -14,6 +14,10 @@ type Label struct {
 	Value string
 }
 
+// ToReview is the label of operations that the risk checks want an operator to
+// look at. It gives a place among all of a merchant's.
+var ToReview = Label{Kind: "risk.review"}
+
 // Place is where something stands in a listing: places are in the order of
 // their moments, then of payments, then of operations.
 type Place struct {

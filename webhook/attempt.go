@@ -182,16 +182,6 @@ func (d *Deliverer) send(ctx context.Context, to outbox.Lane, m dialect.Message)
 	return dialect.Response{Status: response.StatusCode, Header: response.Header, Body: body}, nil
 }
 
-// patience is how long an endpoint may take.
-func (d *Deliverer) patience(id outbox.Lane) time.Duration {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.rushes == 0 {
-		return d.Timeout
-	}
-	return min(d.Timeout, max(rushed>>min(d.lanes[id].silences, 30), leastRushed))
-}
-
 // again says how a delivery goes on after a failed attempt. When its schedule
 // is used up the dialect is told first; if it cannot be told, one more attempt
 // is made.

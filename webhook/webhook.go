@@ -18,7 +18,6 @@ import (
 
 	"github.com/capstan-pay/capstan/clock"
 	"github.com/capstan-pay/capstan/dialect"
-	"github.com/capstan-pay/capstan/internal/failpoint"
 	"github.com/capstan-pay/capstan/keyring"
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/outbox"
@@ -52,7 +51,7 @@ type Config struct {
 	KeepBodies bool
 
 	Timeout time.Duration   // of an attempt, from the look-up of the name to the end of the answer; 0 is 10 s
-	Slots   int             // attempts at a time; 0 is 256
+	Slots   int             // attempts at a time; 0 is 512
 	PerLane int             // of these to one endpoint; 0 is 8. To one that has just failed it is one
 	Random  func(n int) int // for schedules, in [0, n); nil is the machine's
 }
@@ -95,19 +94,14 @@ type Deliverer struct {
 	lanes    map[outbox.Lane]*lane
 	runs     map[run]*queue
 	attempts map[underWay]bool // those being made: whether the delivery is to be made again afterwards
+	places   map[outbox.Lanes]*place
 	inFlight int
+	suspects int           // of these, at endpoints that had just failed
 	rushes   int           // how many wait for all that is due
 	fault    error         // that the loop has met last
 	moved    chan struct{} // closed and made anew when something was recorded
 	work     sync.WaitGroup
 	closing  sync.Once
-}
-
-// lane is what is known of an endpoint.
-type lane struct {
-	inFlight int
-	failing  bool // the last attempt has failed
-	silences int  // attempts in a row that were not answered in time
 }
 
 // run names deliveries that are made one after the other, for the endpoint's
@@ -124,11 +118,11 @@ type underWay struct {
 }
 
 // queue is what is left of a run.
-type queue struct{ waiting []outbox.Delivery }
+type queue struct{ waiting []errand }
 
 // New starts a deliverer. It resumes what an earlier one left.
 func New(c Config) *Deliverer {
-	c.Timeout, c.Slots, c.PerLane = cmp.Or(c.Timeout, 10*time.Second), cmp.Or(c.Slots, 256), cmp.Or(c.PerLane, 8)
+	c.Timeout, c.Slots, c.PerLane = cmp.Or(c.Timeout, 10*time.Second), cmp.Or(c.Slots, 512), cmp.Or(c.PerLane, 8)
 	if c.Random == nil {
 		c.Random = rand.IntN
 	}
@@ -137,7 +131,7 @@ func New(c Config) *Deliverer {
 	}
 	d := &Deliverer{
 		Config: c, poke: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{}), record: make(chan report),
-		lanes: map[outbox.Lane]*lane{}, runs: map[run]*queue{}, attempts: map[underWay]bool{}, moved: make(chan struct{}),
+		lanes: map[outbox.Lane]*lane{}, places: map[outbox.Lanes]*place{}, runs: map[run]*queue{}, attempts: map[underWay]bool{}, moved: make(chan struct{}),
 	}
 	d.client = newClient(c.Guard)
 	d.base, d.stop = context.WithCancel(context.Background())
@@ -203,63 +197,6 @@ func (d *Deliverer) untilNext() (time.Duration, error) {
 	return time.Second, nil
 }
 
-// claim claims as much as there is room for, and tells whether it was anything.
-func (d *Deliverer) claim(after *outbox.Lane) (bool, error) {
-	d.mu.Lock()
-	c := outbox.Claim{
-		Due: d.Clock.Now(), Now: clock.System{}.Now(), Lease: d.lease(), Limit: d.Slots - d.inFlight, PerLane: d.PerLane,
-		Room: map[outbox.Lane]int{}, After: *after,
-	}
-	if d.rushes > 0 {
-		c.PerLane *= rushedLane
-	}
-	for id, l := range d.lanes {
-		room := c.PerLane
-		if l.failing && d.rushes == 0 {
-			room = 1
-		}
-		c.Room[id] = room - l.inFlight
-	}
-	d.mu.Unlock()
-	if c.Limit <= 0 {
-		return false, nil
-	}
-	deliveries, err := d.Store.ClaimDeliveries(d.base, c)
-	if len(deliveries) > 0 {
-		failpoint.Reach("webhook.claimed")
-	}
-	for _, one := range deliveries {
-		*after = one.Lane
-		d.set(one)
-	}
-	return len(deliveries) > 0, err
-}
-
-// lease is how long a claim lasts: a run may have several attempts in it.
-func (d *Deliverer) lease() time.Duration { return time.Duration(d.PerLane)*d.Timeout + leaseMargin }
-
-// set sets off with a delivery, behind those of its run.
-func (d *Deliverer) set(one outbox.Delivery) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	l := d.lanes[one.Lane]
-	if l == nil {
-		l = &lane{}
-		d.lanes[one.Lane] = l
-	}
-	l.inFlight++
-	d.inFlight++
-	name := run{one.Lane, one.Payment}
-	if q := d.runs[name]; q != nil {
-		q.waiting = append(q.waiting, one)
-		return
-	}
-	q := &queue{waiting: []outbox.Delivery{one}}
-	d.runs[name] = q
-	d.work.Add(1)
-	go d.follow(name, q)
-}
-
 // follow makes the deliveries of a run.
 func (d *Deliverer) follow(name run, q *queue) {
 	defer d.work.Done()
@@ -270,7 +207,8 @@ func (d *Deliverer) follow(name run, q *queue) {
 			d.mu.Unlock()
 			return
 		}
-		one := q.waiting[0]
+		e := q.waiting[0]
+		one := e.Delivery
 		q.waiting = q.waiting[1:]
 		attempt := underWay{one.Tenant, one.DeliveryID}
 		d.attempts[attempt] = false
@@ -283,7 +221,7 @@ func (d *Deliverer) follow(name run, q *queue) {
 		if again {
 			d.afresh(one)
 		}
-		d.done(one.Lane, failed, silent)
+		d.done(e, failed, silent)
 	}
 }
 
@@ -294,27 +232,6 @@ func (d *Deliverer) afresh(one outbox.Delivery) {
 	if _, err := d.Store.Redeliver(d.base, one.Tenant, one.DeliveryID, d.Clock.Now()); err != nil && d.base.Err() == nil {
 		d.Logger.Error("a delivery could not be made again", "dialect", one.Dialect, "payment", one.Payment, "error", err)
 	}
-}
-
-// done makes room for others.
-func (d *Deliverer) done(id outbox.Lane, failed, silent bool) {
-	d.mu.Lock()
-	l := d.lanes[id]
-	l.inFlight--
-	d.inFlight--
-	l.failing = failed
-	if silent {
-		l.silences++
-	} else {
-		l.silences = 0
-	}
-	if l.inFlight == 0 && (!l.failing || len(d.lanes) > lanesKept) {
-		delete(d.lanes, id)
-	}
-	close(d.moved)
-	d.moved = make(chan struct{})
-	d.mu.Unlock()
-	d.Wake()
 }
 
 // Redeliver has a delivery made again at once, whatever became of it, and tells

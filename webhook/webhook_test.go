@@ -212,6 +212,41 @@ func TestDeadEndpointDelaysNoOther(t *testing.T) {
 	}
 }
 
+// A dead host delays no other either, though each message to it goes to a path
+// of its own, as where shops put the order into the URL.
+func TestDeadHostDelaysNoOther(t *testing.T) {
+	const good, each, dead = 20, 5, 300
+	var hanging, most atomic.Int64
+	r := newRig(t, func(c *webhook.Config) { c.Timeout, c.Slots, c.PerLane = 30*time.Second, 64, 4 })
+	hung := newSink(t, func(w http.ResponseWriter, r *http.Request) {
+		most.Store(max(most.Load(), hanging.Add(1)))
+		defer hanging.Add(-1)
+		hang(w, r)
+	})
+	for i := range dead {
+		r.hold(fmt.Sprintf("%s/orders/%d", hung.URL, i))
+	}
+	sinks := make([]*sink, good)
+	for i := range sinks {
+		sinks[i] = newSink(t, nil)
+	}
+	began := time.Now()
+	for range each {
+		for _, s := range sinks {
+			r.hold(s.URL)
+		}
+	}
+	for _, s := range sinks {
+		waitUntil(t, "a good endpoint has all", func() bool { return len(s.messages()) == 2*each })
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("the good endpoints had all after %s", took)
+	}
+	if most.Load() > 16 {
+		t.Errorf("%d attempts at the dead host at a time", most.Load())
+	}
+}
+
 // Ordered notices of one payment come one after the other, also when one of
 // them is not taken at first; other payments do not wait.
 func TestOrdered(t *testing.T) {

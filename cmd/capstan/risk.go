@@ -5,12 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"text/tabwriter"
+
+	"github.com/capstan-pay/capstan/admin"
+	"github.com/capstan-pay/capstan/explain"
+	"github.com/capstan-pay/capstan/money"
 )
 
 type riskCommand struct {
 	Show  riskShow  `cmd:"" help:"Show the risk configuration for all merchants."`
 	Set   riskSet   `cmd:"" help:"Set the risk configuration for all merchants."`
 	Clear riskClear `cmd:"" help:"Take the risk configuration for all merchants away."`
+
+	Reviews riskReviews `cmd:"" help:"List operations of a merchant that a rule wants somebody to look at."`
 }
 
 type riskShow struct {
@@ -83,4 +90,46 @@ func setRisk(o *output, p place, document json.RawMessage, done string) error {
 	}
 	_, err = fmt.Fprintln(o.out, done)
 	return err
+}
+
+type riskReviews struct {
+	Merchant string `arg:"" help:"The merchant."`
+	place
+	Since  *instant `placeholder:"TIME" help:"Asked for since: a time such as 2026-01-15T12:00:00Z, or how long ago, such as 6h or 2d."`
+	Before *instant `placeholder:"TIME" help:"Asked for before."`
+	Limit  int      `default:"100" help:"How many, at most 1000."`
+	JSON   bool     `help:"Print JSON: with the verdicts and their facts." name:"json"`
+}
+
+func (c riskReviews) Help() string {
+	return `The latest first. A rule with the action review holds nothing up: void or refund what should not have been.
+
+Examples:
+  capstan risk reviews mer_3CfBQ2mWNPAC0dKtGiCVmfDj --since 1d
+  capstan risk reviews mer_3CfBQ2mWNPAC0dKtGiCVmfDj --json --admin http://127.0.0.1:8081`
+}
+
+// Run lists reviews.
+func (c riskReviews) Run(o *output) error {
+	if err := c.own(); err != nil {
+		return err
+	}
+	a, closing, err := c.open(o, reads)
+	if err != nil {
+		return err
+	}
+	defer closing()
+	all, err := a.Reviews(o, c.Merchant, admin.ReviewQuery{Since: c.Since.time(), Before: c.Before.time(), Limit: c.Limit})
+	switch {
+	case err != nil:
+		return err
+	case c.JSON:
+		return o.print(all)
+	}
+	w := tabwriter.NewWriter(o.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "AT (UTC)\tPAYMENT\tOPERATION\tSTATUS\tAMOUNT")
+	for _, r := range all {
+		fmt.Fprintf(w, "%s\t%s\t%d %s\t%s\t%s\n", explain.Time(r.At), r.Payment, r.Operation, r.Kind, r.Status, money.Of(r.Amount, money.Currency(r.Currency)))
+	}
+	return w.Flush()
 }

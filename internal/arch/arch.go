@@ -55,7 +55,7 @@ var Rules = []Rule{
 	{"telemetry", "card clock dialect document engine money outbox payment store", "those who watch decide nothing, and know no dialect by name"},
 	{"console", "clock keyring money ledger merchant payment risk store wallet wireid", "the operator's pages show what is stored"},
 	{"explain", "ledger money outbox payment store wireid", "the story of a payment is told from what is stored"},
-	{"admin", "clock dialect explain reconcile keyring merchant outbox store wireid", "administration changes the registry, and never a payment"},
+	{"admin", "clock dialect explain keyring merchant outbox payment reconcile store wireid", "administration looks at payments and never changes one"},
 	{"verify", "money ledger outbox payment risk store wallet", "the auditor reads what was written without calling the rules that wrote it"},
 	{"move", "document ledger merchant outbox payment store wallet", "moving carries what is written from store to store, and reads nothing into it"},
 	{"sandbox", "clock document keyring money ledger merchant outbox payment risk store wallet webhook wireid dialect processor processor/scripted", "sandbox controls work through the engine like any caller"},

@@ -106,6 +106,9 @@ func (s *Store) ClaimDeliveries(_ context.Context, c outbox.Claim) ([]outbox.Del
 	maps.DeleteFunc(m.claimed, func(_ outbox.DeliveryID, until time.Time) bool { return !until.After(c.Now) })
 	lanes := map[outbox.Lane][]outbox.Delivery{}
 	for id, d := range m.deliveries {
+		if _, full := c.Passed(d.Lane); full {
+			continue
+		}
 		if _, claimed := m.claimed[id]; !claimed && !d.Due.IsZero() && !d.Due.After(c.Due) {
 			lanes[d.Lane] = append(lanes[d.Lane], d)
 		}

@@ -16,12 +16,15 @@ import (
 )
 
 // claimDeliveries walks the lanes in which something is due at some time, from
-// one on, and of each takes the first that are due and free.
+// one on, passes over those that are full, and of the others takes the first
+// that are due and free.
 const claimDeliveries = `
 	WITH RECURSIVE lanes AS (
 		(SELECT lane FROM deliveries WHERE due IS NOT NULL AND lane > $1 AND lane <= $2 ORDER BY lane LIMIT 1)
 		UNION ALL
-		SELECT (SELECT d.lane FROM deliveries d WHERE d.due IS NOT NULL AND d.lane > l.lane AND d.lane <= $2 ORDER BY d.lane LIMIT 1)
+		SELECT (SELECT d.lane FROM deliveries d WHERE d.due IS NOT NULL AND d.lane <= $2 AND d.lane > greatest(l.lane,
+			(SELECT max(f.last) FROM unnest($11::bigint[], $12::bigint[]) AS f (first, last) WHERE l.lane BETWEEN f.first AND f.last))
+			ORDER BY d.lane LIMIT 1)
 		FROM lanes l WHERE l.lane IS NOT NULL),
 	free AS (
 		SELECT f.* FROM lanes l CROSS JOIN LATERAL (
@@ -32,7 +35,9 @@ const claimDeliveries = `
 			ORDER BY d.due, d.payment, d.version, d.number
 			LIMIT greatest(0, coalesce((SELECT r.room FROM unnest($5::bigint[], $6::bigint[]) AS r (lane, room) WHERE r.lane = l.lane), $7))
 			FOR UPDATE SKIP LOCKED) f
-		WHERE l.lane IS NOT NULL LIMIT $8)
+		WHERE l.lane IS NOT NULL
+			AND NOT EXISTS (SELECT FROM unnest($11::bigint[], $12::bigint[]) AS f (first, last) WHERE l.lane BETWEEN f.first AND f.last)
+		LIMIT $8)
 	UPDATE deliveries d SET claim = $9, claimed_until = $10 FROM free f
 	WHERE d.tenant = f.tenant AND d.payment = f.payment AND d.dialect = f.dialect AND d.endpoint = f.endpoint
 		AND d.version = f.version AND d.number = f.number
@@ -41,9 +46,12 @@ const claimDeliveries = `
 // ClaimDeliveries implements store.Outbox. A claim is over with its lease, or
 // with the instance that has it.
 func (s *Store) ClaimDeliveries(ctx context.Context, c outbox.Claim) (given []outbox.Delivery, err error) {
-	var lanes, room []int64
+	var lanes, room, first, last []int64
 	for lane, n := range c.Room {
 		lanes, room = append(lanes, int64(lane)), append(room, int64(n))
+	}
+	for _, full := range c.Full {
+		first, last = append(first, int64(full.First)), append(last, int64(full.Last))
 	}
 	err = s.changeAt(ctx, pgx.ReadCommitted, func(tx pgx.Tx) error {
 		given = given[:0]
@@ -55,7 +63,7 @@ func (s *Store) ClaimDeliveries(ctx context.Context, c outbox.Claim) (given []ou
 				given = append(given, deliveryOf(r))
 				return nil
 			}, part[0], part[1], c.Due.UnixMilli(), c.Now.UnixMilli(), lanes, room, int64(c.PerLane), int64(c.Limit-len(given)),
-				s.epoch.Load(), c.Now.Add(c.Lease).UnixMilli())
+				s.epoch.Load(), c.Now.Add(c.Lease).UnixMilli(), first, last)
 			if err != nil {
 				return err
 			}

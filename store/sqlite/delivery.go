@@ -49,6 +49,10 @@ func (s *Store) ClaimDeliveries(ctx context.Context, c outbox.Claim) (given []ou
 				continue
 			}
 			lane = next
+			if last, full := c.Passed(lane); full {
+				lane = last
+				continue
+			}
 			more, err := s.fromLane(r.conn, c, lane, min(c.RoomIn(lane), c.Limit-len(given)))
 			if err != nil {
 				return err

@@ -245,6 +245,9 @@ func (m *model) send(t *rapid.T) {
 		Due: m.now, Now: m.now, Lease: time.Hour, Limit: rapid.IntRange(1, 6).Draw(t, "limit"), PerLane: rapid.IntRange(1, 3).Draw(t, "per lane"),
 		After: outbox.LaneOf(merchantID, "test", rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "after")),
 	}
+	for _, full := range rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c"}), 0, 2).Draw(t, "full") {
+		c.Full = append(c.Full, outbox.LaneOf(merchantID, "test", full).Host())
+	}
 	given, err := m.store.ClaimDeliveries(ctx, c)
 	want, err2 := m.model.ClaimDeliveries(ctx, c)
 	if err != nil || err2 != nil {

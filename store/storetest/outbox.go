@@ -149,6 +149,15 @@ func testClaims(t *testing.T, s store.Store) {
 	some.Room = map[outbox.Lane]int{laneA: 4}
 	equal(t, "four of a", len(claim(t, s, some, false)), 6)
 
+	// Those that are full are passed over, the others are not.
+	full := c
+	full.Full = []outbox.Lanes{laneA.Host(), {First: laneA, Last: laneA}}
+	equal(t, "none of the host of a", ids(claim(t, s, full, false)), []outbox.DeliveryID{want[1], want[3], want[5], want[7], want[9]})
+	full.Full, full.After = []outbox.Lanes{outbox.LaneOf(merchantID, "test", "b").Host()}, laneA
+	equal(t, "none of the host of b", len(claim(t, s, full, false)), 5)
+	full.Full = []outbox.Lanes{laneA.Merchant()}
+	equal(t, "none of the merchant", len(claim(t, s, full, false)), 0)
+
 	// Lanes take turns where there is no room for all.
 	seen := map[outbox.Lane]int{}
 	turn := c
