@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/capstan-pay/capstan/card"
@@ -114,6 +115,8 @@ type Server struct {
 
 	remotes map[string]*remote.Processor // by name
 
+	held atomic.Pointer[held] // payments that are not moved on; nil is none
+
 	reconciling     sync.WaitGroup
 	stopReconciling context.CancelFunc
 
@@ -201,6 +204,12 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	if c.Traces != nil {
 		watched.Tracer = c.Traces
+	}
+	if err := s.holdRestored(ctx); err != nil {
+		return nil, err
+	}
+	if s.held.Load() != nil {
+		watched.Held = s.isHeld
 	}
 	s.Engine = engine.New(watched)
 	s.watcher.Metrics.Engine.Watch(s.Engine)

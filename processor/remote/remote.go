@@ -209,6 +209,9 @@ func (p *Processor) final(a Answer, status int, o processor.Order) (payment.Answ
 	if a.ID != o.ID {
 		return payment.Answer{}, fmt.Errorf("processor %s answers about another operation", p.Name)
 	}
+	if a.Outcome == Approved && a.Amount != 0 && a.Amount != o.Amount { // a store that was restored has lost what the name was used for
+		return payment.Answer{}, fmt.Errorf("processor %s has performed %s as another operation: reconcile", p.Name, o.ID)
+	}
 	out, ok := a.answer()
 	if !ok {
 		return payment.Answer{}, fmt.Errorf("processor %s answers %q", p.Name, clip(masked(string(a.Outcome)), 32))
