@@ -2,11 +2,13 @@ package capstan
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/capstan-pay/capstan/clock"
+	"github.com/capstan-pay/capstan/store"
 )
 
 // health is what a server knows of its own.
@@ -18,6 +20,8 @@ type health struct {
 	probed   bool          // writable and at are known
 	at       time.Duration // of the last probe, in clock.Ticks
 	writable bool
+
+	broken atomic.Bool // a probe found that the storage failed
 }
 
 const (
@@ -35,7 +39,7 @@ func (s *Server) Ready() { s.health.ready.Store(true) }
 
 // sick says why the process has to be replaced, empty if it has not.
 func (s *Server) sick() string {
-	if s.Engine.Failed() {
+	if s.Engine.Failed() || s.health.broken.Load() {
 		return "storage failed"
 	}
 	return ""
@@ -58,12 +62,13 @@ func (s *Server) unready(ctx context.Context) string {
 
 // canWrite tells whether the store takes changes: when a command was written
 // since it was last asked it does, else a small change is tried. Either is
-// believed for a few seconds.
+// believed for a few seconds, that it does only until a command could not be
+// written.
 func (s *Server) canWrite(ctx context.Context) bool {
 	h := &s.health
 	h.probing.Lock()
 	defer h.probing.Unlock()
-	if h.probed && clock.Ticks()-h.at < probeEvery {
+	if doubted := h.writable && s.watcher.Metrics.Engine.Failing(); h.probed && !doubted && clock.Ticks()-h.at < probeEvery {
 		return h.writable
 	}
 	h.writable = s.watcher.Metrics.Engine.Wrote()
@@ -74,6 +79,7 @@ func (s *Server) canWrite(ctx context.Context) bool {
 		if err != nil {
 			s.Logger.Warn("the store cannot be written", "error", err)
 		}
+		h.broken.Store(errors.Is(err, store.ErrBroken))
 		h.writable = err == nil
 	}
 	h.probed, h.at = true, clock.Ticks()

@@ -1,6 +1,7 @@
 package capstan_test
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/http/httptest"
@@ -41,6 +42,7 @@ func TestHealth(t *testing.T) {
 type noRoom struct {
 	store.Store
 	full   atomic.Bool
+	err    error // what it says while it is full; nil is ErrFull
 	probes atomic.Int64
 }
 
@@ -48,7 +50,7 @@ func (n *noRoom) PutMeta(ctx context.Context, name string, value []byte, once bo
 	if name == "probe" {
 		n.probes.Add(1)
 		if n.full.Load() {
-			return nil, store.ErrFull
+			return nil, cmp.Or(n.err, store.ErrFull)
 		}
 	}
 	return n.Store.PutMeta(ctx, name, value, once)
@@ -83,6 +85,45 @@ func TestReadyWhileWritable(t *testing.T) {
 	if n := st.probes.Load() - probes; n != 0 {
 		t.Errorf("%d probes though something was just written", n)
 	}
+}
+
+// A command that finds no room is believed at once, whatever was known before.
+func TestUnreadyAtTheFirstFailure(t *testing.T) {
+	var full atomic.Bool
+	st := &noRoom{Store: faulty.New(memory.Open(), func(call faulty.Call) faulty.Fault {
+		if full.Load() && call == faulty.Commit {
+			return faulty.Fault{Err: store.ErrFull}
+		}
+		return faulty.Fault{}
+	})}
+	s := capstantest.Run(t, capstantest.On(st))
+	s.Ready()
+	client := clients(t, s)["intents"]
+	if r, err := client.Authorize(t.Context(), 1000, "before"); err != nil || r.Verdict != drive.Done {
+		t.Fatalf("%s %v", r.Answer, err)
+	}
+	says(t, s, "/readyz", 200, "ready")
+	full.Store(true)
+	st.full.Store(true)
+	_, _ = client.Authorize(t.Context(), 1000, "while full")
+	says(t, s, "/readyz", 503, "store not writable")
+	full.Store(false)
+	st.full.Store(false)
+	s.ProbeAgain()
+	says(t, s, "/readyz", 200, "ready")
+}
+
+// A probe notices a broken store though nobody asks for anything.
+func TestProbeOfABrokenStore(t *testing.T) {
+	st := &noRoom{Store: memory.Open(), err: store.ErrBroken}
+	s := capstantest.Run(t, capstantest.On(st))
+	s.Ready()
+	says(t, s, "/readyz", 200, "ready")
+	st.full.Store(true)
+	s.ProbeAgain()
+	says(t, s, "/readyz", 503, "store not writable")
+	says(t, s, "/readyz", 503, "storage failed")
+	says(t, s, "/healthz", 503, "storage failed")
 }
 
 func TestStorageFailed(t *testing.T) {

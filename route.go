@@ -43,6 +43,7 @@ func (s *Server) route() http.Handler {
 	}
 	nothing := s.watcher.Handler("server", label("nothing", sandbox.NotFound))
 	receipts := s.watcher.Handler("receipt", label("page", s.Receipts.ServeHTTP))
+	described := s.watcher.Handler("server", label("openapi", describe))
 	home := s.watcher.Handler("server", label("home", func(w http.ResponseWriter, _ *http.Request) { s.home(w) }))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.Path
@@ -57,6 +58,8 @@ func (s *Server) route() http.Handler {
 			controls.ServeHTTP(w, r)
 		case strings.HasPrefix(path, receipt.Path):
 			receipts.ServeHTTP(w, r)
+		case descriptions[path] != nil && s.Dialect(strings.TrimSuffix(strings.TrimPrefix(path, "/openapi/"), ".yaml")) != nil:
+			described.ServeHTTP(w, r)
 		case under(path, "/_sandbox"), under(path, "/openapi"): // ours, and nothing is there
 			nothing.ServeHTTP(w, r)
 		case path == "/" && r.Method == http.MethodGet:
@@ -65,6 +68,21 @@ func (s *Server) route() http.Handler {
 			toFallback.ServeHTTP(w, r)
 		}
 	})
+}
+
+// descriptions are the dialects' own descriptions of themselves, by their paths.
+var descriptions = map[string][]byte{"/openapi/" + wepay.Name + ".yaml": wepay.OpenAPI}
+
+// describe answers with the description that the path names.
+func describe(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "only GET and HEAD", http.StatusMethodNotAllowed)
+		return
+	}
+	w.Header().Set("Content-Type", "application/yaml")
+	w.Header().Set("Access-Control-Allow-Origin", "*") // for tools that run in a browser
+	_, _ = w.Write(descriptions[r.URL.Path])
 }
 
 // named names the operation of what h serves.

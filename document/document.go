@@ -13,7 +13,7 @@ import (
 // Name is what a document is called: no two have the same.
 type Name struct {
 	Tenant   int64
-	Merchant int64
+	Merchant int64  // 0 is no merchant's own but the tenant's
 	Dialect  string // or whoever else keeps it
 	Kind     string // the dialect's own word: "webhook_endpoint", "customer", ...
 	ID       string // as the dialect shows it

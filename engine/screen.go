@@ -109,7 +109,7 @@ func inputOf(p payment.Intake, kind payment.OperationKind, at time.Time) risk.In
 		}
 	}
 	switch kind {
-	case payment.OpAuthorize:
+	case payment.OpAuthorize, payment.OpIncrement:
 		if in.Type = risk.Authorization; p.Policy.AutoCapture {
 			in.Type = risk.Payment
 		}
@@ -143,6 +143,8 @@ func (b *batch) foresee(p *payment.Payment, c payment.Command) (risk.Input, bool
 		if c.Method != nil {
 			intake.Method = *c.Method
 		}
+	case payment.Increment:
+		kind = payment.OpIncrement
 	case payment.Capture:
 		kind = payment.OpCapture
 	case payment.Void, payment.Cancel:

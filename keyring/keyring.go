@@ -57,7 +57,10 @@ func ReadFile(path string) (Sealing, error) {
 	if err := json.Unmarshal(text, &s); err != nil {
 		return Sealing{}, fmt.Errorf("key file %s: %w", path, err)
 	}
-	return s, s.check()
+	if err := s.check(); err != nil {
+		return s, fmt.Errorf("%s: %w", path, err)
+	}
+	return s, nil
 }
 
 // ReadOrCreateFile reads a key file, or makes one with mode 0600 if there is

@@ -194,11 +194,15 @@ func (c Capture) mayClose(p *Payment) bool {
 	return c.Final || p.lastCapture() || p.Policy.DeclinedCaptureEnds
 }
 
-// aloneInFlight tells whether a pending capture bears no other operation
-// beside it, because it may close the hold or has enlarged it.
+// aloneInFlight tells whether a pending capture or increment bears no other
+// operation beside it, because it may close the hold, or enlarges it.
 func (p *Payment) aloneInFlight() bool {
 	for i := range p.Operations {
-		if op := &p.Operations[i]; op.Kind == OpCapture && op.Status == OpPending {
+		op := &p.Operations[i]
+		if op.Kind == OpIncrement && op.Status == OpPending {
+			return true
+		}
+		if op.Kind == OpCapture && op.Status == OpPending {
 			if op.Final || op.Extended > 0 || p.Policy.DeclinedCaptureEnds {
 				return true
 			}

@@ -9,7 +9,7 @@ import (
 )
 
 // Command is something that is asked of one payment. The commands are Create,
-// Revise, Authorize, PayerAnswer, Capture, Void, Cancel, Refund, Expire,
+// Revise, Authorize, PayerAnswer, Increment, Capture, Void, Cancel, Refund, Expire,
 // Settle, Resolve, Inquire, Correct and Nothing.
 type Command interface {
 	decide(*decision)
@@ -33,6 +33,8 @@ func CommandName(c Command) string {
 		return "authorize"
 	case PayerAnswer:
 		return "payer_answer"
+	case Increment:
+		return "increment"
 	case Capture:
 		return "capture"
 	case Void:

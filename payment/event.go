@@ -39,6 +39,9 @@ const (
 	CorrectionPending // what a processor has done after all, against its own word, is to be taken back
 	CorrectionMade
 	CorrectionDeclined
+	IncrementPending
+	HoldIncremented
+	IncrementDeclined
 	eventKindCount
 )
 
@@ -53,6 +56,7 @@ var eventNames = [...]string{
 	CaptureSettled: "capture_settled",
 	PayoutPending:  "payout_pending", MoneyPaidOut: "money_paid_out", PayoutDeclined: "payout_declined",
 	CorrectionPending: "correction_pending", CorrectionMade: "correction_made", CorrectionDeclined: "correction_declined",
+	IncrementPending: "increment_pending", HoldIncremented: "hold_incremented", IncrementDeclined: "increment_declined",
 }
 
 // String is the name of the kind in reports, such as "hold_captured".
@@ -168,6 +172,8 @@ func (p *Payment) apply(e Event) (ledger.Entry, error) {
 		return p.applyPayout(e), nil
 	case CorrectionPending, CorrectionMade, CorrectionDeclined:
 		return p.applyCorrection(), nil
+	case IncrementPending, HoldIncremented, IncrementDeclined:
+		return p.applyIncrement(e), nil
 	}
 	return nil, fmt.Errorf("%w: unknown kind %d", ErrIllegal, e.Kind)
 }
@@ -264,6 +270,12 @@ func (k EventKind) operation() (OperationKind, OperationStatus) {
 		return OpCorrection, OpApproved
 	case CorrectionDeclined:
 		return OpCorrection, OpFailed
+	case IncrementPending:
+		return OpIncrement, OpPending
+	case HoldIncremented:
+		return OpIncrement, OpApproved
+	case IncrementDeclined:
+		return OpIncrement, OpFailed
 	}
 	return 0, 0
 }

@@ -27,7 +27,7 @@ type Payment struct {
 	ExpiresAt    time.Time // the hold's deadline, or the payer's while he is awaited; zero is none
 	ClosedAt     time.Time // when Status became final
 
-	Authorized int64 // what the issuer reserved
+	Authorized int64 // what the issuer reserved, with its increments
 	Extended   int64 // by which captures above it enlarged the hold
 	Captured   int64
 	Voided     int64 // given back because the merchant said so
@@ -68,10 +68,11 @@ const (
 	OpRefund
 	OpPayout
 	OpCorrection // takes back what its parent did, though it was written down as failed
+	OpIncrement
 	operationKindCount
 )
 
-var operationNames = [...]string{OpAuthorize: "authorize", OpCapture: "capture", OpVoid: "void", OpCancel: "cancel", OpRefund: "refund", OpPayout: "payout", OpCorrection: "correction"}
+var operationNames = [...]string{OpAuthorize: "authorize", OpCapture: "capture", OpVoid: "void", OpCancel: "cancel", OpRefund: "refund", OpPayout: "payout", OpCorrection: "correction", OpIncrement: "increment"}
 
 // String is the name of the kind in APIs and reports, such as "capture".
 func (k OperationKind) String() string {

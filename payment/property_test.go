@@ -86,6 +86,11 @@ func moves(d *desk, t *rapid.T) map[string]func(*rapid.T) {
 			d.do(c)
 			d.answers = nil
 		},
+		"increment": func(t *rapid.T) {
+			d.says(anyAnswer(t))
+			d.do(payment.Increment{Amount: anyAmount(t, d), Most: rapid.IntRange(0, 3).Draw(t, "most"), Asked: anyAsked.Draw(t, "asked")})
+			d.answers = nil
+		},
 		"expire": func(*rapid.T) { d.do(payment.Expire{}) },
 		"resolve": func(t *rapid.T) {
 			number := rapid.IntRange(0, len(d.p.Operations)+1).Draw(t, "operation")

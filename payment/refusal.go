@@ -30,7 +30,7 @@ const (
 	AmountTooSmall                  // below Least
 	AmountTooLarge                  // above Limit
 	FeeTooLarge                     // above the share of the capture that a fee may have
-	TooManyCaptures                 // the payment has had all the captures it may have
+	TooManyCaptures                 // the payment has had all the captures, or increments, it may have
 	CannotStayOpen                  // the policy closes the hold with this capture
 	DuplicateOperation              // the same was asked for a moment ago
 	AboveMaximum                    // more than the caller may capture at once

@@ -38,6 +38,8 @@ func (c Resolve) decide(d *decision) {
 		d.concludePayout(e, c.Answer)
 	case OpCorrection:
 		d.concludeCorrection(e, c.Answer)
+	case OpIncrement:
+		d.concludeIncrement(e, c.Answer)
 	}
 	d.expireIfDue()
 	d.rearm()

@@ -131,7 +131,7 @@ func TestNames(t *testing.T) {
 
 	for _, odd := range []fmt.Stringer{
 		payment.Status(len(payment.Statuses())), payment.EndedByPayout + 1, payment.EventKind(0), payment.EventKind(len(payment.EventKinds()) + 1),
-		payment.OperationKind(0), payment.OpCorrection + 1, payment.OperationStatus(0), payment.OpFailed + 1,
+		payment.OperationKind(0), payment.OpIncrement + 1, payment.OperationStatus(0), payment.OpFailed + 1,
 	} {
 		if got := odd.String(); !strings.HasPrefix(got, "payment.") {
 			t.Errorf("%T out of range is called %q", odd, got)

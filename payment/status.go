@@ -131,7 +131,7 @@ func Edges() []Edge {
 			edges = append(edges, Edge{s, e, s})
 		}
 	}
-	for _, e := range []EventKind{CapturePending, VoidPending, VoidDeclined} {
+	for _, e := range []EventKind{CapturePending, VoidPending, VoidDeclined, IncrementPending, HoldIncremented, IncrementDeclined} {
 		edges = append(edges, Edge{Authorized, e, Authorized})
 	}
 	for _, s := range []Status{Authorized, Captured} {

@@ -56,7 +56,7 @@ func (t Timer) Command() Command {
 // belongs to is made: a hold that was captured at once has no deadline.
 func (p *Payment) timers(e Event) []Timer {
 	switch e.Kind {
-	case AuthorizationPending, CapturePending, VoidPending, RefundPending, PayoutPending, CorrectionPending:
+	case AuthorizationPending, CapturePending, VoidPending, RefundPending, PayoutPending, CorrectionPending, IncrementPending:
 		return []Timer{p.timer(ProcessorTimer, e.At, e.Operation)}
 	case PayerAwaited:
 		if !p.ExpiresAt.IsZero() {

@@ -89,8 +89,10 @@ func Of(p *payment.Payment, operation int, m *merchant.Merchant) Receipt {
 	} else {
 		r.State = StateOf(p)
 		r.Headline = wholes[r.State]
-		if p.Captured != p.Amount {
-			r.sum("Taken", p.Captured)
+		if p.Captured > 0 && p.Captured != p.Amount { // what was taken is what the payer looks for
+			r.Amount = money.Of(p.Captured, p.Currency)
+			r.sum("Reserved", p.Amount)
+			r.sum("Still reserved", p.Capturable())
 		}
 		r.sum("Released", p.Voided+p.Released)
 		r.sum("Refunded", p.Refunded)
@@ -194,7 +196,7 @@ var wholes = [...]string{
 
 var headlines = map[payment.OperationKind]string{
 	payment.OpAuthorize: "Reservation", payment.OpCapture: "Payment", payment.OpVoid: "Release", payment.OpCancel: "Cancellation",
-	payment.OpRefund: "Refund", payment.OpPayout: "Payout",
+	payment.OpRefund: "Refund", payment.OpPayout: "Payout", payment.OpIncrement: "Increase",
 }
 
 var outcomes = map[payment.OperationStatus]string{

@@ -24,7 +24,8 @@ type Outbox interface {
 	// they say; the claim is over then. One that is not its delivery's next, by
 	// its number, or whose delivery is final or gone, leaves nothing: somebody
 	// else has made it. When an ordered delivery becomes final the next one
-	// that waited for it is due, at the attempt's At. It writes all or nothing.
+	// that waited for it is due, at the attempt's At, and not before what it tells
+	// of happened. It writes all or nothing.
 	Attempted(context.Context, []outbox.Attempt) error
 
 	// NextDelivery returns when the next attempt falls due, claimed or not;
@@ -47,8 +48,8 @@ type Outbox interface {
 	// and then as they were made.
 	Attempts(ctx context.Context, tenant int64, id outbox.NoticeID) ([]outbox.Attempt, error)
 
-	// Redeliver makes a delivery due at the given time, whatever its state,
-	// and tells whether it is there.
+	// Redeliver makes a delivery due at the given time, and not before what it
+	// tells of happened, whatever its state, and tells whether it is there.
 	Redeliver(ctx context.Context, tenant int64, id outbox.DeliveryID, at time.Time) (bool, error)
 }
 

@@ -26,7 +26,8 @@ type EngineMetrics struct {
 	calls     *prometheus.HistogramVec
 	decisions map[string][]prometheus.Counter // by command and engine.Answer
 
-	wrote atomic.Bool // something was made durable since Wrote was asked
+	wrote   atomic.Bool // something was made durable since Wrote was asked
+	failing atomic.Bool // the last command that was to be written was not
 
 	mu         sync.Mutex
 	currencies atomic.Pointer[[]money.Currency] // that payments were made in
@@ -38,7 +39,7 @@ var _ engine.Observer = (*EngineMetrics)(nil)
 var commands = func() (names []string) {
 	for _, c := range []payment.Command{
 		payment.Create{}, payment.Revise{}, payment.Authorize{}, payment.PayerAnswer{}, payment.Capture{}, payment.Void{},
-		payment.Cancel{}, payment.Refund{}, payment.Expire{}, payment.Settle{}, payment.Resolve{}, payment.Inquire{}, payment.Correct{}, payment.Nothing{},
+		payment.Cancel{}, payment.Refund{}, payment.Increment{}, payment.Expire{}, payment.Settle{}, payment.Resolve{}, payment.Inquire{}, payment.Correct{}, payment.Nothing{},
 	} {
 		names = append(names, payment.CommandName(c))
 	}
@@ -106,6 +107,9 @@ func (m *EngineMetrics) Watch(e *engine.Engine) {
 // nothing has failed to be since.
 func (m *EngineMetrics) Wrote() bool { return m.wrote.Swap(false) }
 
+// Failing tells whether the last command that was to be written was not.
+func (m *EngineMetrics) Failing() bool { return m.failing.Load() }
+
 // Committed implements engine.Observer.
 func (m *EngineMetrics) Committed(commands int, took, commit time.Duration) {
 	m.batch.Observe(float64(commands))
@@ -124,10 +128,12 @@ func (m *EngineMetrics) Decided(c payment.Command, answer engine.Answer, out pay
 		}
 		if !m.wrote.Load() {
 			m.wrote.Store(true)
+			m.failing.Store(false)
 		}
 		m.spent(out.Payment.Currency)
 	case engine.AnswerUnavailable, engine.AnswerUnknown, engine.AnswerFailed:
 		m.wrote.Store(false)
+		m.failing.Store(true)
 	case engine.AnswerRefused, engine.AnswerReplayed:
 	}
 	if answer != engine.AnswerRefused {

@@ -114,6 +114,10 @@ func (acc *account) fold(sequence int, e *payment.Event) {
 		}
 		want[ledger.Held] += e.Amount
 		want[acc.source()] -= e.Amount
+	case payment.HoldIncremented:
+		acc.authorized += e.Amount
+		want[ledger.Held] += e.Amount
+		want[acc.source()] -= e.Amount
 	case payment.AuthorizationDeclined:
 		acc.status = payment.Declined
 		if acc.policy.RetryDeclined {
@@ -227,6 +231,9 @@ func (acc *account) posted(sequence int, p ledger.Posting) {
 	if p.Account.Kind < ledger.Held || p.Account.Kind > ledger.Issuance {
 		acc.add("event %d posts %d to an account that does not exist", sequence, p.Minor)
 		return
+	}
+	if (p.Account.Kind == ledger.Wallet) != (p.Account.Holder != 0) {
+		acc.add("event %d posts to %s of holder %d", sequence, p.Account.Kind, p.Account.Holder)
 	}
 	if p.Minor == 0 {
 		acc.add("event %d posts nothing to %s", sequence, p.Account.Kind)

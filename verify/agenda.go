@@ -18,6 +18,9 @@ func (acc *account) timer(t payment.Timer) {
 	if t.Kind == payment.ProcessorTimer && t.Attempt < 1 {
 		acc.add("the processor of operation %d is to be asked again, but attempt %d was the last", t.Operation, t.Attempt)
 	}
+	if t.Kind != payment.ProcessorTimer && t.Attempt != 0 {
+		acc.add("a %s timer has an attempt, %d, as only those of processors have", t.Kind, t.Attempt)
+	}
 	acc.timers = append(acc.timers, t)
 }
 

@@ -66,7 +66,7 @@ var changes = []struct{ name, change, want string }{
 	{"a record that is a refusal now", "UPDATE records SET refusal = '{}' WHERE payment = %first AND operation = 3", "the command of event 4 has no idempotency record"},
 	{"a record under another key that waits", "UPDATE records SET key = x'00000000000000000000000000000001' WHERE pending IS NOT NULL", "is pending, but no operation waits for it"},
 	{"a record without a key", "UPDATE records SET key = zeroblob(16) WHERE id = (SELECT min(id) FROM records)", "has no key"},
-	{"two records under a key", "DROP INDEX records_by_key; INSERT INTO records SELECT id + 1000, key, tenant, fingerprint, payment, version, operation, refusal, pending, at, expires, context FROM records WHERE id = 1", "has 2 records"},
+	{"two records under a key", "DROP INDEX records_by_key; INSERT INTO records SELECT id + 1000, key, tenant, fingerprint, payment, version, operation, refusal, pending, at, expires, context, checksum FROM records WHERE id = 1", "has 2 records"},
 	{"a rolled-up balance", "INSERT INTO balances VALUES (1, 5)", "is said to have"},
 	{"a mark above what was rolled up", "UPDATE balances_mark SET entry = 9", "is said to have"},
 	{"a balance of no account", "INSERT INTO balances VALUES (99, 5)", "there is a balance of account 99, which does not exist"},
@@ -78,7 +78,8 @@ var changes = []struct{ name, change, want string }{
 	{"a grant of nobody", "UPDATE wallet_grants SET user = 77", "a grant is of wallet user 77, who does not exist in tenant 1"},
 	{"a credential of nobody", "UPDATE credentials SET merchant = 77", "a test credential (key) is of merchant 77, who does not exist"},
 	{"the tenant of a merchant", "UPDATE merchants SET tenant = 9", "is of tenant 1, its merchant 1 of tenant 9"},
-	{"a merchant who is gone", "INSERT INTO merchants VALUES (5, 5, 'x', 0, 0, NULL); DELETE FROM merchants WHERE id = 1", "is of merchant 1, who does not exist"},
+	{"a merchant who is gone", "INSERT INTO merchants (id, tenant, name, disabled, created_at) VALUES (5, 5, 'x', 0, 0); DELETE FROM merchants WHERE id = 1", "is of merchant 1, who does not exist"},
+	{"a document of nobody", "INSERT INTO documents (tenant, merchant, dialect, kind, id, version, created_at, updated_at) VALUES (1, 0, 'x', 'y', '1', 1, 0, 0), (9, 0, 'x', 'y', '1', 1, 0, 0)", "(x y) is of merchant 0 of tenant 9, who does not exist"},
 	{"a link in a history", "UPDATE events SET previous = previous - 1 WHERE payment = %first AND sequence = 4", "is broken at event 4"},
 	{"the end of a history", "UPDATE states SET last_event = last_event - 1 WHERE payment = %first", "has lost its end"},
 	{"an event of another payment", "UPDATE events SET payment = (SELECT max(payment) FROM states) WHERE payment = %first AND sequence = 5", "version is stored as 5, its history says 4"},
@@ -94,7 +95,7 @@ var changes = []struct{ name, change, want string }{
 	{"an attempt that is forgotten", "UPDATE timers SET attempt = NULL WHERE kind = 4", "attempt 0 was the last"},
 	{"a timer for another operation", "UPDATE timers SET operation = 9 WHERE kind = 4", "a processor timer is for operation 9 of 2"},
 	{"a timer of another merchant", "UPDATE timers SET merchant = 2 WHERE kind = 4", "a processor timer is of merchant 2 of tenant 1, not 1 of 1"},
-	{"a counter nobody has counted", "INSERT INTO counters VALUES (1, '1/USD/2026-01', x'01', 5)", `counter "1/USD/2026-01" of tenant 1`},
+	{"a counter nobody has counted", "INSERT INTO counters (tenant, name, value, expires) VALUES (1, '1/USD/2026-01', x'01', 5)", `counter "1/USD/2026-01" of tenant 1`},
 }
 
 // TestEveryChangeIsFound wants the audit to find each of them.
@@ -130,7 +131,7 @@ func TestSweptRecordsAreNotMissed(t *testing.T) {
 	if audit(t, path).Clean() {
 		t.Error("records that had not expired are not missed")
 	}
-	execute(t, path, "INSERT INTO meta VALUES ('records_swept', CAST(1768564800000 + 120000 AS BLOB))") // the day after
+	put(t, path, "records_swept", "1768564920000") // the day after
 	for _, f := range audit(t, path).Findings {
 		t.Error(f)
 	}

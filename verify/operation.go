@@ -52,6 +52,9 @@ var outcomes = map[payment.EventKind]struct {
 	payment.CorrectionPending:     {payment.OpCorrection, true, false},
 	payment.CorrectionMade:        {payment.OpCorrection, false, true},
 	payment.CorrectionDeclined:    {payment.OpCorrection, false, true},
+	payment.IncrementPending:      {payment.OpIncrement, true, false},
+	payment.HoldIncremented:       {payment.OpIncrement, false, true},
+	payment.IncrementDeclined:     {payment.OpIncrement, false, true},
 }
 
 // operation finds the operation of an event and moves it on.

@@ -64,12 +64,29 @@ func (acc *account) record(r store.Record) {
 		p := &acc.records[i]
 		if p.key == r.Key || p.key == (payment.Key{}) && p.sequence == r.Version && (r.Refusal == nil || p.expired) {
 			p.there = true
+			acc.kept(r, p)
 		}
 	}
 	for i := range acc.operations {
 		if op := &acc.operations[i]; op.key == r.Key {
 			op.recorded = true
 		}
+	}
+}
+
+// kept holds the record of a command that was decided against what its event
+// says of it. One that was pending has been decided anew since, by an event
+// of its own.
+func (acc *account) kept(r store.Record, p *promised) {
+	if p.key != (payment.Key{}) || p.expired {
+		return
+	}
+	until := r.Expires
+	if until.IsZero() {
+		until = payment.Always
+	}
+	if !until.Equal(p.until) {
+		acc.add("the record of event %d is kept until %s, not %s", p.sequence, until.Format(time.RFC3339Nano), p.until.Format(time.RFC3339Nano))
 	}
 }
 

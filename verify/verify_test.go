@@ -174,3 +174,16 @@ func execute(t *testing.T, path, change string) int {
 	}
 	return conn.Changes()
 }
+
+// put keeps a value in a store as the store itself does.
+func put(t *testing.T, path, name, value string) {
+	t.Helper()
+	st, err := storesqlite.Open(t.Context(), path, storesqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	if _, err := st.PutMeta(t.Context(), name, []byte(value), false); err != nil {
+		t.Fatal(err)
+	}
+}

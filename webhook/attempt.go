@@ -33,6 +33,9 @@ func (d *Deliverer) deliver(one outbox.Delivery) (failed, silent bool) {
 		return false, false
 	}
 	a := outbox.Attempt{DeliveryID: one.DeliveryID, Tenant: one.Tenant, Number: one.Attempts + 1, At: d.Clock.Now()}
+	if a.At.Before(one.Due) { // the clock was set back since it was claimed
+		a.At = one.Due
+	}
 	began := clock.System{}.Now()
 	ctx, made := d.base, func(outbox.State, time.Duration, error) {}
 	if d.Observer != nil {

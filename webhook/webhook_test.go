@@ -223,6 +223,7 @@ func TestDeadHostDelaysNoOther(t *testing.T) {
 		defer hanging.Add(-1)
 		hang(w, r)
 	})
+	defer r.stop() // before the sinks, which would wait for what still hangs
 	for i := range dead {
 		r.hold(fmt.Sprintf("%s/orders/%d", hung.URL, i))
 	}

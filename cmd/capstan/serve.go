@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -94,6 +95,9 @@ func (c serveCommand) check() error {
 			return usageError(fmt.Sprintf("unknown dialect %q: there are %v", name, capstan.Dialects()))
 		}
 	}
+	if err := c.checkAddresses(); err != nil {
+		return err
+	}
 	for name, at := range c.Processor {
 		if name != strings.ToLower(name) || name == "" {
 			return usageError(fmt.Sprintf("--processor %s=...: its name is card, or a brand of cards in small letters", name))
@@ -119,6 +123,22 @@ func (c serveCommand) check() error {
 				return usageError(fmt.Sprintf("a sandbox has no authentication on its controls: %s is not loopback (see --allow-remote-sandbox)", address))
 			}
 		}
+	}
+	return nil
+}
+
+func (c serveCommand) checkAddresses() error {
+	for flag, address := range map[string]string{"listen": c.Listen, "admin-listen": c.AdminListen} {
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			return usageError(fmt.Sprintf("--%s: %q is not HOST:PORT", flag, address))
+		}
+	}
+	if c.PublicURL == "" {
+		return nil
+	}
+	u, err := url.Parse(c.PublicURL)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" {
+		return usageError(fmt.Sprintf("--public-url: %q is no http or https URL that addresses can begin with", c.PublicURL))
 	}
 	return nil
 }

@@ -82,7 +82,8 @@ func (c tourCommand) Run(o *output) error {
 			return err
 		}
 	}
-	return errors.Join(walked, s.stop(), c.audit(o, serve.Store))
+	// The interruption that ends a kept server does not end the audit.
+	return errors.Join(walked, s.stop(), c.audit(&output{context.WithoutCancel(o), o.out, o.err}, serve.Store))
 }
 
 func (c tourCommand) walk(o *output, s *running) error {

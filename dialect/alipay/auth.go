@@ -67,22 +67,23 @@ func (d *Dialect) authenticate(r *http.Request, c *call) ([]byte, *result) {
 	return body, nil
 }
 
-// publicKey returns the public key of a version, the newest one if none is named,
-// and nil if there is none that is good at that moment.
+// publicKey returns the public key of a version, or the newest one if none is
+// named; nil if there is none that is good at that moment.
 func (c *client) publicKey(version string, at time.Time) *rsa.PublicKey {
-	number := c.newest
-	if version != "" {
-		n, err := strconv.ParseUint(version, 10, 31)
-		if err != nil {
-			return nil
+	if version == "" {
+		newest := 0
+		for number, key := range c.keys {
+			if number > newest && key.good(at) {
+				newest = number
+			}
 		}
-		number = int(n)
+		return c.keys[newest].PublicKey
 	}
-	key, ok := c.keys[number]
-	if !ok || !key.until.IsZero() && !at.Before(key.until) {
-		return nil
+	number, err := strconv.ParseUint(version, 10, 31)
+	if key, ok := c.keys[int(number)]; err == nil && ok && key.good(at) {
+		return key.PublicKey
 	}
-	return key.PublicKey
+	return nil
 }
 
 // acceptable tells whether a request is JSON and whether JSON may be the

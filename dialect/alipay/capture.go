@@ -43,11 +43,15 @@ func (d *Dialect) capture(ctx context.Context, c *call) []byte {
 		return only(paramIllegal)
 	}
 	id, _ := d.ParsePaymentID(r.paymentID) // an unknown form is an unknown payment
+	currency := money.Currency(r.amount.currency)
+	if currency != "" && !c.client.settings.supports(r.amount.currency) {
+		currency = unsupported
+	}
 	key := c.client.requestKey("capture", r.requestID)
 	out, err := d.Engine.Do(ctx, payment.Request{
 		Tenant: c.client.tenant, Merchant: c.client.merchant, Payment: id, Sees: sees,
 		Command: payment.Capture{
-			Amount: r.amount.minor, Currency: money.Currency(r.amount.currency), Final: r.last,
+			Amount: r.amount.minor, Currency: currency, Final: r.last,
 			NoOverCapture: true, MustStayOpen: !r.last,
 			MaxAmount: c.client.settings.maxCaptureAmount, MaxCaptures: c.client.settings.maxCaptures,
 			Dialect: Name, Reference: r.requestID,
@@ -60,6 +64,10 @@ func (d *Dialect) capture(ctx context.Context, c *call) []byte {
 	}
 	return d.renderCapture(r, out)
 }
+
+// unsupported is the currency of no payment: what the wallet does not take
+// cannot be captured, whatever was authorized before.
+const unsupported money.Currency = "none"
 
 // keepsCapture tells which refusals are final under a captureRequestId.
 func keepsCapture(r *payment.Refusal) bool { return refused(captureRefusals, r).keeps }

@@ -26,8 +26,7 @@ type client struct {
 	tenant   int64
 	merchant int64
 	keys     map[int]publicKey // by version
-	newest   int
-	agents   map[string]agent // by the digest of their tokens
+	agents   map[string]agent  // by the digest of their tokens
 	settings settings
 }
 
@@ -36,6 +35,9 @@ type publicKey struct {
 	*rsa.PublicKey
 	until time.Time // not good from then on; zero is never
 }
+
+// good tells whether requests may be signed with the key at a moment.
+func (k publicKey) good(at time.Time) bool { return k.until.IsZero() || at.Before(k.until) }
 
 // clientKeys is what a credential's Data holds.
 type clientKeys struct {
@@ -82,7 +84,6 @@ func readClient(a *merchant.Access) (any, error) {
 			key.until = time.UnixMilli(until).UTC()
 		}
 		c.keys[n] = key
-		c.newest = max(c.newest, n)
 	}
 	return c, nil
 }

@@ -101,6 +101,36 @@ func TestParseTime(t *testing.T) {
 	}
 }
 
+// FuzzRequestTime: what is read as a time is one, and is written so that it is
+// read as the same again.
+func FuzzRequestTime(f *testing.F) {
+	for _, s := range []string{
+		"2019-05-28T12:12:12+08:00", "2019-05-28T12:12:12.253+05:30", "2026-01-15T04:00:00Z", "2026-01-15T04:00:00+0000", "1768449600000", "0", "999999999999999",
+		"0000-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999-23:59", "2026-02-30T00:00:00Z", "2026-01-15T04:00:60Z", "-1",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, ok := parseRequestTime(s)
+		if !ok {
+			if !got.IsZero() {
+				t.Errorf("%q is no time, but %v", s, got)
+			}
+			return
+		}
+		if got.Location() != time.UTC {
+			t.Errorf("%q is in %v", s, got.Location())
+		}
+		if year := got.Year(); year < 0 || year > 9999 {
+			return // milliseconds reach farther than the year 9999
+		}
+		whole := got.Truncate(time.Second)
+		if again, ok := parseTime(string(appendTime(nil, got, time.UTC))); !ok || !again.Equal(whole) {
+			t.Errorf("%q is %v, and came back as %v, %t", s, whole, again, ok)
+		}
+	})
+}
+
 func FuzzMediaTypes(f *testing.F) {
 	f.Add("application/json; charset=UTF-8", "text/plain,text/xml;q=0.5")
 	f.Add(`application/json;charset="utf-8", application/json`, "*/*;q=0")

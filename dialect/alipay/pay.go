@@ -115,8 +115,14 @@ func (r *payRequest) readToken(f, factor fields) {
 	}
 }
 
+// unused are members of paymentFactor that are booleans and change nothing here.
+var unused = []string{"isAuthorizationAndPay", "isDeferredPayment", "needSurcharge", "needCheckCompliance", "needOtpVerification", "isCrossborderSettlement"}
+
 // readMode finds out whether the payment is captured later.
 func (r *payRequest) readMode(f, factor fields) {
+	for _, name := range unused {
+		factor.flag(name, false)
+	}
 	mode := factor.text("captureMode", 32)
 	if mode != "" && mode != "MANUAL" && mode != "AUTOMATIC" {
 		f.fail()

@@ -13,7 +13,9 @@ import (
 	"net/url"
 	"testing"
 
+	"github.com/capstan-pay/capstan/admin"
 	"github.com/capstan-pay/capstan/capstantest"
+	"github.com/capstan-pay/capstan/dialect/alipay"
 )
 
 // shop is the default merchant as a client of this API: it signs its requests
@@ -150,4 +152,27 @@ func (c *shop) answer(order, decision string) {
 func (c *shop) set(settings map[string]any) {
 	c.t.Helper()
 	c.s.Control(c.t, http.MethodPatch, "/_sandbox/settings", map[string]any{"settings": settings}, nil)
+}
+
+// stranger is another merchant, of another wallet.
+func (c *shop) stranger() *shop {
+	c.t.Helper()
+	_, credentials, err := c.s.Sandboxed.NewMerchant(c.t.Context())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	m, private, server := merchantOf(credentials.Alipay)
+	return &shop{c.t, c.s, m, private, server}
+}
+
+// neighbour is another merchant of the same wallet.
+func (c *shop) neighbour() *shop {
+	c.t.Helper()
+	made, err := c.s.Desk().As("test").CreateMerchant(c.t.Context(), admin.NewMerchant{Name: "Neighbour", Tenant: 1, Dialects: []string{alipay.Name}})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	m, private, server := merchantOf(made.Credentials[alipay.Name])
+	m.AccessToken = c.AccessToken
+	return &shop{c.t, c.s, m, private, server}
 }

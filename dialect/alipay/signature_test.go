@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"testing"
+	"time"
 )
 
 // vector is one of the published test vectors (section 8 of the specification
@@ -141,4 +142,33 @@ func FuzzSignatureHeader(f *testing.F) {
 			t.Errorf("%x came back as %x", raw, plain)
 		}
 	})
+}
+
+// TestPublicKey: a version that has ended is no key, named or not.
+func TestPublicKey(t *testing.T) {
+	first, err := publishedMerchant()
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := publishedServer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)
+	c := &client{keys: map[int]publicKey{1: {PublicKey: &first.PublicKey}, 2: {PublicKey: &second.PublicKey, until: end}}}
+	for _, test := range []struct {
+		version string
+		at      time.Time
+		want    *rsa.PublicKey
+	}{
+		{"", end.Add(-1), &second.PublicKey}, {"", end, &first.PublicKey}, {"1", end, &first.PublicKey}, {"2", end.Add(-1), &second.PublicKey}, {"2", end, nil},
+		{"3", end, nil}, {"0", end, nil}, {"x", end, nil}, {"-1", end, nil}, {"4294967297", end, nil}, {"99999999999999999999", end, nil}, {" ", end, nil},
+	} {
+		if got := c.publicKey(test.version, test.at); got != test.want {
+			t.Errorf("version %q at %s: %v", test.version, test.at, got)
+		}
+	}
+	if got := new(client).publicKey("", end); got != nil {
+		t.Errorf("no keys: %v", got)
+	}
 }

@@ -24,7 +24,7 @@ import (
 // headers of its own; the signature of every answer is verified, so that the
 // transcripts need not show it.
 func TestWire(t *testing.T) {
-	dialecttest.Play(t, "testdata", dialecttest.Options{Prepare: sign, Check: verify, Hide: hideTokens, Ignore: []string{"signature"}})
+	dialecttest.Play(t, "testdata", dialecttest.Options{Prepare: sign, Check: verifyReply, Hide: hideTokens, Ignore: []string{"signature"}})
 }
 
 var tokens = regexp.MustCompile(`"(accessToken|refreshToken)":"\w{64,66}"`)
@@ -34,7 +34,7 @@ func hideTokens(body []byte) []byte { return tokens.ReplaceAll(body, []byte(`"$1
 
 // TestWireSigned plays a few with the signature as it travels.
 func TestWireSigned(t *testing.T) {
-	dialecttest.Play(t, "testdata-signed", dialecttest.Options{Prepare: sign, Check: verify})
+	dialecttest.Play(t, "testdata-signed", dialecttest.Options{Prepare: sign, Check: verifyReply})
 }
 
 // requestTime is when requests are sent that do not say.
@@ -106,9 +106,9 @@ func uri(target string) string {
 	return target
 }
 
-// verify holds a reply against what every client relies on: status, header
+// verifyReply holds a reply against what every client relies on: status, header
 // names in lower case, and the signature with the server's key.
-func verify(s *capstantest.Server, r *dialecttest.Request, header [][2]string, body []byte) error {
+func verifyReply(s *capstantest.Server, r *dialecttest.Request, header [][2]string, body []byte) error {
 	if !alipay.Owns(uri(r.Target)) {
 		return nil
 	}

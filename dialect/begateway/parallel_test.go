@@ -90,10 +90,16 @@ func (c client) hold(t *testing.T, amount int64) string {
 func TestParallelDuplicates(t *testing.T) {
 	c := run(t)
 	parent := c.hold(t, 10_000)
+	sale, err := c.post("payments", `{"amount":100,"currency":"USD","description":"A book",`+cardOfTests+`}`)
+	if err != nil || sale.Status != http.StatusOK {
+		t.Fatalf("%+v %v", sale, err)
+	}
 	for _, test := range []struct{ path, request string }{
 		{"captures", `{"parent_uid":"` + parent + `","amount":50}`},
 		{"voids", `{"parent_uid":"` + parent + `","amount":50}`},
 		{"authorizations", `{"amount":77,"currency":"USD","description":"A book",` + cardOfTests + `}`},
+		{"payments", `{"amount":60,"currency":"USD","description":"A book",` + cardOfTests + `}`},
+		{"refunds", `{"parent_uid":"` + sale.Transaction.UID + `","amount":20,"reason":"Damaged"}`},
 	} {
 		requests := make([]string, 64)
 		for i := range requests {
@@ -112,7 +118,7 @@ func TestParallelDuplicates(t *testing.T) {
 			t.Errorf("%s: %d of 64 equal requests were carried out", test.path, made)
 		}
 	}
-	if held := c.Balances(t, "USD"); held["held"] != 10_000-100+77 || held["merchant"] != 50 {
+	if held := c.Balances(t, "USD"); held["held"] != 10_000-100+77 || held["merchant"] != 50+100+60-20 {
 		t.Errorf("books: %v", held)
 	}
 }

@@ -76,7 +76,9 @@ func (d *Dialect) readReceipt(s *shop, p *payment.Payment, t transaction) (*rece
 	case statusExpired:
 		page.State = receipt.Expired
 	}
-	page.Headline = strings.ToUpper(kind[:1]) + kind[1:] + " " + status
+	if t.operation != 0 || page.Amount.Minor == p.Amount { // else it tells what was taken of an authorization
+		page.Headline = strings.ToUpper(kind[:1]) + kind[1:] + " " + status
+	}
 	page.Add("Transaction", d.uid(t))
 	return &page, nil
 }

@@ -29,7 +29,7 @@ func TestReceipt(t *testing.T) {
 		transaction map[string]any
 		contains    []string
 	}{
-		{hold, []string{"Books &amp; &lt;More&gt;", "Authorization successful", "123.456 KWD", "Successfully processed", "Visa •••• 0000", "14 March 2026, 12:00 UTC", "no money was moved"}},
+		{hold, []string{"Books &amp; &lt;More&gt;", "Payment successful", "1.005 KWD", "123.456 KWD", "Successfully processed", "Visa •••• 0000", "14 March 2026, 12:00 UTC", "no money was moved"}},
 		{capture, []string{"Capture successful", "1.005 KWD", "Visa •••• 0000"}},
 		{declined, []string{"Payment failed", "500 JPY", "Payment was declined", "Visa •••• 0019"}},
 	} {

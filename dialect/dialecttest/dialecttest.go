@@ -20,6 +20,7 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -43,6 +44,10 @@ type Options struct {
 	// Check holds every reply against what a transcript does not show, such
 	// as a signature over it.
 	Check func(s *capstantest.Server, r *Request, header [][2]string, body []byte) error
+
+	// Described holds every reply against the description of the API that the
+	// dialect publishes, if it does; status is 200 and the like.
+	Described func(r *Request, status int, header http.Header, body []byte) error
 
 	// Server options beyond capstantest's own.
 	Server []capstantest.Option
@@ -230,6 +235,20 @@ func (p *player) request(text string) reply {
 	}
 	if p.options.Check != nil {
 		if err := p.options.Check(p.server, r, answer.header, answer.body); err != nil {
+			p.t.Errorf("reply to request %d: %v", p.count, err)
+		}
+	}
+	if p.options.Described != nil {
+		var proto string
+		var status int
+		h := http.Header{}
+		for _, pair := range answer.header {
+			h.Add(pair[0], pair[1])
+		}
+		if _, err := fmt.Sscan(answer.status, &proto, &status); err != nil {
+			p.t.Fatalf("status line %q: %v", answer.status, err)
+		}
+		if err := p.options.Described(r, status, h, answer.body); err != nil {
 			p.t.Errorf("reply to request %d: %v", p.count, err)
 		}
 	}

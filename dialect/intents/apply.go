@@ -3,6 +3,7 @@ package intents
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/capstan-pay/capstan/payment"
 )
@@ -133,7 +134,7 @@ func settledOperations(p *payment.Payment, ends bool) int {
 // applyCapture sets what follows from the capture method and the card's
 // options. Once there is a hold its terms do not change any more.
 func (c *changes) applyCapture(v *view, a *account, in *payment.Intake, now *details, options []param) {
-	if v.p.Status != payment.None && c.capture == "" && c.options == nil {
+	if v.p.Status != payment.None && c.capture == "" && c.options == nil && c.card == nil {
 		return
 	}
 	if v.asked() {
@@ -156,7 +157,7 @@ func (c *changes) applyCapture(v *view, a *account, in *payment.Intake, now *det
 	if over := option(options, "card[capture_method]"); over != "" {
 		effective = over
 	}
-	in.Policy = a.policy(effective != "manual", options)
+	in.Policy = a.policy(effective != "manual", options, in.Method)
 	now[fieldCaptureMethod] = nil
 	if word != effective || word == "automatic_async" {
 		now.setText(fieldCaptureMethod, word)
@@ -164,10 +165,13 @@ func (c *changes) applyCapture(v *view, a *account, in *payment.Intake, now *det
 }
 
 // policy is what a hold of this account permits (sections 7 and 12).
-func (a *account) policy(automatic bool, options []param) payment.Policy {
+func (a *account) policy(automatic bool, options []param, m payment.Method) payment.Policy {
 	p := payment.Policy{HoldFor: a.window, FromCreation: true, AutoCapture: automatic, MaxCaptures: 1, RetryDeclined: true}
 	if automatic {
 		return p
+	}
+	if option(options, "card[request_extended_authorization]") == "if_available" && extends(m) {
+		p.HoldFor = max(p.HoldFor, extendedHold)
 	}
 	if option(options, "card[request_multicapture]") == "if_available" {
 		p.MaxCaptures = multicaptures
@@ -176,6 +180,27 @@ func (a *account) policy(automatic bool, options []param) payment.Policy {
 		p.OverCapture = a.over
 	}
 	return p
+}
+
+// extendedHold is how long a hold lives that was asked for with
+// request_extended_authorization, from the creation of the intent.
+const extendedHold = 30 * 24 * time.Hour
+
+// extends tells whether the network of a card lets holds live longer.
+func extends(m payment.Method) bool {
+	switch m.Brand {
+	case "visa", "mastercard", "amex", "discover":
+		return m.Kind == payment.CardMethod
+	}
+	return false
+}
+
+// extendedStatus says whether the hold lives longer than others.
+func extendedStatus(v *view) string {
+	if v.wishes("extended_authorization") && !v.p.Policy.AutoCapture && extends(v.p.Method) {
+		return "enabled"
+	}
+	return "disabled"
 }
 
 // multicaptures is how many captures a hold may have that was asked for with

@@ -101,7 +101,7 @@ func (x *exchange) readCard(name string) *newCard {
 	if kind, sent := p.text(at("type"), 50); !sent {
 		p.fail(missingParam(at("type")))
 	} else if kind != "card" {
-		p.fail(invalid(at("type"), "Invalid "+name+"[type]: must be card"))
+		p.fail(invalid(at("type"), "Invalid "+at("type")+": must be card"))
 	}
 	p.ignore(at("allow_redisplay"), at("radar_options"), at("card[networks]"))
 	if name != "" {

@@ -44,13 +44,15 @@ func topics(o outbox.Occasion, i int) []string {
 		}
 	case payment.AuthorizationDeclined:
 		return declinedTopics(o, i)
-	case payment.CapturePending, payment.VoidPending:
+	case payment.HoldIncremented:
+		return []string{intentCapturable}
+	case payment.CapturePending, payment.VoidPending, payment.IncrementPending:
 		if p.Status == payment.Authorized && p.Waits(e.Asked.Key) {
 			return []string{intentProcessing}
 		}
 	case payment.HoldCaptured, payment.CaptureDeclined:
 		return captureTopics(o, e)
-	case payment.VoidDeclined:
+	case payment.VoidDeclined, payment.IncrementDeclined:
 		if wasPending(o, e) {
 			return []string{intentCapturable}
 		}

@@ -38,7 +38,7 @@ var refusals = []struct {
 	{payment.RefundOver, true, unexpectedState},     // a bound that this dialect does not set
 	{payment.MerchantBarred, true, unexpectedState}, // as above
 	{payment.CannotStayOpen, true, cannotStayOpen},
-	{payment.TooManyCaptures, true, amountTooLarge},
+	{payment.TooManyCaptures, true, tooManyOperations},
 	{payment.FeeTooLarge, true, feeTooLarge},
 	{payment.DuplicateOperation, true, unexpectedState},
 }
@@ -104,6 +104,8 @@ func unexpectedState(r *reply) *problem {
 		return r.state(notConfirmable(v))
 	case createRefundRoute:
 		return notRefundable(r)
+	case incrementRoute:
+		return notIncrementable(r)
 	}
 	return notUpdatable(r)
 }
@@ -164,6 +166,9 @@ func wrongUnit(r *reply) *problem {
 }
 
 func amountTooSmall(r *reply) *problem {
+	if r.note.route == incrementRoute {
+		return notIncrementable(r)
+	}
 	if r.note.route == createRefundRoute { // of all that is left, which is nothing
 		return notRefundable(r)
 	}
@@ -196,4 +201,11 @@ func feeTooLarge(r *reply) *problem {
 	p := invalid("application_fee_amount", "The application fee must not be negative or greater than the amount that is captured.")
 	p.intent = r.intent()
 	return p
+}
+
+func tooManyOperations(r *reply) *problem {
+	if r.note.route == incrementRoute {
+		return notIncrementable(r)
+	}
+	return amountTooLarge(r)
 }

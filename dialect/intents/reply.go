@@ -57,6 +57,8 @@ func (r *reply) problem() *problem {
 		if capture := v.p.Op(op.Number + 1); capture != nil && capture.Status == payment.OpFailed {
 			return r.captureDeclined(capture)
 		}
+	case op.Kind == payment.OpIncrement && op.Status == payment.OpFailed:
+		return r.incrementDeclined(op)
 	case op.Kind == payment.OpCapture && op.Status == payment.OpFailed:
 		return r.captureDeclined(op)
 	case (op.Kind == payment.OpCancel || op.Kind == payment.OpVoid) && op.Status == payment.OpFailed:

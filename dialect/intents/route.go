@@ -53,6 +53,7 @@ const (
 	advanceClockRoute
 	deleteClockRoute
 	clocksRoute
+	incrementRoute
 	routeCount
 )
 
@@ -80,12 +81,13 @@ type call struct {
 // callTable is section 10.
 func callTable() [routeCount]call {
 	return [routeCount]call{
-		createRoute:   {place{post, "payment_intents", false, ""}, "create", (*exchange).create},
-		updateRoute:   {place{post, "payment_intents", true, ""}, "update", (*exchange).update},
-		confirmRoute:  {place{post, "payment_intents", true, "confirm"}, "confirm", (*exchange).confirm},
-		captureRoute:  {place{post, "payment_intents", true, "capture"}, "capture", (*exchange).capture},
-		cancelRoute:   {place{post, "payment_intents", true, "cancel"}, "cancel", (*exchange).cancel},
-		retrieveRoute: {place{get, "payment_intents", true, ""}, "query", (*exchange).retrieve},
+		createRoute:    {place{post, "payment_intents", false, ""}, "create", (*exchange).create},
+		updateRoute:    {place{post, "payment_intents", true, ""}, "update", (*exchange).update},
+		confirmRoute:   {place{post, "payment_intents", true, "confirm"}, "confirm", (*exchange).confirm},
+		captureRoute:   {place{post, "payment_intents", true, "capture"}, "capture", (*exchange).capture},
+		cancelRoute:    {place{post, "payment_intents", true, "cancel"}, "cancel", (*exchange).cancel},
+		incrementRoute: {place{post, "payment_intents", true, "increment_authorization"}, "increment", (*exchange).increment},
+		retrieveRoute:  {place{get, "payment_intents", true, ""}, "query", (*exchange).retrieve},
 
 		intentsRoute: {place{get, "payment_intents", false, ""}, "list", (*exchange).listIntents},
 		searchRoute:  {place{get, "payment_intents/search", false, ""}, "search", (*exchange).search},

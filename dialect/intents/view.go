@@ -170,13 +170,13 @@ func (v *view) cancellation() string {
 	return ""
 }
 
-// captures calls fn with the documents of this dialect's captures that came
+// captures calls fn with the documents of this dialect's captures and increments that came
 // after the last update, oldest first: what they set is not in the intent's own
 // document yet.
 func (v *view) captures(fn func(*details)) {
 	for i := v.seen(); i < len(v.p.Operations); i++ {
 		op := &v.p.Operations[i]
-		if op.Kind == payment.OpCapture && op.Status == payment.OpApproved && op.Dialect == Name && op.Details != nil {
+		if (op.Kind == payment.OpCapture || op.Kind == payment.OpIncrement) && op.Status == payment.OpApproved && op.Dialect == Name && op.Details != nil {
 			var asked details
 			asked.read(op.Details)
 			fn(&asked)

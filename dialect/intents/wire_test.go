@@ -22,7 +22,9 @@ func TestWire(t *testing.T) {
 	always := append(slices.Clone(random),
 		"access-control-allow-methods", "access-control-allow-origin", "access-control-expose-headers", "access-control-max-age",
 		"cache-control", "content-type", "stripe-version")
-	for _, folder := range []string{"auth", "cancel", "capture", "confirm", "create", "headers", "key", "query", "threeds", "update", "webhooks"} {
+	for _, folder := range []string{"auth", "cancel", "capture", "clock", "confirm", "create", "customer", "headers", "increment", "key", "list", "method", "query", "refund", "search",
+		"threeds", "update", "webhooks",
+	} {
 		ignore := always
 		if folder == "headers" || folder == "threeds" {
 			ignore = random

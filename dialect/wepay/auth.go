@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/capstan-pay/capstan/dialect"
@@ -25,16 +26,24 @@ type app struct {
 	presentPercent int64          // the most that may be captured of a card that was present; payment.NoCap is no bound
 	settleAfter    time.Duration
 	refundFor      time.Duration // after the creation of a payment
+	captureFor     time.Duration // so
+	cancelFor      time.Duration // so, by a card that was present
 	perEndpoint    throttle.Rule // of requests to one endpoint
 	rate           throttle.Rule // of all requests
 	patience       time.Duration
 }
 
 // authenticate finds the application by its token. Whatever is wrong, the
-// answer is the same.
+// answer is the same. A page that tokenizes a card has no token, and is known by
+// the App-Id alone.
 func (c *call) authenticate() *problem {
 	id, token := c.r.Header.Get("App-Id"), c.r.Header.Get("App-Token")
-	if id == "" || token == "" {
+	switch {
+	case id == "":
+		return notAuthorized
+	case token == "" && c.endpoint.name == tokenizing && len(c.r.Header["App-Token"]) == 0:
+		return c.identify(id)
+	case token == "":
 		return notAuthorized
 	}
 	access, err := c.Merchants.Find(c.r.Context(), Name, tokenKind, c.tokenName(token))
@@ -56,20 +65,44 @@ func (c *call) authenticate() *problem {
 	return nil
 }
 
+// identify finds the application by its id.
+func (c *call) identify(id string) *problem {
+	number, err := strconv.ParseInt(id, 10, 64)
+	if err != nil || number <= firstAppID || appID(number-firstAppID) != id {
+		return notAuthorized
+	}
+	access, err := c.Merchants.Merchant(c.r.Context(), number-firstAppID)
+	switch {
+	case err != nil:
+		return c.failed(fmt.Errorf("find merchant: %w", err))
+	case access == nil || access.Disabled:
+		return notAuthorized
+	}
+	c.app = c.appOf(access, id)
+	c.memo.Merchant = access.ID
+	return nil
+}
+
 // readApp reads an application and its settings.
 func (d *Dialect) readApp(access *merchant.Access) (any, error) {
 	var known credential
 	if err := json.Unmarshal(access.Credential.Data, &known); err != nil {
 		return nil, err
 	}
+	return d.appOf(access, known.AppID), nil
+}
+
+func (d *Dialect) appOf(access *merchant.Access, id string) *app {
 	m := &access.Merchant
 	a := &app{
-		access: access, id: known.AppID, accountID: d.accountOf(access.ID),
+		access: access, id: id, accountID: d.accountOf(access.ID),
 		accountUsable:  accountUsable.Of(m),
 		currency:       money.Currency(accountCurrency.Of(m)),
 		feePercent:     feeThreshold.Of(m),
 		presentPercent: presentOverCapture.Of(m),
 		settleAfter:    time.Duration(settlementDelay.Or(m, d.settlementSeconds())) * time.Second,
+		captureFor:     dialect.Seconds(captureWindow, m),
+		cancelFor:      dialect.Seconds(presentCancel, m),
 		refundFor:      time.Duration(refundWindow.Of(m)) * 24 * time.Hour,
 		perEndpoint:    throttle.Window(int(rateLimit.Of(m)), window),
 		rate:           dialect.RateOf(m),
@@ -78,7 +111,7 @@ func (d *Dialect) readApp(access *merchant.Access) (any, error) {
 	if a.presentPercent == 0 {
 		a.presentPercent = payment.NoCap
 	}
-	return a, nil
+	return a
 }
 
 // tokenName is the name under which a token is kept: its keyed hash.

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/capstan-pay/capstan/dialect"
+	"github.com/capstan-pay/capstan/document"
 	"github.com/capstan-pay/capstan/payment"
 )
 
@@ -187,10 +188,14 @@ type result struct {
 	operation *payment.Operation
 }
 
-// do puts a command to the engine.
+// do puts a command to the engine. The problem is moved if a document that it
+// brought along is not any more as it was read, and nothing was done.
 func (c *call) do(r payment.Request, table []refusal) (result, *problem) {
 	out, err := c.Engine.Do(c.r.Context(), r)
-	if err != nil {
+	switch {
+	case errors.Is(err, document.ErrMoved):
+		return result{}, moved
+	case err != nil:
 		return result{}, c.failed(err)
 	}
 	return c.conclude(out, table)

@@ -1,6 +1,7 @@
 package wepay
 
 import (
+	"net/http"
 	"net/netip"
 	"time"
 
@@ -33,22 +34,22 @@ func (d *Dialect) create(c *call) ([]byte, *problem) {
 	case draft.account != c.accountID:
 		return nil, notAccessible(inBody, "account_id")
 	case draft.method.stored != nil:
-		return nil, notAccessible(inBody, draft.method.stored...) // nothing is stored yet
-	case !c.accountUsable:
+		if problem := c.open(&draft.method); problem != nil {
+			return c.createdBefore(problem)
+		}
+		if draft.method.shape == byID {
+			draft.details.method = draft.method.storedID
+		}
+	}
+	if !c.accountUsable {
 		return nil, cannotAccept
 	}
 	request := c.request(nil)
 	now := d.Clock.Now()
 	if wrong := c.checkDraft(draft, now); wrong != nil {
-		res, problem, known := c.repeated(request, createRefusals)
-		switch {
-		case !known:
-			return nil, invalid(wrong...)
-		case problem != nil:
-			return nil, problem
-		}
-		return c.render(res.payment, view{}), nil
+		return c.createdBefore(invalid(wrong...))
 	}
+	request.Documents = draft.method.spends
 	request.Command = payment.Create{
 		Intake: c.intake(draft, now),
 		Attempt: &payment.Attempt{
@@ -58,10 +59,29 @@ func (d *Dialect) create(c *call) ([]byte, *problem) {
 		},
 	}
 	res, problem := c.do(request, createRefusals)
-	if problem != nil {
+	switch {
+	case problem == moved:
+		return nil, notAccessible(inBody, draft.method.stored...) // somebody else's payment had it first
+	case problem != nil:
 		return nil, problem
 	}
 	return c.render(res.payment, view{fresh: res.fresh}), nil
+}
+
+// createdBefore answers a repeat of a request that was right in its time, and
+// anything else with what is wrong with it now.
+func (c *call) createdBefore(otherwise *problem) ([]byte, *problem) {
+	if otherwise == unexpected {
+		return nil, otherwise
+	}
+	res, problem, known := c.repeated(c.request(nil), createRefusals)
+	switch {
+	case !known, problem == keyReused && otherwise.status == http.StatusForbidden: // a resource is looked up before a key
+		return nil, otherwise
+	case problem != nil:
+		return nil, problem
+	}
+	return c.render(res.payment, view{}), nil
 }
 
 // readDraft reads the body of POST /payments; details say what is wrong with
@@ -77,7 +97,8 @@ func (c *call) readDraft() (draft, []detail) {
 	d.currency = f.currency(&c.body, "currency")
 	if f.must(&c.body, "payment_method") {
 		if m := f.object(&c.body, "payment_method"); m != nil {
-			d.method = c.readMethod(&f, m)
+			r := methodReader{call: c, f: &f, in: m, at: atMethod, shapes: []string{byID, byToken, byReading, byCard}}
+			d.method = r.read()
 		}
 	}
 	d.autoCapture = f.flag(&c.body, true, "auto_capture")
@@ -97,6 +118,8 @@ func (c *call) readDraft() (draft, []detail) {
 	return d, f.wrong
 }
 
+var atMethod = []string{"payment_method"}
+
 // initiators are who may have initiated a payment, the default first.
 var initiators = []string{"none", "customer", "merchant"}
 
@@ -107,15 +130,19 @@ func (c *call) checkDraft(d draft, now time.Time) []detail {
 	if c.currency != "" && d.currency != c.currency {
 		f.report(isInvalid, "The currency is not that of the account.", "currency")
 	}
-	if !d.method.goodUntil.IsZero() && !now.Before(d.method.goodUntil) {
-		f.report(isInvalid, "The card has expired.", "payment_method", "credit_card", "expiration_year")
+	switch {
+	case !d.method.expired(now):
+	case d.method.stored != nil:
+		f.report(isInvalid, "The card has expired.", d.method.stored...)
+	default:
+		f.report(isInvalid, "The card has expired.", "payment_method", byCard, "expiration_year")
 	}
 	if d.scheduled {
 		switch today := now.Unix(); {
 		case d.captureAt < today:
 			f.report(isTooSmall, "This is in the past.", "capture_at")
-		case d.captureAt > today+int64(holdFor.Seconds()):
-			f.report(isTooLarge, "This is more than 7 days in the future.", "capture_at")
+		case d.captureAt > today+int64(c.captureFor/time.Second):
+			f.report(isTooLarge, "This is more than 7 days in the future, or than payments of this account may wait.", "capture_at")
 		}
 	}
 	if c.feePercent > 0 && money.ExceedsPercent(d.fee, d.amount, c.feePercent) {
@@ -127,17 +154,17 @@ func (c *call) checkDraft(d draft, now time.Time) []detail {
 // intake is the payment as the core knows it, with what its hold permits.
 func (c *call) intake(d draft, now time.Time) payment.Intake {
 	policy := payment.Policy{
-		HoldFor: holdFor, FromCreation: true, MaxCaptures: 1, MinCapture: minAmount, FeePercent: c.feePercent,
+		HoldFor: c.captureFor, FromCreation: true, MaxCaptures: 1, MinCapture: minAmount, FeePercent: c.feePercent,
 		SettleAfter: c.settleAfter, DeclinedCaptureEnds: true,
 		AutoCapture: d.autoCapture && !d.scheduled, ScheduledOnly: d.autoCapture && d.scheduled,
 	}
 	if d.method.kept.Present {
-		policy.OverCapture, policy.CancelFor = c.presentPercent, presentCancelFor
+		policy.OverCapture, policy.CancelFor = c.presentPercent, c.cancelFor
 	}
 	if d.scheduled {
 		policy.CaptureAt = time.Unix(d.captureAt, 0).UTC()
-		if last := now.Add(holdFor - time.Second); policy.CaptureAt.After(last) {
-			policy.CaptureAt = last // the hold is over at the very end of the seventh day
+		if last := now.Add(c.captureFor - time.Second); policy.CaptureAt.After(last) {
+			policy.CaptureAt = last // the hold is over at the very end
 		}
 		d.details.captureAt = d.captureAt
 	}
@@ -146,7 +173,7 @@ func (c *call) intake(d draft, now time.Time) payment.Intake {
 	}
 	return payment.Intake{
 		Labels: referenceLabels(d.reference), Dialect: Name, Currency: d.currency, Amount: d.amount, Fee: d.fee, Method: d.method.kept, Policy: policy,
-		Reference: d.reference, Email: d.method.email, IP: clientIP(c.r.Header.Get("Client-IP")), Test: c.Sandbox,
+		Reference: d.reference, Email: d.method.holder.Email, IP: clientIP(c.r.Header.Get("Client-IP")), Test: c.Sandbox,
 		Details: d.details.append(nil),
 	}
 }
@@ -158,10 +185,6 @@ func referenceLabels(reference string) []payment.Label {
 	}
 	return []payment.Label{{Kind: referenceLabel, Value: reference}}
 }
-
-// presentCancelFor is how long a payment by a card that was present may be
-// cancelled.
-const presentCancelFor = 90 * time.Minute
 
 // clientIP is the payer's address, empty if it is none.
 func clientIP(header string) string {

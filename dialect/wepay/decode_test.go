@@ -8,6 +8,7 @@ import (
 	"github.com/capstan-pay/capstan/card"
 	"github.com/capstan-pay/capstan/dialect"
 	"github.com/capstan-pay/capstan/keyring"
+	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/wireid"
 )
 
@@ -78,6 +79,55 @@ func FuzzReadDraft(f *testing.F) {
 			t.Fatalf("keeps %s", d.details.append(nil))
 		}
 		c.fingerprint()
+	})
+}
+
+// FuzzReadOthers: the bodies of all other requests. Each complaint is complete,
+// nothing panics, and what is kept of a refund can be read again.
+func FuzzReadOthers(f *testing.F) {
+	f.Add([]byte(`{"payment_id":"x","refund_reason":"x","amounts":{"currency":"USD","total_amount":100,"fee_refund_amount":0},"order_id":"o","rbits":[],"custom_data":{},"is_unreferenced_refund":false}`))
+	f.Add([]byte(`{"cancel_reason":"x","rbits":[]}`))
+	f.Add([]byte(`{"resource":"payment_methods","payment_methods":{"type":"credit_card","credit_card":{"card_number":"4003830171874018","expiration_month":4,"expiration_year":2030,"cvv":"123","card_holder":{"holder_name":"x","address":{"country":"US"}}}}}`))
+	f.Add([]byte(`{"type":"credit_card","token":{"id":"x"},"credit_card":{"card_on_file":true,"card_holder":{"email":"x"}},"custom_data":{"a":1}}`))
+	f.Add([]byte(`{"amounts":{"amount":100,"currency":"CAD"},"capture_at":1,"reference_id":"x","type":"payment_bank_us"}`))
+	f.Add([]byte(`{"encoded_payment_method":"x","payment_bank_us":{},"token":1}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		for _, read := range []func(*call) []detail{
+			func(c *call) []detail { _, wrong := c.readCancel(); return wrong },
+			func(c *call) []detail { _, wrong := c.readChange(); return wrong },
+			func(c *call) []detail {
+				m, wrong := c.readToken()
+				if wrong == nil && (m.secret.Number == "" || m.kept.ExpYear == 0 || m.holder.mentions(m.secret.Number)) {
+					t.Fatalf("accepted %s", body)
+				}
+				return wrong
+			},
+			func(c *call) []detail {
+				draft, wrong := c.readMethodDraft()
+				if m := draft.method; wrong == nil && (m.storedID == "") == (m.secret == payment.Secret{}) {
+					t.Fatalf("accepted %s", body)
+				}
+				return wrong
+			},
+			func(c *call) []detail {
+				asked, wrong := c.readRefund()
+				if wrong != nil {
+					return wrong
+				}
+				kept := readRefundDetails(&payment.Operation{Asked: payment.Asked{Dialect: Name, Details: asked.details.append(nil)}})
+				if asked.payment == "" || asked.details.why == "" || kept.why != asked.details.why || kept.order != asked.details.order || string(kept.customData) != string(asked.details.customData) {
+					t.Fatalf("%+v is kept as %+v", asked.details, kept)
+				}
+				return nil
+			},
+		} {
+			c, ok := asking(body)
+			if !ok {
+				return
+			}
+			checkDetails(t, read(c))
+			c.fingerprint()
+		}
 	})
 }
 

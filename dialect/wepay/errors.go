@@ -114,10 +114,17 @@ type refusal struct {
 // operation, in the order of checks.
 var common = []refusal{
 	{stage: lookup, guard: payment.NotFound, problem: notAccessible(inPath, "id")},
-	{stage: replay, guard: payment.KeyReused, problem: header("Unique-Key", "UNIQUE_KEY_ALREADY_USED", "The key was used before with a different request.")},
+	{stage: replay, guard: payment.KeyReused, problem: keyReused},
 	{stage: replay, guard: payment.InProcess, problem: header("Unique-Key", "CONCURRENT_UNIQUE_KEY_REQUEST_IS_PROCESSING", "The first request with this key has not been answered yet.")},
 	{stage: replay, guard: payment.Busy, problem: unexpected}, // transient, so never a 4xx
 }
+
+// keyReused is row 18.
+var keyReused = header("Unique-Key", "UNIQUE_KEY_ALREADY_USED", "The key was used before with a different request.")
+
+// moved says that what was read of a document is not so any more. It is never
+// answered.
+var moved = &problem{status: http.StatusInternalServerError, code: "UNEXPECTED_ERROR", message: "Something moved."}
 
 // createRefusals answer for a refused POST /payments: a payment that does not
 // exist yet cannot be in the wrong state.

@@ -6,19 +6,24 @@ import (
 	"strings"
 	"time"
 
+	"github.com/capstan-pay/capstan/document"
 	"github.com/capstan-pay/capstan/payment"
 )
 
-// method is the payment method of a draft.
+// method is a payment method as a request gives it.
 type method struct {
+	shape     string
 	kept      payment.Method
 	secret    payment.Secret // goes to the processor and nowhere else
-	email     string
+	holder    holder
 	goodUntil time.Time // the card has expired then; zero if that is not known
 
-	// stored is the member that names a token or a payment method of the
-	// vault; nil if the card itself was sent.
-	stored []string
+	// What was made of the card before: the member that names it, and the id in
+	// it. The member is nil if the card itself was sent.
+	stored   []string
+	storedID string
+
+	spends []document.Document // what may be used once, and is used up with this
 }
 
 // The shapes that a payment method may have. Which one it is follows from its
@@ -37,68 +42,89 @@ var typesOf = map[string][]string{
 
 const maxReading = 2048
 
-// readMethod reads the payment method.
-func (c *call) readMethod(f *fields, in *value) (m method) {
-	shape, ok := shapeOf(f, in)
+// methodReader reads a payment method, which is where at says in the body.
+type methodReader struct {
+	*call
+	f      *fields
+	in     *value
+	at     []string
+	shapes []string // that may be given
+}
+
+func (r *methodReader) path(names ...string) []string { return append(slices.Clip(r.at), names...) }
+
+// read reads the payment method.
+func (r *methodReader) read() (m method) {
+	shape, ok := r.shape()
 	if !ok {
 		return m
 	}
-	card := f.object(in, "payment_method", byCard)
+	m.shape = shape
+	card := r.f.object(r.in, r.path(byCard)...)
 	switch shape {
 	case byID:
-		if _, ok := f.text(in, 1, maxID, "payment_method", byID); ok {
-			m.stored = []string{"payment_method", byID}
-		}
+		r.name(r.in, &m, byID)
 	case byToken:
-		if token := f.object(in, "payment_method", byToken); token != nil && f.must(token, "payment_method", byToken, "id") {
-			if _, ok := f.text(token, 1, maxID, "payment_method", byToken, "id"); ok {
-				m.stored = []string{"payment_method", byToken, "id"}
-			}
+		if token := r.f.object(r.in, r.path(byToken)...); token != nil && r.f.must(token, r.path(byToken, "id")...) {
+			r.name(token, &m, byToken, "id")
 		}
 	case byReading:
-		if reading, ok := f.text(in, 1, maxReading, "payment_method", byReading); ok {
-			m.kept, m.secret.Encoded = c.reading(reading), reading
+		if reading, ok := r.f.text(r.in, 1, maxReading, r.path(byReading)...); ok {
+			m.kept, m.secret.Encoded = r.reading(reading), reading
 		}
 	case byCard:
 		if card != nil {
-			c.readCard(f, card, &m)
+			r.readCard(card, &m)
 		}
 	}
 	if card != nil {
-		readHolder(f, card, &m)
+		r.readHolder(card, &m)
 	}
 	return m
 }
 
-// shapeOf says which one of the shapes a payment method has; it reports false
+// name reads the id of what was stored.
+func (r *methodReader) name(in *value, m *method, path ...string) {
+	if id, ok := r.f.text(in, 1, maxID, r.path(path...)...); ok {
+		m.stored, m.storedID = r.path(path...), id
+	}
+}
+
+// shape says which one of the shapes a payment method has; it reports false
 // after it has reported what is wrong. A credit_card without a number may come
 // with another shape: it names the card holder.
-func shapeOf(f *fields, in *value) (string, bool) {
+func (r *methodReader) shape() (string, bool) {
 	var shapes []string
-	for _, s := range []string{byID, byToken, byReading} {
-		if in.get(s) != nil {
+	for _, s := range r.shapes {
+		if given := r.in.get(s); given != nil && s != byCard {
 			shapes = append(shapes, s)
 		}
 	}
-	if card := in.get(byCard); card != nil && (len(shapes) == 0 || card.get("card_number") != nil) {
+	if card := r.in.get(byCard); card != nil && (len(shapes) == 0 || card.get("card_number") != nil) {
 		shapes = append(shapes, byCard)
 	}
-	kind, typed := f.text(in, 0, 0, "payment_method", "type")
+	whole := r.at
+	if len(whole) == 0 {
+		whole = []string{"type"}
+	}
+	kind, typed := r.f.text(r.in, 0, 0, r.path("type")...)
 	switch {
-	case in.get("type") != nil && !typed:
+	case r.in.get("type") != nil && !typed:
 		return "", false
 	case strings.HasPrefix(kind, "payment_bank_"):
-		f.report(isInvalid, "Bank payments are not enabled.", "payment_method", "type")
-	case in.get("payment_bank_us") != nil || in.get("payment_bank_ca") != nil:
-		f.report(isInvalid, "Bank payments are not enabled.", "payment_method")
+		r.f.report(isInvalid, "Bank payments are not enabled.", r.path("type")...)
+	case r.in.get("payment_bank_us") != nil || r.in.get("payment_bank_ca") != nil:
+		r.f.report(isInvalid, "Bank payments are not enabled.", whole...)
 	case len(shapes) > 1:
-		f.report(isInvalid, "This must be one payment method, not "+strings.Join(shapes, " and ")+".", "payment_method")
-	case len(shapes) == 0 && (kind == byID || kind == byCard || kind == byReading || kind == byToken):
-		f.report(isMissing, "This is required for the type.", "payment_method", kind)
+		r.f.report(isInvalid, "This must be one payment method, not "+strings.Join(shapes, " and ")+".", whole...)
+	case len(shapes) == 0 && slices.Contains(r.shapes, kind):
+		r.f.report(isMissing, "This is required for the type.", r.path(kind)...)
+	case len(shapes) == 0 && typed:
+		r.f.report(isInvalid, "This is none of the types it may have.", r.path("type")...)
 	case len(shapes) == 0:
-		f.report(isMissing, "A payment method must be given.", "payment_method")
+		r.f.report(isMissing, "A payment method must be given.", whole...)
 	case typed && !slices.Contains(typesOf[shapes[0]], kind):
-		f.report(isInvalid, "This is not the type of the payment method that is given.", "payment_method", "type")
+		r.f.report(isInvalid, "This is not the type of the payment method that is given.", r.path("type")...)
 	default:
 		return shapes[0], true
 	}
@@ -113,11 +139,11 @@ const (
 
 // readCard reads a card that was sent in clear, and takes what is secret of it
 // out of the body: the number leaves its keyed hash, the code nothing.
-func (c *call) readCard(f *fields, card *value, m *method) {
-	at := func(name string) []string { return []string{"payment_method", byCard, name} }
+func (r *methodReader) readCard(card *value, m *method) {
+	f, at := r.f, func(name string) []string { return r.path(byCard, name) }
 	if f.must(card, at("card_number")...) {
 		if number, ok := f.text(card, 0, 0, at("card_number")...); ok {
-			kept, err := c.Cards.Inspect(number)
+			kept, err := r.Cards.Inspect(number)
 			if err != nil {
 				f.report(isInvalid, "This is not a card number.", at("card_number")...)
 			}
@@ -133,9 +159,7 @@ func (c *call) readCard(f *fields, card *value, m *method) {
 		year, _ = f.integer(card, firstYear, lastYear, at("expiration_year")...)
 	}
 	m.kept.ExpMonth, m.kept.ExpYear = int(month), int(year)
-	if month != 0 && year != 0 {
-		m.goodUntil = time.Date(int(year), time.Month(month)+1, 1, 0, 0, 0, 0, time.UTC)
-	}
+	m.goodUntil = endOf(m.kept)
 	if code, ok := f.text(card, 0, 0, at("cvv")...); ok {
 		if !isCode(code) {
 			f.report(isInvalid, "A security code has 3 or 4 digits.", at("cvv")...)
@@ -145,6 +169,19 @@ func (c *call) readCard(f *fields, card *value, m *method) {
 	card.drop("cvv")
 }
 
+// endOf is when a card expires; zero if that is not known.
+func endOf(card payment.Method) time.Time {
+	if card.ExpMonth == 0 || card.ExpYear == 0 {
+		return time.Time{}
+	}
+	return time.Date(card.ExpYear, time.Month(card.ExpMonth)+1, 1, 0, 0, 0, 0, time.UTC)
+}
+
+// expired tells whether the card is good no more.
+func (m *method) expired(now time.Time) bool {
+	return !m.goodUntil.IsZero() && !now.Before(m.goodUntil)
+}
+
 func isCode(s string) bool {
 	for i := range len(s) {
 		if s[i] < '0' || s[i] > '9' {
@@ -152,16 +189,6 @@ func isCode(s string) bool {
 		}
 	}
 	return len(s) == 3 || len(s) == 4
-}
-
-// readHolder reads who holds the card.
-func readHolder(f *fields, card *value, m *method) {
-	holder := f.object(card, "payment_method", byCard, "card_holder")
-	if holder == nil {
-		return
-	}
-	m.kept.Holder, _ = f.text(holder, 0, maxID, "payment_method", byCard, "card_holder", "holder_name")
-	m.email, _ = f.text(holder, 0, maxID, "payment_method", byCard, "card_holder", "email")
 }
 
 // reading is what may be kept of what a terminal read. Only the processor can

@@ -19,16 +19,33 @@ import (
 
 var _ dialect.Notifier = (*Dialect)(nil)
 
-// gaps are how long to wait before a notification that was not taken is sent
-// again. Version 2 of the original gave up after six attempts; when they were
-// made is not known.
-var gaps = []time.Duration{
-	time.Minute, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 12 * time.Hour, 24 * time.Hour, 24 * time.Hour, 24 * time.Hour, 24 * time.Hour,
+// parseGaps reads how long to wait before each further attempt. Version 2 of the
+// original gave up after six; when they were made is not known.
+func parseGaps(s string) (gaps []time.Duration, ok bool) {
+	for part := range strings.SplitSeq(s, ",") {
+		n, err := strconv.ParseUint(strings.TrimSpace(part), 10, 32)
+		if err != nil || n == 0 || n > mostGap || len(gaps) == mostAttempts-1 {
+			return nil, false
+		}
+		gaps = append(gaps, time.Duration(n)*time.Second)
+	}
+	return gaps, true
 }
+
+// The longest wait before a further attempt, in seconds, and the most attempts.
+const (
+	mostGap      = 7 * 24 * 60 * 60
+	mostAttempts = 10
+)
 
 // Schedule implements dialect.Notifier.
 func (d *Dialect) Schedule(m *merchant.Merchant) outbox.Schedule {
-	return outbox.Waits(gaps[:webhookAttempts.Of(m)-1]...)
+	gaps, _ := parseGaps(webhookGaps.Of(m)) // a setting is legal
+	further := int(webhookAttempts.Of(m)) - 1
+	for len(gaps) < further {
+		gaps = append(gaps, gaps[len(gaps)-1])
+	}
+	return outbox.Waits(gaps[:further]...)
 }
 
 // Acknowledges implements dialect.Notifier: every 2xx does.

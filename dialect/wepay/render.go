@@ -202,14 +202,8 @@ func (d *Dialect) appendRecords(b []byte, p *payment.Payment, completed bool) []
 	return d.appendRecord(append(b, `,"txnr_merchant":`...), p.ID, capture.Number, merchantRecord)
 }
 
-// The transaction records of one capture.
-const (
-	merchantRecord = iota // what the merchant gets
-	appFeeRecord          // what the platform gets
-)
-
 func (d *Dialect) appendRecord(b []byte, id payment.ID, operation, part int) []byte {
-	return append(d.appendResource(b, wireid.Name{Kind: wireid.Record, Payment: id, Operation: operation, Part: part}, "transaction_records"), '}')
+	return append(d.appendResource(b, recordName(id, operation, part), "transaction_records"), '}')
 }
 
 // appendResource appends the beginning of an object: the id, resource and path
@@ -267,5 +261,5 @@ func sees(p *payment.Payment) bool {
 
 func knownCurrency(c money.Currency) bool { return c == "USD" || c == "CAD" }
 
-// holdFor is how long a payment may wait for its capture.
+// holdFor is how long a payment may wait for its capture, at most.
 const holdFor = 7 * 24 * time.Hour

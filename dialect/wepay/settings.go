@@ -23,7 +23,16 @@ var (
 		"requests of an application to one endpoint in ten seconds, counted by each instance; 0 is no bound")
 	refundWindow = merchant.Number(Name+".refund_window_days", 60, 1, 3650,
 		"for how many days after its creation a payment may be refunded")
-	webhookAttempts = merchant.Number(Name+".webhook_attempts", 6, 1, 10,
+	captureWindow = merchant.Number(Name+".capture_window_seconds", int64(holdFor/time.Second), 60, int64(holdFor/time.Second),
+		"how long after its creation a payment may be captured, of payments made from then on")
+	presentCancel = merchant.Number(Name+".card_present_cancel_seconds", 90*60, 0, int64(holdFor/time.Second),
+		"how long after its creation a payment by a card that was present may be canceled, of payments made from then on")
+	webhookGaps = merchant.Text(Name+".webhook_gaps_seconds", "whole numbers of seconds from 1 to 604800, separated by commas, at most 9", "60,300,1800,7200,43200,86400",
+		"the waits between the attempts at a notification; the last one is repeated as often as the attempts need", func(s string) bool {
+			_, ok := parseGaps(s)
+			return ok
+		})
+	webhookAttempts = merchant.Number(Name+".webhook_attempts", 6, 1, mostAttempts,
 		"how often a notification is attempted before its preference becomes inactive")
 	patience = dialect.Patience(Name, 10*time.Second) // the original let a request run for 30 seconds; clients give up earlier
 )
@@ -33,7 +42,7 @@ func Settings() []merchant.Declaration {
 	return []merchant.Declaration{
 		accountUsable.Declaration, accountCurrency.Declaration, feeThreshold.Declaration, presentOverCapture.Declaration,
 		settlementDelay.Declaration, rateLimit.Declaration, refundWindow.Declaration,
-		webhookAttempts.Declaration, patience.Declaration,
+		captureWindow.Declaration, presentCancel.Declaration, webhookGaps.Declaration, webhookAttempts.Declaration, patience.Declaration,
 	}
 }
 

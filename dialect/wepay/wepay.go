@@ -96,6 +96,18 @@ var resources = map[string]*resource{
 		},
 		one: []endpoint{{http.MethodGet, "query_refund", keyIgnored, (*Dialect).queryRefund}},
 	},
+	"tokens": {all: []endpoint{{http.MethodPost, tokenizing, keyIgnored, (*Dialect).tokenize}}},
+	"payment_methods": {
+		all: []endpoint{{http.MethodPost, "create_payment_method", keyOptional, (*Dialect).createMethod}},
+		one: []endpoint{
+			{http.MethodGet, "query_payment_method", keyIgnored, (*Dialect).queryMethod},
+			{http.MethodDelete, "delete_payment_method", keyIgnored, (*Dialect).deleteMethod},
+		},
+	},
+	"transaction_records": {
+		all: []endpoint{{http.MethodGet, "list_transaction_records", keyIgnored, (*Dialect).listRecords}},
+		one: []endpoint{{http.MethodGet, "query_transaction_record", keyIgnored, (*Dialect).queryRecord}},
+	},
 	"notifications": {
 		all: []endpoint{{http.MethodGet, "list_notifications", keyIgnored, (*Dialect).listNotifications}},
 		one: []endpoint{{http.MethodGet, "query_notification", keyIgnored, (*Dialect).queryNotification}},

@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -43,7 +44,13 @@ type server struct {
 // start starts a server on a store and waits until it is ready.
 func start(t *testing.T, program, store string, options ...func(*exec.Cmd)) *server {
 	t.Helper()
-	s := launch(t, program, store, options...)
+	return startLogging(t, program, store, os.Stderr, options...)
+}
+
+// startLogging is start for a server whose errors go elsewhere.
+func startLogging(t *testing.T, program, store string, log io.Writer, options ...func(*exec.Cmd)) *server {
+	t.Helper()
+	s := launch(t, program, store, append(options, func(c *exec.Cmd) { c.Stderr = log })...)
 	if s == nil {
 		t.Fatal("the server ended before it was ready")
 	}
@@ -57,10 +64,10 @@ func launch(t *testing.T, program, store string, options ...func(*exec.Cmd)) *se
 	file := filepath.Join(t.TempDir(), "credentials.json")
 	command := exec.Command(program, "serve", "--sandbox", "--store", store, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
 		"--credentials-out", file, "--log-level", "error", "--public-url", "https://capstan.test") // the same after each start
+	command.Stderr = os.Stderr
 	for _, o := range options {
 		o(command)
 	}
-	command.Stderr = os.Stderr
 	stdout, err := command.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

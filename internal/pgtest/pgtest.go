@@ -44,7 +44,9 @@ func URL(t T) string {
 	}
 	schema := "t_" + strings.ToLower(rand.Text())
 	execute(t, address, `CREATE SCHEMA `+schema)
-	t.Cleanup(func() { execute(t, address, `DROP SCHEMA `+schema+` CASCADE`) })
+	if os.Getenv(Variable) != "" { // our own server goes as a whole
+		t.Cleanup(func() { execute(t, address, `DROP SCHEMA `+schema+` CASCADE`) })
+	}
 	u, err := url.Parse(address)
 	if err != nil {
 		t.Fatal(err)
@@ -55,10 +57,60 @@ func URL(t T) string {
 	return u.String()
 }
 
+// StoreURL returns the connection string of an empty store. Its schema may have
+// served other tests: making one takes longer than most tests of it.
+func StoreURL(t T) string {
+	t.Helper()
+	spare.Lock()
+	var address string
+	if n := len(spare.addresses); n > 0 {
+		address, spare.addresses = spare.addresses[n-1], spare.addresses[:n-1]
+	}
+	spare.Unlock()
+	if address == "" {
+		address = URL(t)
+	}
+	if os.Getenv(Variable) == "" {
+		t.Cleanup(func() {
+			Wipe(t, address)
+			spare.Lock()
+			defer spare.Unlock()
+			spare.addresses = append(spare.addresses, address)
+		})
+	}
+	return address
+}
+
+var spare struct {
+	sync.Mutex
+	addresses []string
+}
+
+// Wipe makes a store as empty as a new one. Nobody may have it open.
+func Wipe(t T, address string) {
+	t.Helper()
+	execute(t, address, wipe)
+}
+
+// wipe empties every table but the one of the schema's version, without its
+// triggers, and has the numbers begin anew.
+const wipe = `SET session_replication_role = replica;
+DO $$ DECLARE name text; BEGIN
+	FOR name IN SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND relname <> 'capstan_schema' LOOP
+		EXECUTE format('DELETE FROM %I', name);
+	END LOOP;
+	FOR name IN SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'S' LOOP
+		EXECUTE format('ALTER SEQUENCE %I RESTART', name);
+	END LOOP;
+	IF to_regclass('sandbox_clock') IS NOT NULL THEN
+		INSERT INTO sandbox_clock VALUES (true, 0);
+	END IF;
+END $$`
+
 // Open opens an empty store, which is closed when the test ends.
 func Open(t T, options ...func(*postgres.Options)) *postgres.Store {
 	t.Helper()
-	return OpenAt(t, URL(t), options...)
+	return OpenAt(t, StoreURL(t), options...)
 }
 
 // OpenAt opens a store, which is closed when the test ends.

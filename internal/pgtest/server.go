@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 // ends when Stop is called, or with this process.
 type Server struct {
 	dir   string
+	port  string    // empty is the usual one
 	alive io.Closer // while it is open
 	ended chan error
 }
@@ -40,28 +42,33 @@ func Start(override ...string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	return startOn(bin, func(_ *Server, data string, attributes *syscall.SysProcAttr) error {
+		return cluster(bin, data, attributes)
+	}, override...)
+}
+
+// startOn starts a server on what fill has put into its folder.
+func startOn(bin string, fill func(s *Server, data string, attributes *syscall.SysProcAttr) error, override ...string) (*Server, error) {
 	dir, err := os.MkdirTemp("", "capstan-pg-")
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{dir: dir, ended: make(chan error, 1)}
-	if err := s.start(bin, override); err != nil {
+	if err := s.start(bin, fill, override); err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *Server) start(bin string, override []string) error {
+func (s *Server) start(bin string, fill func(*Server, string, *syscall.SysProcAttr) error, override []string) error {
 	attributes, err := ordinary(s.dir)
 	if err != nil {
 		return err
 	}
 	data := filepath.Join(s.dir, "data")
-	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "capstan", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-	initdb.SysProcAttr, initdb.Dir = attributes, s.dir
-	if out, err := initdb.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %w\n%s", err, out)
+	if err := fill(s, data, attributes); err != nil {
+		return err
 	}
 	arguments := []string{"-c", script, "sh", s.dir, filepath.Join(bin, "postgres"), "-D", data, "-k", s.dir}
 	for _, setting := range slices.Concat(settings, override) {
@@ -74,6 +81,11 @@ func (s *Server) start(bin string, override []string) error {
 	}
 	if err := server.Start(); err != nil {
 		return err
+	}
+	for _, setting := range override {
+		if port, ok := strings.CutPrefix(setting, "port="); ok {
+			s.port = port
+		}
 	}
 	go func() { s.ended <- server.Wait() }()
 	return s.ready()
@@ -116,6 +128,9 @@ func (s *Server) ready() error {
 // URL is the connection string of the server.
 func (s *Server) URL() string {
 	u := url.URL{Scheme: "postgres", User: url.User("capstan"), Path: "/postgres", RawQuery: url.Values{"host": {s.dir}}.Encode()}
+	if s.port != "" {
+		u.RawQuery += "&port=" + s.port
+	}
 	return u.String()
 }
 

@@ -95,8 +95,12 @@ func (p *Processor) Secure() bool {
 	return u.Scheme == "https" || u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// Decide leaves everything to a call.
-func (p *Processor) Decide(payment.Instruction, *payment.Payer) payment.Answer {
+// Decide leaves everything to a call, but for increments, which the protocol
+// does not have: they are declined.
+func (p *Processor) Decide(i payment.Instruction, _ *payment.Payer) payment.Answer {
+	if i.Kind == payment.OpIncrement {
+		return payment.Answer{Result: payment.Refused, Reason: payment.UnsupportedMethod, Message: "Increments are not supported"}
+	}
 	return payment.Answer{Result: payment.Pending}
 }
 

@@ -82,8 +82,11 @@ func (s *Script) plan(i payment.Instruction) (Step, bool) {
 		return step, true
 	}
 	m := match{i.Payment.Merchant, i.Kind}
-	if m.kind == payment.OpCancel {
+	switch m.kind {
+	case payment.OpCancel:
 		m.kind = payment.OpVoid
+	case payment.OpIncrement:
+		m.kind = payment.OpAuthorize
 	}
 	if len(s.queue[m]) == 0 {
 		return Step{}, false

@@ -161,11 +161,20 @@ func (s *Store) Attempted(_ context.Context, attempts []outbox.Attempt) error {
 			continue
 		}
 		if next := m.first(d); next != nil && next.Due.IsZero() {
-			next.Due = a.At
+			next.Due = m.notBefore(*next, a.At)
 			m.deliveries[next.DeliveryID] = *next
 		}
 	}
 	return nil
+}
+
+// notBefore is a moment, or if that is later the one at which what a delivery
+// tells of happened.
+func (m *mail) notBefore(d outbox.Delivery, due time.Time) time.Time {
+	if n := m.notices[d.NoticeID]; n.At.After(due) {
+		return n.At
+	}
+	return due
 }
 
 // NextDelivery implements store.Outbox.
@@ -272,7 +281,7 @@ func (s *Store) Redeliver(_ context.Context, tenant int64, id outbox.DeliveryID,
 	if !ok || d.Tenant != tenant {
 		return false, nil
 	}
-	d.State, d.Due = outbox.Waiting, at
+	d.State, d.Due = outbox.Waiting, s.outbox.notBefore(d, at)
 	s.outbox.deliveries[id] = d
 	return true, nil
 }

@@ -2,9 +2,11 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/capstan-pay/capstan/ledger"
 	"github.com/capstan-pay/capstan/money"
@@ -41,36 +43,58 @@ type audit struct {
 const fetched = 1000
 
 // each calls fn with every row of a query. Walks may be nested: each has a
-// cursor of its own, and what was fetched is copied.
+// cursor of its own, and what was fetched is copied. One that gives little is a
+// single round trip.
 func (a *audit) each(query string, fn func(row) error) error {
 	a.cursors++
 	cursor := fmt.Sprintf("walk_%d", a.cursors)
-	if _, err := a.tx.Exec(a.ctx, `DECLARE `+cursor+` NO SCROLL CURSOR FOR `+query); err != nil {
-		return err
-	}
-	for {
-		var some []row
-		err := each(a.ctx, a.tx, fmt.Sprintf(`FETCH %d FROM %s`, fetched, cursor), func(r row) error {
-			copied := make(row, len(r))
-			for i := range r {
-				copied[i] = r.bytes(i)
-			}
-			some = append(some, copied)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
+	fetch := fmt.Sprintf(`FETCH %d FROM %s`, fetched, cursor)
+	some, err := a.trip(`DECLARE `+cursor+` NO SCROLL CURSOR FOR `+query, fetch)
+	for err == nil {
 		for _, r := range some {
 			if err := fn(r); err != nil {
 				return err
 			}
 		}
-		if len(some) < fetched {
-			_, err := a.tx.Exec(a.ctx, `CLOSE `+cursor)
-			return err
+		if len(some) < fetched { // the cursor ends with the transaction
+			return nil
 		}
+		some, err = a.trip(fetch)
 	}
+	return err
+}
+
+// trip sends statements together and returns a copy of the rows that they give.
+func (a *audit) trip(statements ...string) (rows []row, err error) {
+	pipe := a.tx.Conn().PgConn().StartPipeline(a.ctx)
+	for _, s := range statements {
+		pipe.SendQueryParams(s, nil, nil, nil, binaryFormat)
+	}
+	err = pipe.Sync()
+	for range statements {
+		if err != nil {
+			break
+		}
+		var result any
+		if result, err = pipe.GetResults(); err != nil {
+			break
+		}
+		reader, ok := result.(*pgconn.ResultReader)
+		if !ok {
+			err = fmt.Errorf("postgres: unexpected %T", result)
+			break
+		}
+		for reader.NextRow() {
+			values := row(reader.Values())
+			copied := make(row, len(values))
+			for i := range values {
+				copied[i] = values.bytes(i)
+			}
+			rows = append(rows, copied)
+		}
+		_, err = reader.Close()
+	}
+	return rows, errors.Join(err, pipe.Close())
 }
 
 const selectStates = `SELECT payment, tenant, merchant, version, status, updated_at,

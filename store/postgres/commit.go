@@ -44,6 +44,7 @@ func (b *batch) Commit(ctx context.Context, changes []store.Change) error {
 	case code == tooFewRows && !strings.Contains(err.Error(), purses), code == uniqueViolation:
 		return fmt.Errorf("%w: %w", store.ErrConflict, err)
 	case !errors.As(err, new(errReading)) && severed(err):
+		b.s.doubts.Add(1)
 		return fmt.Errorf("%w: %w", store.ErrUnknown, err)
 	}
 	return fault(fmt.Errorf("postgres: write a batch: %w", err))
@@ -71,6 +72,10 @@ func (b *batch) write(ctx context.Context, w *writing, anew bool) error {
 	tag, err := t.home()
 	if err == nil && tag.String() != "COMMIT" {
 		err = errReading{fmt.Errorf("postgres: COMMIT was answered with %s", tag)}
+	}
+	if err == nil && !replicated(b.conn.Conn().PgConn()) {
+		_ = b.conn.Conn().Close(ctx)
+		err = errUnreplicated
 	}
 	if anew && codeOf(err) == checkViolation {
 		err = &pgconn.PgError{Severity: "ERROR", Code: tooFewRows, Message: err.Error()}

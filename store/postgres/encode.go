@@ -70,6 +70,13 @@ func (a *array) uuid(v [16]byte) {
 }
 
 func (a *array) text(v string) {
+	v = storable(v)
+	a.element(len(v))
+	a.buf = append(a.buf, v...)
+}
+
+// filled writes bytes, also when there are none.
+func (a *array) filled(v []byte) {
 	a.element(len(v))
 	a.buf = append(a.buf, v...)
 }
@@ -158,7 +165,7 @@ func (r row) bytes(i int) []byte {
 	return append(make([]byte, 0, len(r[i])), r[i]...)
 }
 
-func (r row) text(i int) string { return string(r[i]) }
+func (r row) text(i int) string { return plain(string(r[i])) }
 
 // time reads Unix milliseconds, the zero time for NULL.
 func (r row) time(i int) time.Time {

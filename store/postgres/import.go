@@ -90,7 +90,10 @@ func copyRows[T any](i *imports, table string, columns []string, items []T, row 
 	if len(items) == 0 {
 		return nil
 	}
-	_, err := i.tx.CopyFrom(i.ctx, pgx.Identifier{table}, columns, pgx.CopyFromSlice(len(items), func(at int) ([]any, error) { return row(&items[at]) }))
+	_, err := i.tx.CopyFrom(i.ctx, pgx.Identifier{table}, columns, pgx.CopyFromSlice(len(items), func(at int) ([]any, error) {
+		values, err := row(&items[at])
+		return storables(values), err
+	}))
 	if err != nil {
 		return fmt.Errorf("%s: %w", table, err)
 	}

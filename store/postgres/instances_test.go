@@ -29,7 +29,7 @@ const lease = 400 * time.Millisecond
 // two are two instances on one store.
 func two(t *testing.T, options ...func(*postgres.Options)) (a, b *postgres.Store) {
 	t.Helper()
-	address := pgtest.URL(t)
+	address := pgtest.StoreURL(t)
 	options = append(options, func(o *postgres.Options) { o.Lease, o.MachineTime = lease, time.Now })
 	return pgtest.OpenAt(t, address, options...), pgtest.OpenAt(t, address, options...)
 }

@@ -173,6 +173,9 @@ func (s *Store) Attempted(ctx context.Context, attempts []outbox.Attempt) error 
 	})
 }
 
+// happened is when what delivery d tells of did.
+const happened = `(SELECT n.at FROM notices n WHERE n.tenant = d.tenant AND n.payment = d.payment AND n.version = d.version AND n.dialect = d.dialect AND n.number = d.number)`
+
 // attempted writes one attempt, if it is its delivery's next.
 func attempted(ctx context.Context, tx pgx.Tx, a *outbox.Attempt) error {
 	made, ordered := false, false
@@ -191,7 +194,7 @@ func attempted(ctx context.Context, tx pgx.Tx, a *outbox.Attempt) error {
 	if err != nil || !ordered || a.State == outbox.Waiting {
 		return err
 	}
-	_, err = tx.Exec(ctx, `UPDATE deliveries d SET due = $5 FROM (
+	_, err = tx.Exec(ctx, `UPDATE deliveries d SET due = greatest($5, `+happened+`) FROM (
 			SELECT version, number FROM deliveries WHERE tenant = $1 AND payment = $2 AND dialect = $3 AND endpoint = $4 AND ordered AND state = 1
 			ORDER BY version, number LIMIT 1) first
 		WHERE d.tenant = $1 AND d.payment = $2 AND d.dialect = $3 AND d.endpoint = $4
@@ -203,7 +206,7 @@ func attempted(ctx context.Context, tx pgx.Tx, a *outbox.Attempt) error {
 // Redeliver implements store.Outbox.
 func (s *Store) Redeliver(ctx context.Context, tenant int64, id outbox.DeliveryID, at time.Time) (there bool, err error) {
 	err = s.change(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `UPDATE deliveries d SET state = $7, due = $8 WHERE`+deliveryNamed, append(nameOf(tenant, id), int16(outbox.Waiting), at.UnixMilli())...)
+		tag, err := tx.Exec(ctx, `UPDATE deliveries d SET state = $7, due = greatest($8, `+happened+`) WHERE`+deliveryNamed, append(nameOf(tenant, id), int16(outbox.Waiting), at.UnixMilli())...)
 		there = err == nil && tag.RowsAffected() > 0
 		return err
 	})

@@ -39,6 +39,9 @@ type Store struct {
 
 	sweeper sweeper
 
+	doubts  atomic.Int64 // commits of which the outcome was unknown
+	cleared atomic.Int64 // of so many it was seen that what is there now will stay
+
 	epoch   atomic.Int64
 	skew    atomic.Int64 // how far the database's clock is ahead of the machine's, nanoseconds
 	ahead   atomic.Int64 // how far the sandbox's clock is ahead of the database's, nanoseconds
@@ -133,7 +136,9 @@ func OpenReadOnly(ctx context.Context, address string) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	config.ConnConfig.RuntimeParams["default_transaction_read_only"] = "on"
+	config.ConnConfig.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error { // and after the host was chosen that can write
+		return conn.Exec(ctx, `SET default_transaction_read_only = on`).Close()
+	}
 	if s.readers, err = pool(config, readersAtATime, nil); err != nil {
 		return nil, err
 	}
@@ -182,6 +187,7 @@ func pool(config *pgxpool.Config, conns int, prepare func(context.Context, *pgx.
 	config = config.Copy()
 	config.MaxConns, config.MinConns = int32(conns), 0
 	config.AfterConnect = prepare
+	config.ConnConfig.OnNotice = noteUnreplicated
 	if prepare != nil {
 		if config.ConnConfig.ValidateConnect == nil {
 			config.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite

@@ -21,21 +21,24 @@ func at(level pgx.TxIsoLevel) func(*postgres.Options) {
 func TestStore(t *testing.T) {
 	for _, level := range levels {
 		t.Run(string(level), func(t *testing.T) {
+			t.Parallel()
 			storetest.RunDurable(t, func(t *testing.T) (store.Store, func() store.Store) {
-				address := pgtest.URL(t)
+				address := pgtest.StoreURL(t)
 				return pgtest.OpenAt(t, address, at(level)), func() store.Store { return pgtest.OpenAt(t, address, at(level)) }
 			})
 		})
 	}
 }
 
-// TestModel takes the levels in turns: each check opens stores of its own.
+// TestModel takes the levels in turns. Each check has an empty store.
 func TestModel(t *testing.T) {
-	checks := 0
+	t.Parallel()
+	checks, address := 0, pgtest.StoreURL(t)
 	storetest.RunModel(t, func() (store.Store, func() store.Store) {
 		level := levels[checks%len(levels)]
-		checks++
-		address := pgtest.URL(t)
+		if checks++; checks > 1 {
+			pgtest.Wipe(t, address)
+		}
 		return pgtest.OpenAt(t, address, at(level)), func() store.Store { return pgtest.OpenAt(t, address, at(level)) }
 	})
 }

@@ -18,7 +18,7 @@ type querier interface {
 
 // each calls fn with every row of a query.
 func each(ctx context.Context, q querier, query string, fn func(row) error, args ...any) error {
-	rows, err := q.Query(ctx, query, append([]any{pgx.QueryResultFormats(binaryFormat)}, args...)...)
+	rows, err := q.Query(ctx, query, append([]any{pgx.QueryResultFormats(binaryFormat)}, storables(args)...)...)
 	if err != nil {
 		return err
 	}
@@ -78,6 +78,9 @@ func (s *Store) Record(ctx context.Context, tenant int64, key payment.Key) (foun
 		found, ok = *record, true
 		return err
 	}, tenant, [16]byte(key))
+	if err == nil && ok {
+		err = s.confirm(ctx)
+	}
 	return found, ok && err == nil, err
 }
 

@@ -25,7 +25,7 @@ func (s *Store) changeAt(ctx context.Context, level pgx.TxIsoLevel, fn func(tx p
 		return ErrReadOnly
 	}
 	return again(ctx, func() error {
-		return pgx.BeginTxFunc(ctx, s.writers, pgx.TxOptions{IsoLevel: level}, fn)
+		return pgx.BeginTxFunc(ctx, s.writers, pgx.TxOptions{IsoLevel: level}, func(tx pgx.Tx) error { return fn(texts{tx}) })
 	})
 }
 

@@ -16,6 +16,8 @@ var strays = []string{
 			OR NOT EXISTS (SELECT FROM wallet_users u WHERE u.tenant = d.tenant AND u.id = d.holder)`,
 	`SELECT format('the entry of deposit %s does not balance', id) FROM deposits
 		WHERE coalesce((SELECT sum(postings[2 * i]) FROM generate_series(1, cardinality(postings) / 2) i), 1) <> 0`,
+	`SELECT format('deposit %s is posted for another merchant or wallet user', d.id) FROM deposits d
+		JOIN accounts a ON a.tenant = d.tenant AND a.id IN (d.postings[1], d.postings[3]) WHERE a.merchant <> d.merchant OR a.holder NOT IN (0, d.holder)`,
 	`SELECT format('there is a balance of account %s, which does not exist', b.account)
 		FROM (SELECT tenant, account FROM balances UNION SELECT tenant, account FROM balance_changes) b
 		LEFT JOIN accounts a ON a.tenant = b.tenant AND a.id = b.account WHERE a.id IS NULL`,
@@ -29,8 +31,8 @@ var strays = []string{
 		JOIN merchants m ON m.id = s.merchant WHERE m.tenant <> s.tenant`,
 	`SELECT format('payment %s is of merchant %s, who does not exist', s.payment, s.merchant) FROM states s
 		LEFT JOIN merchants m ON m.id = s.merchant WHERE m.id IS NULL AND EXISTS (SELECT FROM merchants)`,
-	`SELECT format('document %s (%s %s) is of merchant %s, who does not exist', d.serial, d.dialect, d.kind, d.merchant) FROM documents d
-		LEFT JOIN merchants m ON m.id = d.merchant WHERE m.id IS NULL AND EXISTS (SELECT FROM merchants)`,
+	`SELECT format('document %s (%s %s) is of merchant %s of tenant %s, who does not exist', d.serial, d.dialect, d.kind, d.merchant, d.tenant) FROM documents d
+		WHERE NOT EXISTS (SELECT FROM merchants m WHERE m.tenant = d.tenant AND d.merchant IN (m.id, 0)) AND EXISTS (SELECT FROM merchants)`,
 }
 
 // straysEach bounds what is said of one kind of stray.

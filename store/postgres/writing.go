@@ -366,6 +366,6 @@ func (w *writing) fillCounters() {
 		c[1].text(ref.Name)
 		c[2].int8(was)
 		c[3].int8(set.Expires.UnixMilli())
-		c[4].text(string(set.Value))
+		c[4].filled(set.Value)
 	}
 }

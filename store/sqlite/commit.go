@@ -59,7 +59,7 @@ func (b *batch) writeRecord(c *store.Change) error {
 	}
 	stmt := &b.w.stmt
 	if c.Resolves {
-		if err := runRecord(stmt.resolve, r); err != nil {
+		if err := runRecord(b.w.summed(stmt.resolve), r); err != nil {
 			return err
 		}
 		if b.w.conn.Changes() == 0 {
@@ -70,7 +70,7 @@ func (b *batch) writeRecord(c *store.Change) error {
 	}
 	old := b.records[r.Key]
 	if old == nil {
-		err := runRecord(stmt.addRecord, r)
+		err := runRecord(b.w.summed(stmt.addRecord), r)
 		if sqlite.ErrCode(err) != sqlite.ResultConstraintUnique {
 			b.records[r.Key] = r
 			return err
@@ -87,7 +87,7 @@ func (b *batch) writeRecord(c *store.Change) error {
 		return err
 	}
 	b.records[r.Key] = r
-	if err := runRecord(stmt.addRecord, r); err != nil {
+	if err := runRecord(b.w.summed(stmt.addRecord), r); err != nil {
 		return err
 	}
 	// Its id may be that of a record which was deleted before.
@@ -158,17 +158,17 @@ func (b *batch) writeEvent(id payment.ID, sequence int, previous int64, e *payme
 	w := b.w
 	w.lastEvent++
 	w.body = e.AppendBody(w.body[:0])
-	stmt := w.stmt.addEvent
-	stmt.BindInt64(1, w.lastEvent)
-	stmt.BindInt64(2, int64(id))
-	stmt.BindInt64(3, int64(sequence))
-	bind(stmt, 4, previous)
-	stmt.BindInt64(5, int64(e.Kind))
-	stmt.BindInt64(6, e.At.UnixMilli())
-	bind(stmt, 7, int64(e.Operation))
-	bind(stmt, 8, e.Amount)
-	bindBytes(stmt, 9, w.body)
-	return run(stmt)
+	row := w.summed(w.stmt.addEvent)
+	row.integer(w.lastEvent)
+	row.integer(int64(id))
+	row.integer(int64(sequence))
+	row.orNull(previous)
+	row.integer(int64(e.Kind))
+	row.integer(e.At.UnixMilli())
+	row.orNull(int64(e.Operation))
+	row.orNull(e.Amount)
+	row.bytes(w.body)
+	return row.run()
 }
 
 // A row of entries has perRow postings, and a number has rowsPer rows.
@@ -260,7 +260,10 @@ func (w *writer) bindAccount(stmt *sqlite.Stmt, a ledger.Account) {
 func (b *batch) writeTimers(c *store.Change) error {
 	for i := range c.Done {
 		t, stmt := &c.Done[i], b.w.stmt.dropTimer
-		bindTimer(stmt, t)
+		stmt.BindInt64(1, t.Due.UnixMilli())
+		stmt.BindInt64(2, int64(t.Payment))
+		stmt.BindInt64(3, int64(t.Kind))
+		stmt.BindInt64(4, int64(t.Operation))
 		stmt.BindInt64(5, int64(t.Attempt))
 		if err := run(stmt); err != nil {
 			return err
@@ -270,23 +273,19 @@ func (b *batch) writeTimers(c *store.Change) error {
 		}
 	}
 	for i := range c.Timers {
-		t, stmt := &c.Timers[i], b.w.stmt.setTimer
-		bindTimer(stmt, t)
-		stmt.BindInt64(5, t.Tenant)
-		stmt.BindInt64(6, t.Merchant)
-		bind(stmt, 7, int64(t.Attempt))
-		if err := run(stmt); err != nil {
+		t, row := &c.Timers[i], b.w.summed(b.w.stmt.setTimer)
+		row.integer(t.Due.UnixMilli())
+		row.integer(int64(t.Payment))
+		row.integer(int64(t.Kind))
+		row.integer(int64(t.Operation))
+		row.integer(t.Tenant)
+		row.integer(t.Merchant)
+		row.orNull(int64(t.Attempt))
+		if err := row.run(); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func bindTimer(stmt *sqlite.Stmt, t *payment.Timer) {
-	stmt.BindInt64(1, t.Due.UnixMilli())
-	stmt.BindInt64(2, int64(t.Payment))
-	stmt.BindInt64(3, int64(t.Kind))
-	stmt.BindInt64(4, int64(t.Operation))
 }
 
 // move notes what an entry gives to wallet users and takes from them.

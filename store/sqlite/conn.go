@@ -30,6 +30,9 @@ func openWriter(path string) (_ *sqlite.Conn, err error) {
 		}
 	}()
 	conn.SetBusyTimeout(patience)
+	if err := giveChecksum(conn); err != nil {
+		return nil, err
+	}
 	if err := checkEngine(conn); err != nil {
 		return nil, err
 	}

@@ -159,6 +159,9 @@ func attempted(conn *sqlite.Conn, a *outbox.Attempt) (bool, error) {
 	if err != nil || !made {
 		return false, err
 	}
+	if err := stampDelivery(conn, a.DeliveryID); err != nil {
+		return false, err
+	}
 	if err := addAttempt(conn, a); err != nil || !ordered || a.State == outbox.Waiting {
 		return true, err
 	}
@@ -170,8 +173,7 @@ func attempted(conn *sqlite.Conn, a *outbox.Attempt) (bool, error) {
 }
 
 func addAttempt(conn *sqlite.Conn, a *outbox.Attempt) error {
-	add := conn.Prep(`INSERT INTO attempts (payment, dialect, endpoint, version, number, attempt, tenant, at, took, status, fault, sealed, state, due)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+	add := conn.Prep(adding(`INSERT`, "attempts"))
 	bindDelivery(add, a.DeliveryID)
 	add.BindInt64(6, int64(a.Number))
 	add.BindInt64(7, a.Tenant)
@@ -189,13 +191,23 @@ func addAttempt(conn *sqlite.Conn, a *outbox.Attempt) error {
 	return run(add)
 }
 
+// setDue makes a delivery due, not before what it tells of happened.
 func setDue(conn *sqlite.Conn, id outbox.DeliveryID, state outbox.State, due time.Time) error {
-	stmt := conn.Prep(`UPDATE deliveries SET state = ?6, due = ?7
+	stmt := conn.Prep(`UPDATE deliveries SET state = ?6,
+		due = max(?7, (SELECT at FROM notices WHERE payment = ?1 AND dialect = ?2 AND version = ?4 AND number = ?5))
 		WHERE payment = ?1 AND dialect = ?2 AND endpoint = ?3 AND version = ?4 AND number = ?5`)
 	bindDelivery(stmt, id)
 	stmt.BindInt64(6, int64(state))
 	stmt.BindInt64(7, due.UnixMilli())
-	return run(stmt)
+	if err := run(stmt); err != nil {
+		return err
+	}
+	return stampDelivery(conn, id)
+}
+
+func stampDelivery(conn *sqlite.Conn, id outbox.DeliveryID) error {
+	return stamp(conn, "deliveries", `payment = ? AND dialect = ? AND endpoint = ? AND version = ? AND number = ?`,
+		int64(id.Payment), id.Dialect, id.Endpoint, int64(id.Version), int64(id.Number))
 }
 
 // NextDelivery implements store.Outbox.

@@ -155,11 +155,18 @@ func putDocument(conn *sqlite.Conn, d document.Document) (document.Document, err
 	case conn.Changes() == 0:
 		return d, document.ErrMoved
 	}
+	if err := stampDocument(conn, d.Name); err != nil {
+		return d, err
+	}
 	stored, err := loadDocument(conn, d.Name)
 	if err != nil {
 		return d, err
 	}
 	return *stored, nil
+}
+
+func stampDocument(conn *sqlite.Conn, n document.Name) error {
+	return stamp(conn, "documents", `tenant = ? AND merchant = ? AND dialect = ? AND kind = ? AND id = ?`, n.Tenant, n.Merchant, n.Dialect, n.Kind, n.ID)
 }
 
 // DeleteDocument implements document.Store.

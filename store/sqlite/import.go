@@ -42,7 +42,7 @@ func (s *Store) Import(ctx context.Context, p *store.Parcel) error {
 			},
 			func() error { return all(p.Payments, b.importHistory) },
 			func() error {
-				return all(p.Records, func(r *store.Record) error { return runRecord(b.w.stmt.addRecord, r) })
+				return all(p.Records, func(r *store.Record) error { return runRecord(b.w.summed(b.w.stmt.addRecord), r) })
 			},
 			func() error { return all(p.Counters, b.writeCounter) },
 			func() error {
@@ -80,7 +80,7 @@ func all[T any](items []T, fn func(*T) error) error {
 }
 
 func importMerchant(conn *sqlite.Conn, m *merchant.Merchant) error {
-	stmt := conn.Prep(`INSERT INTO merchants (id, tenant, name, disabled, created_at, settings) VALUES (?, ?, ?, ?, ?, ?)`)
+	stmt := conn.Prep(adding(`INSERT`, "merchants"))
 	stmt.BindInt64(1, m.ID)
 	stmt.BindInt64(2, m.Tenant)
 	stmt.BindText(3, m.Name)
@@ -93,7 +93,7 @@ func importMerchant(conn *sqlite.Conn, m *merchant.Merchant) error {
 }
 
 func importUser(conn *sqlite.Conn, u *wallet.User) error {
-	stmt := conn.Prep(`INSERT INTO wallet_users (id, tenant, frozen) VALUES (?, ?, ?)`)
+	stmt := conn.Prep(adding(`INSERT`, "wallet_users"))
 	stmt.BindInt64(1, u.ID)
 	stmt.BindInt64(2, u.Tenant)
 	stmt.BindBool(3, u.Frozen)
@@ -147,5 +147,8 @@ func importDocument(conn *sqlite.Conn, d *document.Document) error {
 		stmt.BindText(12, d.Owner)
 	}
 	stmt.BindInt64(13, d.Serial)
-	return run(stmt)
+	if err := run(stmt); err != nil {
+		return err
+	}
+	return stampDocument(conn, d.Name)
 }

@@ -42,7 +42,8 @@ func (s *Store) PutMeta(ctx context.Context, name string, value []byte, once boo
 }
 
 func putMeta(conn *sqlite.Conn, name string, value []byte, once bool) error {
-	stmt := conn.Prep(`INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE NOT ?`)
+	stmt := conn.Prep(adding(`INSERT`, "meta") + ` ON CONFLICT (name)
+		DO UPDATE SET value = excluded.value, checksum = excluded.checksum WHERE NOT ?`)
 	stmt.BindText(1, name)
 	stmt.BindBytes(2, value)
 	stmt.BindBool(3, once)
@@ -138,10 +139,14 @@ func createMerchant(conn *sqlite.Conn, m *merchant.Merchant) error {
 	if err := bindSettings(stmt, 5, m.Settings); err != nil {
 		return err
 	}
-	return each(stmt, func(row *sqlite.Stmt) error {
+	err := each(stmt, func(row *sqlite.Stmt) error {
 		m.ID, m.Tenant = row.ColumnInt64(0), row.ColumnInt64(1)
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return stamp(conn, "merchants", `id = ?`, m.ID)
 }
 
 // Merchant implements store.Registry.
@@ -187,7 +192,10 @@ func updateMerchant(conn *sqlite.Conn, m merchant.Merchant) error {
 	if err == nil && conn.Changes() == 0 {
 		err = fmt.Errorf("sqlite: there is no merchant %d", m.ID)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return stamp(conn, "merchants", `id = ?`, m.ID)
 }
 
 const selectCredential = `SELECT merchant, dialect, kind, lookup, data, sealed, disabled, hint, created_at, expires_at FROM credentials`
@@ -201,8 +209,7 @@ func credentialOf(row *sqlite.Stmt) merchant.Credential {
 }
 
 func putCredential(conn *sqlite.Conn, verb string, c merchant.Credential) error {
-	stmt := conn.Prep(verb + ` INTO credentials (merchant, dialect, kind, lookup, data, sealed, disabled, hint, created_at, expires_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, nullif(?, ''), ?, ?)`)
+	stmt := conn.Prep(adding(verb, "credentials"))
 	stmt.BindInt64(1, c.Merchant)
 	stmt.BindText(2, c.Dialect)
 	stmt.BindText(3, c.Kind)
@@ -210,7 +217,9 @@ func putCredential(conn *sqlite.Conn, verb string, c merchant.Credential) error 
 	bindBytes(stmt, 5, c.Data)
 	bindBytes(stmt, 6, c.Sealed)
 	stmt.BindBool(7, c.Disabled)
-	stmt.BindText(8, c.Hint)
+	if stmt.BindNull(8); c.Hint != "" {
+		stmt.BindText(8, c.Hint)
+	}
 	bindTime(stmt, 9, c.CreatedAt)
 	bindTime(stmt, 10, c.ExpiresAt)
 	return run(stmt)

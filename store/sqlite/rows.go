@@ -69,31 +69,35 @@ func readRecord(row *sqlite.Stmt, r *store.Record) (err error) {
 	return err
 }
 
-func runRecord(stmt *sqlite.Stmt, r *store.Record) error {
-	stmt.BindBytes(1, r.Key[:])
-	stmt.BindInt64(2, r.Tenant)
+func runRecord(row *summed, r *store.Record) error {
+	row.bytes(r.Key[:])
+	row.integer(r.Tenant)
 	if r.Fingerprint == (payment.Fingerprint{}) {
-		stmt.BindNull(3)
+		row.null()
 	} else {
-		stmt.BindBytes(3, r.Fingerprint[:])
+		row.bytes(r.Fingerprint[:])
 	}
-	bind(stmt, 4, int64(r.Payment))
-	bind(stmt, 5, int64(r.Version))
-	bind(stmt, 6, int64(r.Operation))
+	row.orNull(int64(r.Payment))
+	row.orNull(int64(r.Version))
+	row.orNull(int64(r.Operation))
 	if r.Refusal == nil {
-		stmt.BindNull(7)
+		row.null()
 	} else {
-		stmt.BindText(7, store.EncodeRefusal(r.Refusal))
+		row.string(store.EncodeRefusal(r.Refusal))
 	}
 	if r.Pending {
-		stmt.BindInt64(8, 1)
+		row.integer(1)
 	} else {
-		stmt.BindNull(8)
+		row.null()
 	}
-	stmt.BindInt64(9, r.At.UnixMilli())
-	bindTime(stmt, 10, r.Expires)
-	bindBytes(stmt, 11, r.Context)
-	return run(stmt)
+	row.integer(r.At.UnixMilli())
+	if r.Expires.IsZero() {
+		row.null()
+	} else {
+		row.integer(r.Expires.UnixMilli())
+	}
+	row.bytes(r.Context)
+	return row.run()
 }
 
 func timerOf(row *sqlite.Stmt) payment.Timer {

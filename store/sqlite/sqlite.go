@@ -79,6 +79,9 @@ func Open(ctx context.Context, path string, options Options) (_ *Store, err erro
 	if s.writer, err = newWriter(conn); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
+	if s.writer.home, err = findPlace(path); err != nil {
+		return nil, err
+	}
 	s.readers = newReaders(path, sqlite.OpenReadWrite)
 	s.keeper, err = newHousekeeper(s, cmp.Or(options.copyAfter, copyAfter), !options.ExternalCheckpoints)
 	return s, err

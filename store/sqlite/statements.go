@@ -44,13 +44,12 @@ func (s *statements) prepare(conn *sqlite.Conn) error {
 		{&s.state, selectState},
 		{&s.event, selectEvent},
 
-		{&s.addRecord, `INSERT INTO records (key, tenant, fingerprint, payment, version, operation, refusal, pending, at, expires, context)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&s.addRecord, `INSERT INTO records (` + columns["records"] + `, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 		{&s.resolve, `UPDATE records SET fingerprint = ?3, payment = ?, version = ?, operation = ?,
-			refusal = ?, pending = ?, at = ?, expires = ?, context = ? WHERE key = ?1 AND tenant = ?2 AND pending = 1`},
+			refusal = ?, pending = ?, at = ?, expires = ?, context = ?, checksum = ? WHERE key = ?1 AND tenant = ?2 AND pending = 1`},
 		{&s.dropRecord, `DELETE FROM records WHERE key = ?`},
 
-		{&s.addEvent, `INSERT INTO events (id, payment, sequence, previous, kind, at, operation, amount, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&s.addEvent, `INSERT INTO events (` + columns["events"] + `, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 		{&s.addState, `INSERT INTO states (version, last_event, status, updated_at, authorized, extended, captured, voided, released, refunded, payment, tenant, merchant)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 		{&s.moveState, `UPDATE states SET version = ?, last_event = ?, status = ?, updated_at = ?,
@@ -62,7 +61,7 @@ func (s *statements) prepare(conn *sqlite.Conn) error {
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 
 		{&s.dropTimer, `DELETE FROM timers WHERE due = ? AND payment = ? AND kind = ? AND operation = ? AND ifnull(attempt, 0) = ?`},
-		{&s.setTimer, `INSERT OR REPLACE INTO timers (due, payment, kind, operation, tenant, merchant, attempt) VALUES (?, ?, ?, ?, ?, ?, ?)`},
+		{&s.setTimer, `INSERT OR REPLACE INTO timers (` + columns["timers"] + `, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`},
 
 		{&s.payer, `SELECT frozen, ifnull((SELECT available FROM wallet_balances WHERE user = id AND currency = ?), 0)
 			FROM wallet_users WHERE id = ? AND tenant = ?`},
@@ -71,13 +70,11 @@ func (s *statements) prepare(conn *sqlite.Conn) error {
 		{&s.addPurse, `INSERT INTO wallet_balances (available, user, currency) SELECT ?, id, ? FROM wallet_users WHERE id = ?`},
 
 		{&s.counter, `SELECT value, expires FROM counters WHERE tenant = ? AND name = ?`},
-		{&s.setCounter, `INSERT INTO counters (tenant, name, value, expires) VALUES (?, ?, ?, ?)
-			ON CONFLICT (tenant, name) DO UPDATE SET value = excluded.value, expires = excluded.expires`},
+		{&s.setCounter, adding(`INSERT`, "counters") + `
+			ON CONFLICT (tenant, name) DO UPDATE SET value = excluded.value, expires = excluded.expires, checksum = excluded.checksum`},
 
-		{&s.addNotice, `INSERT INTO notices (payment, version, dialect, number, tenant, merchant, topic, at, context, ordered, told)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
-		{&s.addDelivery, `INSERT INTO deliveries (payment, dialect, endpoint, version, number, tenant, merchant, lane, ordered, state, attempts, due)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&s.addNotice, adding(`INSERT`, "notices")},
+		{&s.addDelivery, adding(`INSERT`, "deliveries")},
 		{&s.firstWaiting, selectFirstWaiting},
 		{&s.addMark, `INSERT OR IGNORE INTO marks (tenant, merchant, kind, value, at, payment, operation) VALUES (?, ?, ?, ?, ?, ?, ?)`},
 	} {

@@ -20,6 +20,12 @@ var strays = []string{
 		WHERE merchant NOT IN (SELECT id FROM merchants) AND EXISTS (SELECT 1 FROM merchants) OR user NOT IN (SELECT id FROM wallet_users)`,
 	`SELECT 'the entry of deposit ' || d.id || ' does not balance' FROM deposits d JOIN entries e ON e.id = d.id * 4
 		WHERE minor1 + ifnull(minor2, 0) + ifnull(minor3, 0) + ifnull(minor4, 0) <> 0`,
+	`SELECT 'deposit ' || d.id || ' is posted for another merchant or wallet user' FROM deposits d JOIN entries e ON e.id = d.id * 4
+		JOIN accounts a ON a.id IN (e.account1, e.account2) WHERE a.merchant <> d.merchant OR a.holder NOT IN (0, d.user)`,
+	`SELECT 'entry ' || id || ' is not in order' FROM entries
+		WHERE (account2 IS NULL) <> (minor2 IS NULL) OR (account3 IS NULL) <> (minor3 IS NULL) OR (account4 IS NULL) <> (minor4 IS NULL)
+		OR account2 IS NULL AND account3 IS NOT NULL OR account3 IS NULL AND account4 IS NOT NULL OR id % 4 <> 0 AND id - 1 NOT IN (SELECT id FROM entries)`,
+	`SELECT 'it is not known up to which entry balances are rolled up' WHERE NOT EXISTS (SELECT 1 FROM balances_mark)`,
 	`SELECT 'deposit ' || d.id || ' has no entry' FROM deposits d WHERE NOT EXISTS (SELECT 1 FROM entries WHERE id = d.id * 4)`,
 	`SELECT 'there is a balance of account ' || account || ', which does not exist' FROM balances WHERE account NOT IN (SELECT id FROM accounts)`,
 	`SELECT 'there is a balance of ' || currency || ' of wallet user ' || user || ', who does not exist' FROM wallet_balances
@@ -32,8 +38,8 @@ var strays = []string{
 		JOIN merchants m ON m.id = s.merchant WHERE m.tenant <> s.tenant`,
 	`SELECT 'payment ' || s.payment || ' is of merchant ' || s.merchant || ', who does not exist' FROM states s
 		WHERE s.merchant NOT IN (SELECT id FROM merchants) AND EXISTS (SELECT 1 FROM merchants)`,
-	`SELECT 'document ' || serial || ' (' || dialect || ' ' || kind || ') is of merchant ' || merchant || ', who does not exist' FROM documents
-		WHERE merchant NOT IN (SELECT id FROM merchants) AND EXISTS (SELECT 1 FROM merchants)`,
+	`SELECT 'document ' || serial || ' (' || dialect || ' ' || kind || ') is of merchant ' || merchant || ' of tenant ' || tenant || ', who does not exist' FROM documents d
+		WHERE NOT EXISTS (SELECT 1 FROM merchants m WHERE m.tenant = d.tenant AND d.merchant IN (m.id, 0)) AND EXISTS (SELECT 1 FROM merchants)`,
 }
 
 // straysEach bounds what is said of one kind of stray.
@@ -47,6 +53,9 @@ func (a *audit) Strays(fn func(what string) error) error {
 		if err := a.each(fmt.Sprintf("%s LIMIT %d", query, straysEach), say); err != nil {
 			return err
 		}
+	}
+	if err := a.changed(fn); err != nil {
+		return err
 	}
 	return a.each(fmt.Sprintf("PRAGMA integrity_check(%d)", straysEach), func(row *sqlite.Stmt) error {
 		if row.ColumnText(0) == "ok" {

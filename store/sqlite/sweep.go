@@ -202,8 +202,8 @@ func (s *Store) deleteRecords(ctx context.Context, ids []int64, before int64) (d
 
 // markSwept tells audits what they must not miss.
 func markSwept(conn *sqlite.Conn, name string, before int64) error {
-	stmt := conn.Prep(`INSERT INTO meta (name, value) VALUES (?1, CAST(?2 AS BLOB)) ON CONFLICT (name) DO UPDATE
-		SET value = excluded.value WHERE CAST(CAST(value AS TEXT) AS INTEGER) < ?2`)
+	stmt := conn.Prep(`INSERT INTO meta (name, value, checksum) VALUES (?1, CAST(?2 AS BLOB), row_checksum(?1, CAST(?2 AS BLOB)))
+		ON CONFLICT (name) DO UPDATE SET value = excluded.value, checksum = excluded.checksum WHERE CAST(CAST(value AS TEXT) AS INTEGER) < ?2`)
 	stmt.BindText(1, name)
 	stmt.BindInt64(2, before)
 	return run(stmt)

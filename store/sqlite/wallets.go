@@ -23,6 +23,9 @@ func (s *Store) CreateUser(ctx context.Context, m int64, u *wallet.User, opening
 			return err
 		}
 		id = conn.LastInsertRowID()
+		if err := stamp(conn, "wallet_users", `id = ?`, id); err != nil {
+			return err
+		}
 		for _, b := range opening {
 			b.User = id
 			empty := conn.Prep(`INSERT INTO wallet_balances (user, currency, available) VALUES (?, ?, 0)`)
@@ -75,7 +78,7 @@ func (w *writer) deposit(m int64, b wallet.Balance, at time.Time) error {
 // addDeposit appends a deposit with its entry.
 func (w *writer) addDeposit(m, user int64, at time.Time, entry ledger.Entry) error {
 	w.lastEvent++
-	stmt := w.conn.Prep(`INSERT INTO deposits (id, merchant, user, at) VALUES (?, ?, ?, ?)`)
+	stmt := w.conn.Prep(adding(`INSERT`, "deposits"))
 	stmt.BindInt64(1, w.lastEvent)
 	stmt.BindInt64(2, m)
 	stmt.BindInt64(3, user)
@@ -124,7 +127,10 @@ func (s *Store) UpdateUser(ctx context.Context, u wallet.User) error {
 		if err == nil && conn.Changes() == 0 {
 			err = fmt.Errorf("sqlite: there is no wallet user %d", u.ID)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return stamp(conn, "wallet_users", `id = ?`, u.ID)
 	})
 }
 
@@ -139,7 +145,7 @@ func (s *Store) PutGrant(ctx context.Context, g wallet.Grant) error {
 }
 
 func putGrant(conn *sqlite.Conn, g wallet.Grant) error {
-	stmt := conn.Prep(`INSERT OR REPLACE INTO wallet_grants (tenant, name, user, expires_at, revoked) VALUES (?, ?, ?, ?, ?)`)
+	stmt := conn.Prep(adding(`INSERT OR REPLACE`, "wallet_grants"))
 	stmt.BindInt64(1, g.Tenant)
 	stmt.BindText(2, g.Name)
 	stmt.BindInt64(3, g.User)
@@ -156,7 +162,10 @@ func (s *Store) UseGrant(ctx context.Context, tenant int64, name string) (first 
 		stmt.BindText(2, name)
 		err := run(stmt)
 		first = err == nil && conn.Changes() == 1
-		return err
+		if !first {
+			return err
+		}
+		return stamp(conn, "wallet_grants", `tenant = ? AND name = ?`, tenant, name)
 	})
 	return first && err == nil, err
 }

@@ -22,6 +22,7 @@ type writer struct {
 	turn chan struct{} // holds one token while nobody writes
 	conn *sqlite.Conn
 	stmt statements
+	home place // of the file; where none is known, nothing is looked at
 
 	between func() error          // called in its turn before each transaction; may be nil
 	lowest  atomic.Int64          // the lowest id of a record that took another's place since a sweep; 0 is none
@@ -34,6 +35,7 @@ type writer struct {
 	before  int64            // lastEvent when the transaction began
 	fresh   []ledger.Account // that are new in this transaction
 	body    []byte           // scratch
+	row     summed           // scratch
 }
 
 // accountsKept bounds the cache of account numbers; beyond it is emptied.
@@ -100,6 +102,9 @@ func (w *writer) end(err error) error {
 	if err == nil {
 		failpoint.Reach("sqlite.commit.before")
 		err = run(w.stmt.commit)
+		if gone := w.home.there(); err == nil && gone != nil {
+			err = w.breaks(gone)
+		}
 		failpoint.Reach("sqlite.commit.after")
 	}
 	err = w.fault(err)
@@ -113,6 +118,12 @@ func (w *writer) end(err error) error {
 	}
 	w.turn <- struct{}{}
 	return err
+}
+
+// summed begins to bind a row that has a checksum.
+func (w *writer) summed(stmt *sqlite.Stmt) *summed {
+	w.row.stmt, w.row.text, w.row.bound = stmt, w.row.text[:0], 0
+	return &w.row
 }
 
 // forget drops what the transaction has numbered.
@@ -132,9 +143,15 @@ func (w *writer) fault(err error) error {
 	case sqlite.ResultFull:
 		return fmt.Errorf("%w: %w", store.ErrFull, err)
 	case sqlite.ResultIOErr, sqlite.ResultCorrupt, sqlite.ResultNotADB:
-		err = fmt.Errorf("%w: %w", store.ErrBroken, err)
-		w.broken.Store(&err)
+		err = w.breaks(err)
 	}
+	return err
+}
+
+// breaks notes that the medium failed: nothing is written any more.
+func (w *writer) breaks(err error) error {
+	err = fmt.Errorf("%w: %w", store.ErrBroken, err)
+	w.broken.Store(&err)
 	return err
 }
 

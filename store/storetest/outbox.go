@@ -266,7 +266,18 @@ func testOrdered(t *testing.T, s store.Store) {
 	second := a.capture(first.Payment, 100)
 	tell(&second, 0, true, "a")
 	must(t, s, second)
-	equal(t, "with nothing before it", ids(claim(t, s, everything(noon), false)), []outbox.DeliveryID{ofB, free, second.Notices[0].Deliveries[0].DeliveryID})
+	due = claim(t, s, everything(noon), false)
+	equal(t, "with nothing before it", ids(due), []outbox.DeliveryID{ofB, free, second.Notices[0].Deliveries[0].DeliveryID})
+
+	// What happened while the one before it was on its way is not due before that.
+	a.now = a.now.Add(time.Minute)
+	third := a.capture(second.Payment, 100)
+	tell(&third, 0, true, "a")
+	must(t, s, third)
+	check(t, s.Attempted(ctx, []outbox.Attempt{attempt(due[2], outbox.Delivered, time.Time{})}))
+	due = claim(t, s, everything(a.now), false)
+	equal(t, "what happened meanwhile", due[len(due)-1].DeliveryID, third.Notices[0].Deliveries[0].DeliveryID)
+	equal(t, "is due when it happened", due[len(due)-1].Due, a.now)
 }
 
 func testRedeliver(t *testing.T, s store.Store) {
@@ -289,6 +300,12 @@ func testRedeliver(t *testing.T, s store.Store) {
 	equal(t, "what is due", ids(claim(t, s, everything(later), false)), []outbox.DeliveryID{d.DeliveryID})
 	check(t, s.Attempted(ctx, []outbox.Attempt{attempt(d, outbox.Delivered, time.Time{})}))
 	equal(t, "what is due then", ids(claim(t, s, everything(later), false)), []outbox.DeliveryID{next.Notices[0].Deliveries[0].DeliveryID})
+
+	// Also by a clock that was set back it is not due before it happened.
+	_, err = s.Redeliver(ctx, tenant, d.DeliveryID, noon.Add(-time.Hour))
+	check(t, err)
+	d.Attempts, d.Due = 2, noon
+	equal(t, "by a clock that was set back", claim(t, s, everything(noon), false)[:1], []outbox.Delivery{d})
 
 	before := take(t, s)
 	gone := d.DeliveryID

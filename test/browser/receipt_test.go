@@ -101,7 +101,7 @@ func TestReceipts(t *testing.T) {
 		{"jpy", s.pay("payments", 1500, "JPY", goodCard), []string{"Payment successful", "1500 JPY"}},
 		{"kwd", s.pay("payments", 1005, "KWD", goodCard), []string{"Payment successful", "1.005 KWD"}},
 		{"bhd", s.pay("payments", 12_345_678_901, "BHD", goodCard), []string{"Payment successful", "12345678.901 BHD"}},
-		{"hold", hold, []string{"Authorization successful", "12345.67 USD", "Paid", "Taken\n1234.56 USD", "Released\n1000.00 USD", "Refunded\n34.56 USD"}},
+		{"hold", hold, []string{"Payment successful", "1234.56 USD", "Paid", "Reserved\n12345.67 USD", "Still reserved\n10111.11 USD", "Released\n1000.00 USD", "Refunded\n34.56 USD"}},
 		{"capture", capture, []string{"Capture successful", "1234.56 USD", "Refunded\n34.56 USD"}},
 		{"void", void, []string{"Void successful", "1000.00 USD", "Voided"}},
 		{"refund", refund, []string{"Refund successful", "34.56 USD", "Refunded"}},
