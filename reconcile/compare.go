@@ -34,6 +34,7 @@ type Finding struct {
 	Text      string         `json:"text"`
 	Payment   payment.ID     `json:"-"` // zero if it is not known here
 	Operation int            `json:"-"`
+	Amount    int64          `json:"-"` // as it is written here
 }
 
 // ours is an operation that was sent, as far as it is written here.
@@ -90,7 +91,7 @@ func Compare(view store.Audit, effects []remote.Effect, since time.Time, covers 
 	for _, id := range slices.Sorted(maps.Keys(written)) {
 		if op := written[id]; op.status == payment.OpApproved && !seen[id] && !settled[id] && !op.at.Before(since) {
 			findings = append(findings, Finding{
-				Kind: Missing, ID: id, Payment: op.payment, Operation: op.number,
+				Kind: Missing, ID: id, Payment: op.payment, Operation: op.number, Amount: op.amount,
 				Text: fmt.Sprintf("%s of %d is written as performed, they do not have it", op.verb, op.amount),
 			})
 		}

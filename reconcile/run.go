@@ -42,7 +42,7 @@ func Run(ctx context.Context, st Auditor, from Source, since time.Time, covers f
 	kept := findings[:0]
 	for _, f := range findings {
 		if f.Kind == Missing { // it may have been performed after the list was made
-			answer, err := from.Lookup(ctx, processor.Order{ID: f.ID})
+			answer, err := from.Lookup(ctx, processor.Order{ID: f.ID, Amount: f.Amount})
 			switch {
 			case err == nil && answer.Result == payment.Approved:
 				continue
