@@ -2,8 +2,10 @@ package dialect
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
+	"github.com/capstan-pay/capstan/document"
 	"github.com/capstan-pay/capstan/payment"
 )
 
@@ -80,6 +82,8 @@ func ClassOf(status int) Class {
 // saw sets the class by what the engine said.
 func (m *Memo) saw(out payment.Outcome, err error) {
 	switch {
+	case errors.Is(err, document.ErrMoved), errors.Is(err, document.ErrExists):
+		m.Class = Unclassed // somebody was faster, and nothing was done: the answer says what comes of that
 	case err != nil:
 		m.Class = Failed
 	case out.Refusal.Has(payment.Busy):

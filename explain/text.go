@@ -140,7 +140,8 @@ var sentences = map[string]string{
 	"void_pending": "processor asked to void %s", "hold_voided": "%s voided", "void_declined": "void of %s declined",
 	"payment_cancelled": "cancelled", "hold_expired": "the deadline passed",
 	"refund_pending": "processor asked to refund %s", "money_refunded": "%s refunded", "refund_declined": "refund of %s declined",
-	"capture_settled": "%s settled",
+	"capture_settled":   "%s settled",
+	"increment_pending": "processor asked to raise the hold by %s", "hold_incremented": "hold raised by %s", "increment_declined": "raise of the hold by %s declined",
 }
 
 func (w *writer) event(e Event, about int) {

@@ -178,6 +178,9 @@ func (d *Deliverer) send(ctx context.Context, to outbox.Lane, m dialect.Message)
 		return dialect.Response{}, err
 	}
 	defer response.Body.Close()
+	if response.StatusCode == http.StatusSwitchingProtocols { // what follows is no answer, and ctx would not end it
+		return dialect.Response{Status: response.StatusCode, Header: response.Header}, nil
+	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, answerLimit))
 	if err != nil {
 		return dialect.Response{}, err

@@ -297,6 +297,17 @@ func waitUntil(t *testing.T, what string, done func() bool) {
 // hang answers when the caller has given up.
 func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
+// switches leaves HTTP, and then says nothing.
+func switches(w http.ResponseWriter, _ *http.Request) {
+	conn, _, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	defer conn.Close()
+	_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: silence\r\n\r\n")
+	_, _ = conn.Read(make([]byte, 1)) // until the caller goes
+}
+
 // status answers with a status.
 func status(code int) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }

@@ -107,6 +107,7 @@ func TestEndpointsThatFail(t *testing.T) {
 		"closes at once":          {cut(""), "connection closed early", 0},
 		"closes in the header":    {cut("HTTP/1.1 200 OK\r\nContent-"), "no proper answer", 0},
 		"closes in the body":      {cut("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nOK"), "connection closed early", 0},
+		"switches protocols":      {switches, "not acknowledged", 101},
 		"is no web server":        {cut("220 mail.test ESMTP\r\n"), "no proper answer", 0},
 		"sends an endless header": {cut("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 64<<10)), "no proper answer", 0},
 	} {
@@ -418,7 +419,8 @@ func TestRestart(t *testing.T) {
 
 // Two deliverers on one store share the work and send nothing twice.
 func TestTwoShare(t *testing.T) {
-	r, s := newRig(t), newSink(t, nil)
+	patient := func(c *webhook.Config) { c.Timeout = 10 * time.Second } // what fails is not made again here: the clock stands still
+	r, s := newRig(t, patient), newSink(t, nil)
 	other := r.start()
 	defer other.Close(context.Background())
 	const n = 100

@@ -28,7 +28,10 @@ func (r *reply) append(b []byte, d *Dialect, out payment.Outcome, n *note) (int,
 		return p.status, p.append(b)
 	}
 	if n.route == createRefundRoute {
-		made, _ := r.view.refundOf(out.Operation)
+		made, known := r.view.refundOf(out.Operation)
+		if op := out.Op(); !known && op != nil { // of a hold, and the network has not answered
+			made = refund{operation: op.Number, amount: op.Amount, at: op.At, reason: refundReason(op), status: "pending", metadata: refundMetadata(op)}
+		}
 		return http.StatusOK, append(d.appendRefund(b, &r.view, made, n.shape), '\n')
 	}
 	b = d.appendIntent(b, &r.view, n.shape)

@@ -89,7 +89,7 @@ func (c *call) createdBefore(otherwise *problem) ([]byte, *problem) {
 // body holds no card number and no security code.
 func (c *call) readDraft() (draft, []detail) {
 	var f fields
-	d := draft{details: details{apiVersion: c.version}}
+	d, now := draft{details: details{apiVersion: c.version}}, c.Clock.Now()
 	if f.must(&c.body, "account_id") {
 		d.account, _ = f.text(&c.body, 1, maxID, "account_id")
 	}
@@ -99,10 +99,12 @@ func (c *call) readDraft() (draft, []detail) {
 		if m := f.object(&c.body, "payment_method"); m != nil {
 			r := methodReader{call: c, f: &f, in: m, at: atMethod, shapes: []string{byID, byToken, byReading, byCard}}
 			d.method = r.read()
+			f.passing(func() { d.checkExpiry(&f, now) })
 		}
 	}
 	d.autoCapture = f.flag(&c.body, true, "auto_capture")
 	d.captureAt, d.scheduled = f.integer(&c.body, 0, maxAmount, "capture_at")
+	f.passing(func() { c.checkSchedule(&f, d, now) })
 	d.fee, _ = f.integer(&c.body, 0, maxAmount, "fee_amount")
 	d.details.initiatedBy = f.oneOf(&c.body, initiators, "initiated_by")
 	d.reference, _ = f.text(&c.body, 1, maxID, "reference_id")
@@ -115,7 +117,7 @@ func (c *call) readDraft() (draft, []detail) {
 	if order := f.object(&c.body, "order"); order != nil && f.must(order, "order", "id") {
 		d.details.order, _ = f.text(order, 1, maxID, "order", "id")
 	}
-	return d, f.wrong
+	return d, f.lasting()
 }
 
 var atMethod = []string{"payment_method"}
@@ -130,6 +132,16 @@ func (c *call) checkDraft(d draft, now time.Time) []detail {
 	if c.currency != "" && d.currency != c.currency {
 		f.report(isInvalid, "The currency is not that of the account.", "currency")
 	}
+	d.checkExpiry(&f, now)
+	c.checkSchedule(&f, d, now)
+	if c.feePercent > 0 && money.ExceedsPercent(d.fee, d.amount, c.feePercent) {
+		f.report(feeTooLarge, feeHint, "fee_amount")
+	}
+	return f.wrong
+}
+
+// checkExpiry says whether the card has expired.
+func (d *draft) checkExpiry(f *fields, now time.Time) {
 	switch {
 	case !d.method.expired(now):
 	case d.method.stored != nil:
@@ -137,19 +149,22 @@ func (c *call) checkDraft(d draft, now time.Time) []detail {
 	default:
 		f.report(isInvalid, "The card has expired.", "payment_method", byCard, "expiration_year")
 	}
-	if d.scheduled {
-		switch today := now.Unix(); {
-		case d.captureAt < today:
-			f.report(isTooSmall, "This is in the past.", "capture_at")
-		case d.captureAt > today+int64(c.captureFor/time.Second):
-			f.report(isTooLarge, "This is more than 7 days in the future, or than payments of this account may wait.", "capture_at")
-		}
-	}
-	if c.feePercent > 0 && money.ExceedsPercent(d.fee, d.amount, c.feePercent) {
-		f.report(feeTooLarge, feeHint, "fee_amount")
-	}
-	return f.wrong
 }
+
+// checkSchedule says whether the capture is planned for a time that may be.
+func (c *call) checkSchedule(f *fields, d draft, now time.Time) {
+	if !d.scheduled {
+		return
+	}
+	switch today := now.Unix(); {
+	case d.captureAt < today:
+		f.report(isTooSmall, inThePast, "capture_at")
+	case d.captureAt > today+int64(c.captureFor/time.Second):
+		f.report(isTooLarge, "This is more than 7 days in the future, or than payments of this account may wait.", "capture_at")
+	}
+}
+
+const inThePast = "This is in the past."
 
 // intake is the payment as the core knows it, with what its hold permits.
 func (c *call) intake(d draft, now time.Time) payment.Intake {

@@ -16,7 +16,26 @@ const (
 // fields reads the members of a body and gathers what is wrong with them. Its
 // methods take the path of the member as answers show it; the last part is the
 // member's name. A member that is null is one that is not there.
-type fields struct{ wrong []detail }
+type fields struct {
+	wrong []detail
+	timed int // of them, those that only time has made wrong
+}
+
+// passing gathers what the passing of time may have made wrong.
+func (f *fields) passing(check func()) {
+	before := len(f.wrong)
+	check()
+	f.timed += len(f.wrong) - before
+}
+
+// lasting is all that is wrong; nothing if all of it is what time may have made
+// wrong: that is not held against a repeat of a request that was right.
+func (f *fields) lasting() []detail {
+	if len(f.wrong) == f.timed {
+		return nil
+	}
+	return f.wrong
+}
 
 func (f *fields) report(reason, message string, path ...string) {
 	f.wrong = append(f.wrong, detail{path, inBody, reason, message})

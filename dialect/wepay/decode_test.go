@@ -4,8 +4,10 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/capstan-pay/capstan/card"
+	"github.com/capstan-pay/capstan/clock"
 	"github.com/capstan-pay/capstan/dialect"
 	"github.com/capstan-pay/capstan/keyring"
 	"github.com/capstan-pay/capstan/payment"
@@ -14,7 +16,7 @@ import (
 
 func asking(body []byte) (*call, bool) {
 	keys := keyring.Fixed("test")
-	d := New(dialect.Services{IDs: wireid.New([]byte("0123456789abcdef")), Keys: keys, Cards: card.Inspector{MAC: keys.MAC}, Sandbox: true})
+	d := New(dialect.Services{Clock: clock.Fixed(time.Unix(1_768_478_400, 0)), IDs: wireid.New([]byte("0123456789abcdef")), Keys: keys, Cards: card.Inspector{MAC: keys.MAC}, Sandbox: true})
 	v, ok := parse(body)
 	return &call{Dialect: d, app: &app{id: "100001", feePercent: 20}, id: "x", body: v, version: "3.0", r: &http.Request{Method: http.MethodPost, URL: &url.URL{Path: "/payments"}, Header: http.Header{}}}, ok && v.kind == object
 }

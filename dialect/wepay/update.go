@@ -39,7 +39,7 @@ func (d *Dialect) update(c *call) ([]byte, *problem) {
 			} else if p == nil {
 				return nil, notAccessible(inPath, "id")
 			}
-			return nil, bodyDetail(isTooSmall, "This is in the past.", "capture_at")
+			return nil, bodyDetail(isTooSmall, inThePast, "capture_at")
 		case problem != nil:
 			return nil, problem
 		}
@@ -62,6 +62,11 @@ func (c *call) readChange() (change, []detail) {
 	}
 	if at, given := f.integer(&c.body, 0, maxAmount, "capture_at"); given {
 		asked.captureAt = &at
+		f.passing(func() {
+			if at < c.Clock.Now().Unix() {
+				f.report(isTooSmall, inThePast, "capture_at")
+			}
+		})
 	}
 	if custom := f.object(&c.body, atCustomData...); custom != nil {
 		asked.customData = custom.compact(nil)
@@ -72,7 +77,7 @@ func (c *call) readChange() (change, []detail) {
 	if reference, given := f.text(&c.body, 1, maxID, "reference_id"); given {
 		asked.reference = &reference
 	}
-	return asked, f.wrong
+	return asked, f.lasting()
 }
 
 // edit makes the new intake of a payment.

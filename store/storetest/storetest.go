@@ -45,7 +45,6 @@ func Run(t *testing.T, open func(*testing.T) store.Store) {
 		{"a payment is found by its labels", testLabels},
 		{"pages have no gap and no repeat", testPages},
 		{"documents are kept", testDocuments},
-		{"names are any strings", testStrings},
 		{"a document is listed until it is deleted", testDocumentPages},
 		{"a text may have any bytes", testTexts},
 		{"of several who change a document one succeeds", testDocumentRace},
