@@ -44,5 +44,5 @@ long:
 	$(GO) test -count=1 -timeout 6h ./engine -run 'TestSimulation$$' -seeds $(SEEDS)
 	$(GO) test -count=1 -timeout 1h ./dialect/wepay -run TestPaging/sqlite -payments 100000
 	$(GO) test -count=1 -timeout 1h ./internal/mutation -run TestSimulationNotices -all
-	$(GO) test -count=1 -timeout 2h ./internal/crash -skip Notifications -rounds $(ROUNDS)
+	$(GO) test -count=1 -timeout 2h ./internal/crash -skip Notifications -rounds $(ROUNDS) -times 5 -long 30m
 	$(GO) test -count=1 -timeout 2h ./internal/crash -run Notifications -rounds $(KILLS)

@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/capstan-pay/capstan/card"
@@ -31,6 +32,7 @@ import (
 	"github.com/capstan-pay/capstan/processor"
 	"github.com/capstan-pay/capstan/processor/book"
 	"github.com/capstan-pay/capstan/processor/cardsim"
+	"github.com/capstan-pay/capstan/processor/remote"
 	"github.com/capstan-pay/capstan/processor/scripted"
 	"github.com/capstan-pay/capstan/receipt"
 	"github.com/capstan-pay/capstan/sandbox"
@@ -110,6 +112,14 @@ type Server struct {
 	known  []dialect.Dialect   // all there are, also those that are not served
 	cards  processor.Processor // for brands that have none of their own; nil if nobody takes them
 	brands map[string]processor.Processor
+
+	remotes map[string]*remote.Processor // by name
+
+	held atomic.Pointer[held] // payments that are not moved on; nil is none
+
+	reconciling     sync.WaitGroup
+	stopReconciling context.CancelFunc
+
 	wallet processor.Processor
 	risk   *riskChecks
 	script *scripted.Script
@@ -195,6 +205,12 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if c.Traces != nil {
 		watched.Tracer = c.Traces
 	}
+	if err := s.holdRestored(ctx); err != nil {
+		return nil, err
+	}
+	if s.held.Load() != nil {
+		watched.Held = s.isHeld
+	}
 	s.Engine = engine.New(watched)
 	s.watcher.Metrics.Engine.Watch(s.Engine)
 	s.watcher.Metrics.Register(telemetry.NewSurvey(c.Store, s.Clock.Now, telemetry.Always{
@@ -222,6 +238,9 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		s.Sandboxed = s.controls()
 	}
 	s.mux = s.route()
+	loop, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stopReconciling = stop
+	s.reconciling.Go(func() { s.reconcileLoop(loop) })
 	return s, nil
 }
 
@@ -238,6 +257,10 @@ func (s *Server) Hurry() {
 // Close answers what was taken and stops the engine, and gives deliveries that
 // are under way a moment. The store stays open.
 func (s *Server) Close(ctx context.Context) error {
+	if s.stopReconciling != nil {
+		s.stopReconciling()
+		s.reconciling.Wait()
+	}
 	err := s.Engine.Close(ctx)
 	if s.Deliverer != nil {
 		moment, cancel := context.WithTimeout(ctx, lastDeliveries)

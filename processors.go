@@ -17,7 +17,7 @@ const allCards = "card"
 // addProcessors connects the remote processors. In a sandbox the script of
 // outcomes goes before them, as before every processor.
 func (s *Server) addProcessors(c Config) error {
-	s.brands = map[string]processor.Processor{}
+	s.brands, s.remotes = map[string]processor.Processor{}, map[string]*remote.Processor{}
 	for _, name := range slices.Sorted(maps.Keys(c.Processors)) {
 		p, err := remote.New(remote.Config{Name: name, URL: c.Processors[name], Logger: c.Logger, Merchant: s.IDs.Merchant})
 		if err != nil {
@@ -26,6 +26,7 @@ func (s *Server) addProcessors(c Config) error {
 		if !c.Sandbox && !p.Secure() {
 			return fmt.Errorf("processor %s: card numbers are sent to it: in live mode its URL must be https://, or on this machine", name)
 		}
+		s.remotes[name] = p
 		var behind processor.Processor = p
 		if c.Sandbox {
 			behind = s.script.Before(p)
@@ -37,6 +38,19 @@ func (s *Server) addProcessors(c Config) error {
 		}
 	}
 	return nil
+}
+
+// remote names the remote processor that a method's operations go to, empty if
+// none.
+func (s *Server) remote(m payment.Method) string {
+	name := m.Brand
+	if s.remotes[name] == nil {
+		name = allCards
+	}
+	if m.Kind != payment.CardMethod && m.Kind != payment.PayeeCard || s.remotes[name] == nil {
+		return ""
+	}
+	return name
 }
 
 // processor says who moves the money for a method. Outside the sandbox there

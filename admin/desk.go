@@ -52,6 +52,8 @@ type Config struct {
 
 	Settings merchant.Settings // that there are
 
+	Processors Reconciliation // nil where no server runs
+
 	RiskName  string                      // of the store's value for the risk configuration of all merchants
 	CheckRisk func(document []byte) error // says what is wrong with one
 

@@ -106,6 +106,21 @@ func NewAPI(desk *Desk, logger *slog.Logger, open bool) *API {
 			}
 			return d.Redeliver(r.Context(), r.PathValue("merchant"), in)
 		},
+		"POST /api/reconcile": func(d *Desk, r *http.Request) (any, error) {
+			var in Since
+			if err := read(r, &in); err != nil {
+				return nil, err
+			}
+			all, err := d.Reconcile(r.Context(), in)
+			return map[string]any{"findings": all}, err
+		},
+		"POST /api/reconcile/settle": func(d *Desk, r *http.Request) (any, error) {
+			var in Settlement
+			if err := read(r, &in); err != nil {
+				return nil, err
+			}
+			return in, d.Settle(r.Context(), in)
+		},
 		"GET /api/log":           log,
 		"GET /api/payments/{id}": func(d *Desk, r *http.Request) (any, error) { return d.Explain(r.Context(), r.PathValue("id")) },
 	} {

@@ -99,7 +99,10 @@ func (b *batch) execute(it *item) (_ *store.Change, err error) {
 			env.Now = t.Due
 		}
 	}
-	d, err := payment.Decide(p, it.Command, env)
+	d := b.held(p, it.Command)
+	if d.Refusal == nil {
+		d, err = payment.Decide(p, it.Command, env)
+	}
 	if err == nil {
 		err = b.fault
 	}
@@ -180,6 +183,23 @@ func (b *batch) change(it *item, d payment.Decision, at time.Time) *store.Change
 		return nil
 	}
 	return c
+}
+
+// held refuses what may not be done before a payment is reconciled; a
+// decision without a refusal is none.
+func (b *batch) held(p *payment.Payment, c payment.Command) payment.Decision {
+	if b.engine.Held == nil || p == nil {
+		return payment.Decision{}
+	}
+	switch c.(type) {
+	case payment.Capture, payment.Increment, payment.Void, payment.Cancel, payment.Refund, payment.Expire:
+		if b.engine.Held(p.ID) {
+			r := payment.Refuse(payment.OperationPending)
+			r.Status, r.Ended, r.Currency = p.Status, p.Ended, p.Currency
+			return payment.Decision{Payment: p, Refusal: r}
+		}
+	}
+	return payment.Decision{}
 }
 
 // corrects tells whether a decision asks for a correction: that is an operation

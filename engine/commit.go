@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/capstan-pay/capstan/internal/failpoint"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/store"
 )
@@ -75,15 +76,18 @@ func (e *Engine) process(items []*item) bool {
 			}
 		}
 	}
+	failpoint.Reach("engine.commit.after")
 	traced()
 	e.observed(items, began)
 	e.after(items) // first, so that whoever is answered finds the calls that follow under way
+	failpoint.Reach("engine.answers.before")
 	e.leave(items)
 	return true
 }
 
 // try decides a batch and commits it. On an error nobody has been answered.
 func (e *Engine) try(ctx context.Context, items []*item) error {
+	failpoint.Reach("engine.batch.taken")
 	b, err := e.Store.Begin(ctx, touched(items))
 	if err != nil {
 		return err
@@ -93,6 +97,7 @@ func (e *Engine) try(ctx context.Context, items []*item) error {
 	if err != nil || len(changes) == 0 {
 		return err
 	}
+	failpoint.Reach("engine.commit.before")
 	// From here on the batch is durable, or none of it is.
 	return e.commit(ctx, b, changes)
 }

@@ -55,6 +55,12 @@ type Config struct {
 	Observer Observer // nil if nobody watches
 	Tracer   Tracer   // nil if nobody traces
 
+	// Held tells whether a payment may not be moved on before it is reconciled
+	// with its processor: whatever would take from its hold, end it or give money
+	// back is refused with OperationPending, and timers wait. It is called for
+	// every such command and must be quick. A nil func is never.
+	Held func(payment.ID) bool
+
 	// Fatal is called once when the storage failed under a commit. The engine
 	// answers nothing any more; the process has to end.
 	Fatal func(error)

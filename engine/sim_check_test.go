@@ -94,9 +94,52 @@ func (w *world) truth(all bool) {
 	}
 }
 
+// reconcile reports to the engines what the bank has performed against its own
+// word.
+func (w *world) reconcile() {
+	for _, id := range slices.Sorted(maps.Keys(w.bank.known)) {
+		p, op := w.operation(id)
+		if op == nil || op.Status != payment.OpFailed || !w.bank.known[id].approved {
+			continue
+		}
+		w.say("the bank says that it has performed %s after all", id)
+		go func() {
+			_, _ = w.live()[0].e.Do(context.Background(), payment.Request{
+				Tenant: 1, Merchant: 1, Payment: p.ID, Command: payment.Resolve{Operation: op.Number, Answer: payment.Answer{Result: payment.Approved}},
+			})
+		}()
+		w.settle()
+	}
+}
+
+// corrections looks whether what was performed against the bank's own word was
+// taken back, once. The bank may decline that.
+func (w *world) corrections() {
+	for _, id := range slices.Sorted(maps.Keys(w.bank.known)) {
+		p, op := w.operation(id)
+		if op == nil || op.Status != payment.OpFailed || !w.bank.known[id].approved {
+			continue
+		}
+		tried, made := 0, 0
+		for i := range p.Operations {
+			if back := &p.Operations[i]; back.Kind == payment.OpCorrection && back.Parent == op.Number {
+				tried++
+				if back.Status == payment.OpApproved {
+					made++
+				}
+			}
+		}
+		if tried == 0 || made > 1 {
+			w.fail("%s was performed against the bank's own word: %d times it was to be taken back, %d times it was", id, tried, made)
+		}
+		w.seen.corrected += made
+	}
+}
+
 // atRest looks at what must be true when there is nothing left to do.
 func (w *world) atRest() {
 	w.truth(true)
+	w.corrections()
 	now := w.clock.Now()
 	for _, p := range w.payments() {
 		if op := p.Pending(); op != nil {

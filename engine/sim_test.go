@@ -139,6 +139,9 @@ func (w *world) rest() {
 	if len(w.live()) == 0 {
 		w.start()
 	}
+	for range 2 { // the second time it is known already
+		w.reconcile()
+	}
 	for round := range 12 {
 		w.listen()
 		for range w.clients {
@@ -161,7 +164,7 @@ func (w *world) rest() {
 }
 
 // sightings counts what was seen.
-type sightings struct{ commits, faults, crashes, calls, lost, sealed, expired, captured, replays int }
+type sightings struct{ commits, faults, crashes, calls, lost, sealed, expired, captured, replays, corrected int }
 
 func (a *sightings) add(b sightings) {
 	a.commits += b.commits
@@ -173,13 +176,14 @@ func (a *sightings) add(b sightings) {
 	a.expired += b.expired
 	a.captured += b.captured
 	a.replays += b.replays
+	a.corrected += b.corrected
 }
 
 func (a sightings) String() string {
-	return fmt.Sprintf("%d commits, %d of them with faults; %d crashes; %d calls to processors, %d messages lost or late, %d authorizations sealed; %d holds expired, %d captures; %d answers repeated",
-		a.commits, a.faults, a.crashes, a.calls, a.lost, a.sealed, a.expired, a.captured, a.replays)
+	return fmt.Sprintf("%d commits, %d of them with faults; %d crashes; %d calls to processors, %d messages lost or late, %d authorizations sealed; %d holds expired, %d captures; %d answers repeated; %d corrections",
+		a.commits, a.faults, a.crashes, a.calls, a.lost, a.sealed, a.expired, a.captured, a.replays, a.corrected)
 }
 
 func (a sightings) boring() bool {
-	return min(a.commits, a.faults, a.crashes, a.calls, a.lost, a.sealed, a.expired, a.captured, a.replays) == 0
+	return min(a.commits, a.faults, a.crashes, a.calls, a.lost, a.sealed, a.expired, a.captured, a.replays, a.corrected) == 0
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/capstan-pay/capstan/clock"
+	"github.com/capstan-pay/capstan/internal/failpoint"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor"
 )
@@ -74,12 +75,14 @@ func (e *Engine) call(it *item, c call) {
 		defer e.called(op)
 		ctx, cancel := context.WithTimeout(e.base, callTimeout)
 		defer cancel()
+		failpoint.Reach("engine.call.before")
 		answer, err := e.ask(ctx, trace, processor.NewOrder(p, c.operation, secret), c.attempt)
 		if err != nil {
 			e.Logger.Warn("processor gave no answer", "operation", payment.OperationID(p.ID, c.operation), "attempt", c.attempt, "error", err)
 			e.unanswered(op)
 			return
 		}
+		failpoint.Reach("engine.call.answered")
 		e.resolve(trace, p, c.operation, answer)
 	}()
 }
@@ -146,6 +149,7 @@ func (e *Engine) consult(ctx context.Context, o processor.Order, attempt int) (_
 		if !errors.Is(err, processor.ErrNoTrace) {
 			return answer, err
 		}
+		failpoint.Reach("engine.inquiry.no_trace")
 		if secret(o.Kind) {
 			return seal(ctx, p, o)
 		}
@@ -172,6 +176,7 @@ var errNobody = errors.New("no processor takes this method any more")
 func seal(ctx context.Context, p processor.Processor, o processor.Order) (payment.Answer, error) {
 	answer, err := p.Seal(ctx, o)
 	if errors.Is(err, processor.ErrSealed) {
+		failpoint.Reach("engine.call.sealed")
 		return notReached, nil
 	}
 	return answer, err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/capstan-pay/capstan/clock"
+	"github.com/capstan-pay/capstan/internal/failpoint"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/store"
 )
@@ -146,6 +147,7 @@ func (e *Engine) fireDue(now time.Time, failed stuck) error {
 		if err != nil || len(due) == 0 {
 			return err
 		}
+		failpoint.Reach("engine.timers.claimed")
 		before := again
 		again = make(map[payment.Timer]int, len(due))
 		for i, err := range e.fire(due) {
@@ -317,6 +319,7 @@ func (e *Engine) step(ctx context.Context, c *clock.Shifted, ahead time.Duration
 			return err
 		}
 	}
+	failpoint.Reach("engine.clock.kept")
 	c.Advance(ahead)
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 
 // Command is something that is asked of one payment. The commands are Create,
 // Revise, Authorize, PayerAnswer, Increment, Capture, Void, Cancel, Refund, Expire,
-// Settle, Resolve, Inquire and Nothing.
+// Settle, Resolve, Inquire, Correct and Nothing.
 type Command interface {
 	decide(*decision)
 }
@@ -51,6 +51,8 @@ func CommandName(c Command) string {
 		return "resolve"
 	case Inquire:
 		return "inquire"
+	case Correct:
+		return "correct"
 	case Nothing:
 		return "nothing"
 	}

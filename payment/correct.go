@@ -2,6 +2,27 @@ package payment
 
 import "github.com/capstan-pay/capstan/ledger"
 
+// Correct writes down how an operator has settled what he found to differ
+// between the books and a processor. It moves nothing and asks nobody. An
+// operation that was settled before is not settled again.
+type Correct struct {
+	Operation int    // that it is about; one that is not known here counts too
+	Note      string // who says so, and why
+}
+
+func (c Correct) decide(d *decision) {
+	r := &Refusal{}
+	r.when(c.Operation < 1 || d.p.corrected(c.Operation), DuplicateOperation)
+	if d.refuse(r) {
+		return
+	}
+	e := Event{Operation: d.next(), Asked: &Asked{Parent: c.Operation}}
+	if op := d.p.Op(c.Operation); op != nil {
+		e.Amount = op.Amount
+	}
+	d.concludeCorrection(e, Answer{Result: Approved, Message: c.Note})
+}
+
 // contradict takes an answer to an operation that was answered before. A
 // processor that has performed what it had declined, or sealed, has moved money
 // that is in nobody's books: that is taken back, by an operation of its own

@@ -102,3 +102,27 @@ func TestCorrectionInEveryState(t *testing.T) {
 		}
 	}
 }
+
+// TestCorrect: what an operator has settled is written down once, in any state,
+// and moves nothing.
+func TestCorrect(t *testing.T) {
+	paidOut := newDesk(t)
+	paidOut.do(payment.Create{Intake: intake(), Attempt: &payment.Attempt{Payout: true}})
+	for name, d := range map[string]*desk{"hold": authorized(t), "payout": paidOut} {
+		before := state(d.p)
+		got := d.do(payment.Correct{Operation: 1, Note: "jane: it is so"})
+		op := got.Payment.Op(got.Operation)
+		if len(got.Events) != 1 || got.Events[0].Kind != payment.CorrectionMade || op.Parent != 1 || op.Answer.Message != "jane: it is so" ||
+			len(got.Entries[0]) != 0 || got.Payment.Status.String() != before[:len(got.Payment.Status.String())] {
+			t.Errorf("%s, %s: %+v", name, before, got)
+		}
+		for _, number := range []int{1, 0, -1} {
+			if again := d.do(payment.Correct{Operation: number}); !again.Refusal.Has(payment.DuplicateOperation) {
+				t.Errorf("%s: operation %d is settled: %+v", name, number, again)
+			}
+		}
+		if unknown := d.do(payment.Correct{Operation: 77}); unknown.Refusal != nil {
+			t.Errorf("%s: one that is not known here: %v", name, unknown.Refusal)
+		}
+	}
+}

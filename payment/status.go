@@ -125,6 +125,7 @@ func Edges() []Edge {
 	for s := Created; s < statusCount; s++ {
 		edges = append(edges, Edge{s, PaymentRevised, s})
 	}
+	edges = append(edges, Edge{PaidOut, CorrectionMade, PaidOut})
 	for s := Created; s < PaidOut; s++ {
 		for _, e := range []EventKind{CorrectionPending, CorrectionMade, CorrectionDeclined} {
 			edges = append(edges, Edge{s, e, s})

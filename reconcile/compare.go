@@ -28,32 +28,38 @@ const (
 // Finding is one operation about which the two sides differ.
 type Finding struct {
 	Kind      Kind           `json:"kind"`
+	Processor string         `json:"processor"`
 	ID        string         `json:"id"` // of the operation
 	Theirs    *remote.Effect `json:"theirs,omitempty"`
 	Text      string         `json:"text"`
 	Payment   payment.ID     `json:"-"` // zero if it is not known here
 	Operation int            `json:"-"`
+	Amount    int64          `json:"-"` // as it is written here
 }
 
 // ours is an operation that was sent, as far as it is written here.
 type ours struct {
-	payment   payment.ID
-	number    int
-	verb      string
-	kind      payment.OperationKind
-	amount    int64
-	parent    int
-	status    payment.OperationStatus
-	at        time.Time
-	corrected bool
+	payment payment.ID
+	number  int
+	verb    string
+	kind    payment.OperationKind
+	amount  int64
+	parent  int
+	status  payment.OperationStatus
+	at      time.Time
 }
 
 // Compare holds effects, all that a processor has performed since a moment,
 // against the history. What is under way is no finding: an answer to come
 // settles it. Operations that were decided here, and never sent, are left out;
-// and so is what was asked for before the moment, unless they list it.
-func Compare(view store.Audit, effects []remote.Effect, since time.Time) ([]Finding, error) {
-	written, err := sent(view)
+// and so is what was asked for before the moment, unless they list it. Covers
+// says which payments the processor has to do with.
+func Compare(view store.Audit, effects []remote.Effect, since time.Time, covers func(payment.Method) bool) ([]Finding, error) {
+	listed := make(map[string]bool, len(effects))
+	for i := range effects {
+		listed[effects[i].ID] = true
+	}
+	written, settled, err := sent(view, covers, func(id string, at time.Time) bool { return listed[id] || !at.Before(since) })
 	if err != nil {
 		return nil, err
 	}
@@ -70,21 +76,22 @@ func Compare(view store.Audit, effects []remote.Effect, since time.Time) ([]Find
 			findings = append(findings, f)
 		}
 		switch {
+		case settled[e.ID]:
 		case seen[e.ID]:
 			find(Twice, "%s of %d %s was performed twice", e.Operation, e.Amount, e.Currency)
 		case op == nil:
 			find(Unwritten, "%s of %d %s was performed, and is not known here", e.Operation, e.Amount, e.Currency)
 		case op.verb != e.Operation || op.amount != e.Amount:
 			find(Differs, "%s of %d was performed, here it is %s of %d", e.Operation, e.Amount, op.verb, op.amount)
-		case op.status == payment.OpFailed && !op.corrected:
+		case op.status == payment.OpFailed:
 			find(Against, "%s of %d %s was performed, here it is written as failed", e.Operation, e.Amount, e.Currency)
 		}
 		seen[e.ID] = true
 	}
 	for _, id := range slices.Sorted(maps.Keys(written)) {
-		if op := written[id]; op.status == payment.OpApproved && !seen[id] && !op.at.Before(since) {
+		if op := written[id]; op.status == payment.OpApproved && !seen[id] && !settled[id] && !op.at.Before(since) {
 			findings = append(findings, Finding{
-				Kind: Missing, ID: id, Payment: op.payment, Operation: op.number,
+				Kind: Missing, ID: id, Payment: op.payment, Operation: op.number, Amount: op.amount,
 				Text: fmt.Sprintf("%s of %d is written as performed, they do not have it", op.verb, op.amount),
 			})
 		}
@@ -92,14 +99,19 @@ func Compare(view store.Audit, effects []remote.Effect, since time.Time) ([]Find
 	return findings, nil
 }
 
-// sent reads the operations that were sent to a processor, by their names.
-func sent(view store.Audit) (map[string]*ours, error) {
-	all := map[string]*ours{}
+// sent reads the operations that were sent to a processor and are wanted, by
+// their names, and those that a correction has settled.
+func sent(view store.Audit, covers func(payment.Method) bool, wanted func(id string, at time.Time) bool) (all map[string]*ours, settled map[string]bool, err error) {
+	all, settled = map[string]*ours{}, map[string]bool{}
 	var of payment.ID
 	var operations map[int]*ours
-	err := view.Events(func(id payment.ID, _ int, e payment.Event) error {
+	covered := false
+	err = view.Events(func(id payment.ID, _ int, e payment.Event) error {
 		if id != of {
 			of, operations = id, map[int]*ours{}
+		}
+		if e.Intake != nil {
+			covered = covers(e.Intake.Method)
 		}
 		status, ok := after[e.Kind]
 		if !ok {
@@ -114,21 +126,19 @@ func sent(view store.Audit) (map[string]*ours, error) {
 			operations[e.Operation] = op
 		}
 		op.status = status.status
-		if op.status == payment.OpPending {
-			all[payment.OperationID(id, e.Operation)] = op
+		if name := payment.OperationID(id, e.Operation); op.status == payment.OpPending && covered && wanted(name, op.at) {
+			all[name] = op
 		}
 		if op.verb = remote.Verb(op.kind); op.kind != payment.OpCorrection {
 			return nil
 		}
-		if op.verb = "refund"; operations[op.parent] != nil {
-			if operations[op.parent].kind == payment.OpAuthorize {
-				op.verb = "void"
-			}
-			operations[op.parent].corrected = op.status != payment.OpFailed
+		if op.verb = "refund"; operations[op.parent] != nil && operations[op.parent].kind == payment.OpAuthorize {
+			op.verb = "void"
 		}
+		settled[payment.OperationID(id, op.parent)] = op.status != payment.OpFailed
 		return nil
 	})
-	return all, err
+	return all, settled, err
 }
 
 // after says which operation an event belongs to, and how that stands after it.

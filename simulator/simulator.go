@@ -70,7 +70,7 @@ func Open(path string, c clock.Clock) (*Simulator, error) {
 	})
 	if err == nil {
 		err = each(j.effects, func(e remote.Effect) {
-			s.known[e.ID] = &operation{answer: approved(e.ID), request: digestOf(e), done: done}
+			s.known[e.ID] = &operation{answer: approved(e.ID, e.Amount), request: digestOf(e), done: done}
 			s.book(e)
 		})
 	}
@@ -260,7 +260,7 @@ func byCard(in remote.Request, e remote.Effect, a *account) remote.Answer {
 	if said.Result == payment.Refused {
 		return remote.Answer{ID: in.ID, Outcome: remote.Declined, Reason: said.Reason, Message: said.Message}
 	}
-	return approved(in.ID)
+	return approved(in.ID, in.Amount)
 }
 
 // book counts what was performed. The simulator's mutex is held.
@@ -389,12 +389,12 @@ func (s *Simulator) pause(r *http.Request, d time.Duration) bool {
 	return false
 }
 
-// approved is the answer to what was performed. It follows from the name alone,
-// so it is the same after a restart.
-func approved(id string) remote.Answer {
+// approved is the answer to what was performed. It follows from the name and
+// the amount, so it is the same after a restart.
+func approved(id string, amount int64) remote.Answer {
 	sum := sha256.Sum256([]byte(id))
 	return remote.Answer{
-		ID: id, Outcome: remote.Approved, Reference: hex.EncodeToString(sum[:8]),
+		ID: id, Outcome: remote.Approved, Amount: amount, Reference: hex.EncodeToString(sum[:8]),
 		AuthCode: fmt.Sprintf("%06d", (int(sum[8])<<16|int(sum[9])<<8|int(sum[10]))%1_000_000),
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/capstan-pay/capstan/internal/failpoint"
 	"github.com/capstan-pay/capstan/outbox"
 	"github.com/capstan-pay/capstan/store"
 )
@@ -65,7 +66,9 @@ func (d *Deliverer) write(batch []report) {
 		attempts[i] = r.Attempt
 	}
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		failpoint.Reach("webhook.sent")
 		err := d.Store.Attempted(d.base, attempts)
+		failpoint.Reach("webhook.recorded")
 		if err == nil {
 			return
 		}

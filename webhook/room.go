@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/capstan-pay/capstan/clock"
+	"github.com/capstan-pay/capstan/internal/failpoint"
 	"github.com/capstan-pay/capstan/outbox"
 )
 
@@ -47,6 +48,9 @@ func (d *Deliverer) claim(after *outbox.Lane) (bool, error) {
 		return false, nil
 	}
 	deliveries, err := d.Store.ClaimDeliveries(d.base, c)
+	if len(deliveries) > 0 {
+		failpoint.Reach("webhook.claimed")
+	}
 	if len(deliveries) == 0 {
 		return false, err
 	}

@@ -36,6 +36,7 @@ type commands struct {
 	Restore   restoreCommand   `cmd:"" help:"Make a store from a backup."`
 	Migrate   migrateCommand   `cmd:"" help:"Bring the schema of a store up to date."`
 	Move      moveCommand      `cmd:"" help:"Move a store between SQLite and PostgreSQL."`
+	Reconcile reconcileCommand `cmd:"" help:"Compare the books with what remote processors have performed."`
 	Simulator simulatorCommand `cmd:"" help:"Run a simulated card acquirer as a process of its own."`
 	Conform   conformCommand   `cmd:"" help:"Check whether a processor keeps the plugin protocol."`
 	Bench     benchCommand     `cmd:"" help:"Measure a running sandbox server."`

@@ -43,6 +43,6 @@ func TestProcessorsPage(t *testing.T) {
 	docrun.Test(t, file, docrun.Page{
 		Folder: folder,
 		Env:    []string{docrun.Build(t), "GOCACHE=" + strings.TrimSpace(string(cache))},
-		Real:   map[string]string{"127.0.0.1:9000": own, "127.0.0.1:9001": other},
+		Real:   map[string]string{"127.0.0.1:9000": own, "127.0.0.1:9001": other, "127.0.0.1:8080": free(t), "127.0.0.1:8081": free(t)},
 	})
 }

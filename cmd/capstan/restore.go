@@ -97,6 +97,9 @@ func (r *restored) check(o *output, s *sqlite.Store, sealing keyring.Sealing) (e
 			return nil
 		})
 	})
+	if err == nil && r.Mode != "" {
+		err = capstan.MarkRestored(o, s)
+	}
 	if err != nil || !r.KeysOK || r.Mode == "" {
 		return err
 	}
@@ -122,6 +125,7 @@ What happened after that is not in it, and nobody has told the outside world:
     idempotency key, may move the money again. Holds that were closed since are open here, and will expire here.
   - Wallet balances and risk counters are those of that moment. Webhooks of that time may be sent again.
   - Keys that were made or disabled since are not, or are not disabled: disable again what was compromised.
+Served with remote processors (--processor) it is reconciled with them first, and what differs waits: capstan reconcile.
 Keep merchants out until you have compared: capstan merchant disable; capstan explain tells what this store knows.
 `, r.Store, from, r.Payments, r.Events, r.Schema, last)
 	if r.KeysOK {

@@ -39,23 +39,23 @@ var Rules = []Rule{
 
 	{"store", "document money ledger outbox payment risk wallet merchant", "the store knows no wire format and decides nothing"},
 	{"store/storetest", "document money ledger outbox payment risk wallet merchant store store/memory", "the kit compares a store with the plainest one"},
-	{"store/*", "document money ledger outbox payment risk wallet merchant store", "stores do not know each other"},
+	{"store/*", "document money ledger outbox payment risk wallet merchant store internal/failpoint", "stores do not know each other"},
 	{"processor", "money payment", "who moves money knows no dialect and no store"},
 	{"processor/*", "clock money payment processor", "processors do not know each other"},
 	{"simulator", "clock money payment processor processor/*", "the peer of a remote processor knows the protocol, and not who speaks it"},
-	{"reconcile", "money payment processor/remote store", "what was performed is compared with what is stored"},
-	{"engine", "clock document money ledger outbox payment risk merchant processor store", "the engine knows no dialect"},
+	{"reconcile", "money payment processor processor/remote store", "what was performed is compared with what is stored"},
+	{"engine", "clock document money ledger outbox payment risk merchant processor store internal/failpoint", "the engine knows no dialect"},
 
 	{"dialect", "card clock document keyring merchant money outbox payment receipt throttle vault wallet wireid", "dialects see outcomes, not rows, and cannot tell who moves the money"},
 	{"dialect/dialecttest", "capstantest", "transcripts are played to a whole server"},
 	{"dialect/*", "card clock dialect document keyring merchant money outbox payment receipt signature throttle vault wallet wireid", "dialects do not know each other, nor store, engine and processors"},
 	{"receipt", "keyring money merchant payment", "the payer's page shows what a payment says, and stands below the dialects that send people to it"},
 
-	{"webhook", "clock dialect document keyring merchant money outbox payment signature store", "deliveries are made from what is stored"},
+	{"webhook", "clock dialect document keyring merchant money outbox payment signature store internal/failpoint", "deliveries are made from what is stored"},
 	{"telemetry", "card clock dialect document engine money outbox payment store", "those who watch decide nothing, and know no dialect by name"},
 	{"console", "clock keyring money ledger merchant payment risk store wallet wireid", "the operator's pages show what is stored"},
 	{"explain", "ledger money outbox payment store wireid", "the story of a payment is told from what is stored"},
-	{"admin", "clock dialect explain keyring merchant outbox payment store wireid", "administration looks at payments and never changes one"},
+	{"admin", "clock dialect explain keyring merchant outbox payment reconcile store wireid", "administration looks at payments and never changes one"},
 	{"verify", "money ledger outbox payment risk store wallet", "the auditor reads what was written without calling the rules that wrote it"},
 	{"move", "document ledger merchant outbox payment store wallet", "moving carries what is written from store to store, and reads nothing into it"},
 	{"sandbox", "clock document keyring money ledger merchant outbox payment risk store wallet webhook wireid dialect processor processor/scripted", "sandbox controls work through the engine like any caller"},
@@ -68,6 +68,7 @@ var Rules = []Rule{
 	{"capstantest", "**", "a whole server for tests"},
 	{"conform", "**", "transcripts as a product"},
 	{"cmd/*", "**", "the program"},
+	{"internal/failpoint", "", "a place where a process may die knows nothing of it"},
 	{"internal/*", "**", "tools of this tree"},
 }
 

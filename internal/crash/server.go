@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -21,10 +22,10 @@ import (
 )
 
 // build builds the program once for all tests of the package.
-func build(t *testing.T) string {
+func build(t *testing.T, flags ...string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "capstan")
-	command := exec.Command("go", "build", "-o", program, "github.com/capstan-pay/capstan/cmd/capstan")
+	command := exec.Command("go", slices.Concat([]string{"build", "-o", program}, flags, []string{"github.com/capstan-pay/capstan/cmd/capstan"})...)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
@@ -41,18 +42,32 @@ type server struct {
 }
 
 // start starts a server on a store and waits until it is ready.
-func start(t *testing.T, program, store string) *server {
+func start(t *testing.T, program, store string, options ...func(*exec.Cmd)) *server {
 	t.Helper()
-	return startLogging(t, program, store, os.Stderr)
+	return startLogging(t, program, store, os.Stderr, options...)
 }
 
 // startLogging is start for a server whose errors go elsewhere.
-func startLogging(t *testing.T, program, store string, log io.Writer) *server {
+func startLogging(t *testing.T, program, store string, log io.Writer, options ...func(*exec.Cmd)) *server {
+	t.Helper()
+	s := launch(t, program, store, append(options, func(c *exec.Cmd) { c.Stderr = log })...)
+	if s == nil {
+		t.Fatal("the server ended before it was ready")
+	}
+	return s
+}
+
+// launch starts a server and returns it when it is ready, or nil when it ended
+// before.
+func launch(t *testing.T, program, store string, options ...func(*exec.Cmd)) *server {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "credentials.json")
 	command := exec.Command(program, "serve", "--sandbox", "--store", store, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
 		"--credentials-out", file, "--log-level", "error", "--public-url", "https://capstan.test") // the same after each start
-	command.Stderr = log
+	command.Stderr = os.Stderr
+	for _, o := range options {
+		o(command)
+	}
 	stdout, err := command.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +86,8 @@ func startLogging(t *testing.T, program, store string, log io.Writer) *server {
 	select {
 	case text := <-line:
 		if text == "" {
-			t.Fatalf("the server ended before it was ready: %v", <-s.ended)
+			<-s.ended
+			return nil
 		}
 	case <-time.After(20 * time.Second):
 		t.Fatal("the server is not ready after 20 s")
@@ -84,6 +100,16 @@ func startLogging(t *testing.T, program, store string, log io.Writer) *server {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// args gives the server more arguments.
+func args(more ...string) func(*exec.Cmd) {
+	return func(c *exec.Cmd) { c.Args = append(c.Args, more...) }
+}
+
+// env adds to the server's environment.
+func env(more ...string) func(*exec.Cmd) {
+	return func(c *exec.Cmd) { c.Env = append(os.Environ(), more...) }
 }
 
 // kill ends the process at once, as a power cut would.

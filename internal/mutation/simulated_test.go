@@ -2,6 +2,8 @@ package mutation
 
 import (
 	"flag"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -57,7 +59,7 @@ var simulated = []Mutation{
 		{"	if attempt > 1 {", "	if false {"},
 	}},
 	{Name: "an authorization is sent again", File: "engine/task.go", Changes: []Change{
-		{"		if o.Kind == payment.OpAuthorize {\n", "		if false {\n"},
+		{"		if secret(o.Kind) {\n", "		if false {\n"},
 	}},
 	{Name: "what could not be sealed has failed", File: "engine/task.go", Changes: []Change{
 		{"	if errors.Is(err, processor.ErrSealed) {", "	if err != nil {"},
@@ -66,7 +68,7 @@ var simulated = []Mutation{
 		{"	again.Attempt = c.Attempt\n", "	again.Attempt = c.Attempt - 1\n"},
 	}},
 	{Name: "an operation has a new name when it is sent again", File: "engine/task.go", Changes: []Change{
-		{"	return p.Perform(ctx, o)\n", "	if attempt > 1 {\n		o.ID += \"9\"\n	}\n	return p.Perform(ctx, o)\n"},
+		{"	answer, err := p.Perform(ctx, o)\n", "	if attempt > 1 {\n		o.ID += \"9\"\n	}\n	answer, err := p.Perform(ctx, o)\n"},
 	}},
 	{Name: "no answer is taken for a refusal", File: "engine/task.go", Changes: []Change{
 		{"			e.unanswered(op)\n			return\n", "			answer = payment.Answer{Result: payment.Refused}\n"},
@@ -88,9 +90,28 @@ var simulated = []Mutation{
 		{"	d.expireIfDue()\n", ""},
 		{"	d.rearm()\n", ""},
 	}},
+	{Name: "a success after a failure is ignored", File: "payment/resolve.go", Changes: []Change{
+		{"		d.contradict(op, c.Answer)\n", ""},
+	}},
+	{Name: "a success after a failure is taken back twice", File: "payment/correct.go", Changes: []Change{
+		{" || d.p.corrected(op.Number) {", " {"},
+	}},
 	{Name: "a payment's time runs backwards", File: "payment/command.go", Changes: []Change{
 		{"		d.env.Now = p.UpdatedAt // a payment's time never runs backwards\n", ""},
 	}},
+}
+
+// TestSimulatedMutationsApply: the source has not moved on from under them.
+func TestSimulatedMutationsApply(t *testing.T) {
+	for _, m := range simulated {
+		source, err := os.ReadFile(filepath.Join("../..", filepath.FromSlash(m.File)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.Apply(string(source)); err != nil {
+			t.Errorf("%s: %v", m.Name, err)
+		}
+	}
 }
 
 // TestSimulationNotices: the simulation finds each of them, in the seeds that

@@ -14,6 +14,7 @@ import (
 
 	"github.com/capstan-pay/capstan"
 	"github.com/capstan-pay/capstan/clock"
+	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor/remote"
 	"github.com/capstan-pay/capstan/reconcile"
 	"github.com/capstan-pay/capstan/simulator"
@@ -103,18 +104,26 @@ func Agree(t testing.TB, st store.Store, effects []remote.Effect) (wrong []strin
 	for _, f := range report.Findings {
 		wrong = append(wrong, f.String())
 	}
-	err = st.Audit(t.Context(), func(view store.Audit) error {
-		findings, err := reconcile.Compare(view, effects, time.Time{})
-		for _, f := range findings {
-			wrong = append(wrong, string(f.Kind)+" "+f.ID+": "+f.Text)
-		}
+	for _, f := range Compare(t, st, effects) {
+		wrong = append(wrong, string(f.Kind)+" "+f.ID+": "+f.Text)
+	}
+	return wrong
+}
+
+// Compare holds a journal against the history in a store.
+func Compare(t testing.TB, st store.Store, effects []remote.Effect) (findings []reconcile.Finding) {
+	t.Helper()
+	err := st.Audit(t.Context(), func(view store.Audit) (err error) {
+		findings, err = reconcile.Compare(view, effects, time.Time{}, cards)
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return wrong
+	return findings
 }
+
+func cards(m payment.Method) bool { return m.Kind == payment.CardMethod || m.Kind == payment.PayeeCard }
 
 // Sum adds up the amounts of one operation in a journal.
 func Sum(effects []remote.Effect, operation string) (sum int64, count int) {

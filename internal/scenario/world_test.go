@@ -189,3 +189,9 @@ func (w *world) planned(key string, at time.Time) string {
 	}
 	return id
 }
+
+// hurried lets nobody wait for what is in the way.
+func (w *world) hurried() {
+	w.t.Helper()
+	w.Control(w.t, http.MethodPatch, "/_sandbox/settings", map[string]any{"settings": map[string]any{"intents.lock_wait_ms": 0}}, nil)
+}

@@ -26,6 +26,7 @@ import (
 const (
 	callTimeout = 15 * time.Second // for one answer
 	answerLimit = 1 << 20          // bytes of one answer
+	listLimit   = 64 << 20         // bytes of one page of a list
 	dataLimit   = 16 << 10         // bytes that a processor may have kept with a payment
 )
 
@@ -141,6 +142,45 @@ func (p *Processor) Seal(ctx context.Context, o processor.Order) (payment.Answer
 	return p.final(a, status, o)
 }
 
+// Performed lists what the processor has performed since a moment, in order.
+func (p *Processor) Performed(ctx context.Context, since time.Time) ([]Effect, error) {
+	var all []Effect
+	q := url.Values{"since": {since.UTC().Format(time.RFC3339)}}
+	for {
+		page, err := p.list(ctx, "/v1/operations?"+q.Encode())
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Operations...)
+		if page.Next == "" {
+			return all, nil
+		}
+		if page.Next == q.Get("cursor") {
+			return nil, fmt.Errorf("processor %s: the list does not end", p.Name)
+		}
+		q.Set("cursor", page.Next)
+	}
+}
+
+func (p *Processor) list(ctx context.Context, path string) (page List, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL+path, nil)
+	if err != nil {
+		return page, fmt.Errorf("processor %s: its URL cannot be called", p.Name)
+	}
+	response, err := p.client.Do(request)
+	if err != nil {
+		return page, fmt.Errorf("processor %s: %w", p.Name, plain(err))
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return page, fmt.Errorf("processor %s answers with status %d", p.Name, response.StatusCode)
+	}
+	if err := json.NewDecoder(io.LimitReader(response.Body, listLimit)).Decode(&page); err != nil {
+		return page, fmt.Errorf("processor %s: the list is not JSON as agreed", p.Name)
+	}
+	return page, nil
+}
+
 func operationPath(id string) string { return "/v1/operations/" + url.PathEscape(id) }
 
 // request is an order as it is sent.
@@ -172,6 +212,9 @@ func (p *Processor) final(a Answer, status int, o processor.Order) (payment.Answ
 	}
 	if a.ID != o.ID {
 		return payment.Answer{}, fmt.Errorf("processor %s answers about another operation", p.Name)
+	}
+	if a.Outcome == Approved && a.Amount != 0 && a.Amount != o.Amount { // a store that was restored has lost what the name was used for
+		return payment.Answer{}, fmt.Errorf("processor %s has performed %s as another operation: reconcile", p.Name, o.ID)
 	}
 	out, ok := a.answer()
 	if !ok {

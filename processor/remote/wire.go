@@ -64,6 +64,7 @@ type Effect struct {
 type Answer struct {
 	ID        string         `json:"id"`
 	Outcome   Outcome        `json:"outcome"`
+	Amount    int64          `json:"amount,omitempty"`    // of the operation; 0 is not told
 	Reason    payment.Reason `json:"reason,omitempty"`    // of a decline
 	Reference string         `json:"reference,omitempty"` // the processor's own name for it
 	AuthCode  string         `json:"auth_code,omitempty"` // the issuer's approval code

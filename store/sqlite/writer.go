@@ -9,6 +9,7 @@ import (
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 
+	"github.com/capstan-pay/capstan/internal/failpoint"
 	"github.com/capstan-pay/capstan/ledger"
 	"github.com/capstan-pay/capstan/store"
 )
@@ -99,10 +100,12 @@ func (w *writer) begin(ctx context.Context) error {
 // the turn back. It returns what the caller of the store gets to hear.
 func (w *writer) end(err error) error {
 	if err == nil {
+		failpoint.Reach("sqlite.commit.before")
 		err = run(w.stmt.commit)
 		if gone := w.home.there(); err == nil && gone != nil {
 			err = w.breaks(gone)
 		}
+		failpoint.Reach("sqlite.commit.after")
 	}
 	err = w.fault(err)
 	if err != nil {

@@ -1,0 +1,63 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/capstan-pay/capstan/reconcile"
+)
+
+// Reconciliation compares the books with remote processors. Only a server has
+// it: it knows them.
+type Reconciliation interface {
+	Reconcile(ctx context.Context, since time.Time) ([]reconcile.Finding, error)
+	Settle(ctx context.Context, operation, note string) error
+}
+
+// Since is how far back to look; zero is from the beginning.
+type Since struct {
+	Since time.Time `json:"since,omitzero"`
+}
+
+// Settlement is how a difference was settled.
+type Settlement struct {
+	Operation string `json:"operation"`
+	Reason    string `json:"reason"`
+}
+
+const longestReason = 500
+
+var noProcessors = Problem{http.StatusConflict, "only a running server knows its processors"}
+
+// Reconcile returns in what the books and the processors differ.
+func (d *Desk) Reconcile(ctx context.Context, s Since) ([]reconcile.Finding, error) {
+	if d.Processors == nil {
+		return nil, noProcessors
+	}
+	return d.Processors.Reconcile(ctx, s.Since)
+}
+
+// Settle writes down how a difference was settled, and who says so.
+func (d *Desk) Settle(ctx context.Context, s Settlement) error {
+	s.Reason = strings.TrimSpace(s.Reason)
+	switch {
+	case d.Processors == nil:
+		return noProcessors
+	case s.Reason == "" || len(s.Reason) > longestReason:
+		return invalid("a reason of up to %d bytes is wanted", longestReason)
+	}
+	return d.Processors.Settle(ctx, s.Operation, d.by+": "+s.Reason)
+}
+
+// Reconcile asks the server in what its books and the processors differ.
+func (c *Client) Reconcile(ctx context.Context, s Since) ([]reconcile.Finding, error) {
+	var out struct{ Findings []reconcile.Finding }
+	return out.Findings, c.call(ctx, http.MethodPost, s, &out, "api/reconcile")
+}
+
+// Settle has the server write down how a difference was settled.
+func (c *Client) Settle(ctx context.Context, s Settlement) error {
+	return c.call(ctx, http.MethodPost, s, nil, "api/reconcile/settle")
+}

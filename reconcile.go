@@ -1,0 +1,203 @@
+package capstan
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/capstan-pay/capstan/admin"
+	"github.com/capstan-pay/capstan/clock"
+	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/reconcile"
+	"github.com/capstan-pay/capstan/store"
+)
+
+// How often a server reconciles by itself, and how far it looks back.
+const (
+	reconcileEvery = 24 * time.Hour
+	reconcileBack  = 8 * 24 * time.Hour
+
+	restoredAgain = 10 * time.Second // until a restored store could be reconciled
+)
+
+// Reconcile compares what the remote processors have performed since a moment
+// with the history, and returns all differences. What one of them has performed
+// against its own word is taken back at once. What goes on meanwhile is no
+// difference.
+func (s *Server) Reconcile(ctx context.Context, since time.Time) (findings []reconcile.Finding, err error) {
+	defer func() {
+		if err == nil && since.IsZero() {
+			err = s.release(ctx, findings)
+		}
+	}()
+	for _, name := range slices.Sorted(maps.Keys(s.remotes)) {
+		found, err := reconcile.Run(ctx, s.Store, s.remotes[name], since, func(m payment.Method) bool { return s.remote(m) == name })
+		if err != nil {
+			return nil, fmt.Errorf("reconcile with %s: %w", name, err)
+		}
+		for _, f := range found {
+			f.Processor = name
+			if f.Kind == reconcile.Against {
+				s.takeBack(ctx, f)
+			}
+			findings = append(findings, f)
+		}
+	}
+	return findings, nil
+}
+
+// takeBack has an operation taken back that was performed after all.
+func (s *Server) takeBack(ctx context.Context, f reconcile.Finding) {
+	p, err := s.anywhere(ctx, f.Payment)
+	if err != nil || p == nil {
+		s.Logger.Error("what was performed against the processor's word could not be taken back", "operation", f.ID, "error", err)
+		return
+	}
+	out, err := s.Engine.Do(ctx, payment.Request{
+		Tenant: p.Tenant, Merchant: p.Merchant, Payment: p.ID, Retain: reconcileEvery,
+		Command: payment.Resolve{Operation: f.Operation, Answer: payment.Answer{Result: payment.Approved}},
+	})
+	if err != nil || out.Refusal != nil {
+		s.Logger.Error("what was performed against the processor's word could not be taken back", "operation", f.ID, "error", err)
+	}
+}
+
+// Settle writes into the history of an operation's payment how a difference
+// was settled, and who says so: it is no difference any more.
+func (s *Server) Settle(ctx context.Context, id, note string) error {
+	var of int64
+	var number int
+	if n, err := fmt.Sscanf(id, "op_%d_%d", &of, &number); n != 2 || err != nil || payment.OperationID(payment.ID(of), number) != id {
+		return admin.Problem{Status: 422, Text: "an operation is named op_..., as reconcile shows it"}
+	}
+	p, err := s.anywhere(ctx, payment.ID(of))
+	switch {
+	case err != nil:
+		return err
+	case p == nil:
+		return admin.Problem{Status: 404, Text: "no payment is known that this operation would belong to: settle it with the processor"}
+	}
+	out, err := s.Engine.Do(ctx, payment.Request{
+		Tenant: p.Tenant, Merchant: p.Merchant, Payment: p.ID, Retain: reconcileEvery, Command: payment.Correct{Operation: number, Note: note},
+	})
+	switch {
+	case err != nil:
+		return err
+	case out.Refusal.Has(payment.DuplicateOperation):
+		return admin.Problem{Status: 409, Text: "it is settled already"}
+	case out.Refusal != nil:
+		return out.Refusal
+	}
+	if s.held.Load() != nil {
+		_, err = s.Reconcile(ctx, time.Time{})
+	}
+	return err
+}
+
+// metaRestored marks a store that was made from a backup and was not reconciled
+// since.
+const metaRestored = "restored"
+
+// MarkRestored marks a store that was made from a backup. Served with remote
+// processors it answers reads, and moves no payment on that differs from what
+// they have performed: first none at all, then those that reconciliation finds.
+func MarkRestored(ctx context.Context, st store.Registry) error {
+	_, err := st.PutMeta(ctx, metaRestored, []byte("yes"), false)
+	return err
+}
+
+// held are the payments that are not moved on; nil is all of them.
+type held map[payment.ID]bool
+
+// holdRestored holds all payments of a store that was restored, if there is
+// anybody to reconcile with.
+func (s *Server) holdRestored(ctx context.Context) error {
+	marked, err := s.Store.Meta(ctx, metaRestored)
+	if err == nil && string(marked) == "yes" && len(s.remotes) > 0 {
+		s.held.Store(new(held))
+	}
+	return err
+}
+
+// isHeld tells whether a payment is not to be moved on.
+func (s *Server) isHeld(id payment.ID) bool {
+	held := s.held.Load()
+	return held != nil && (*held == nil || (*held)[id])
+}
+
+// release lets all payments go that reconciliation has found nothing about, and
+// when it has found nothing at all, the mark of the store.
+func (s *Server) release(ctx context.Context, findings []reconcile.Finding) error {
+	if s.held.Load() == nil {
+		return nil
+	}
+	still := held{}
+	for _, f := range findings {
+		if f.Kind != reconcile.Against { // which is being taken back
+			still[f.Payment] = true
+			if f.Payment == 0 { // of an operation that is not known of a payment that may be
+				var of int64
+				if _, err := fmt.Sscanf(f.ID, "op_%d_", &of); err == nil {
+					still[payment.ID(of)] = true
+				}
+			}
+		}
+	}
+	for id := range still { // what is no payment here cannot be moved on
+		if p, err := s.anywhere(ctx, id); err != nil {
+			return err
+		} else if p == nil {
+			delete(still, id)
+		}
+	}
+	if len(still) > 0 {
+		s.held.Store(&still)
+		return nil
+	}
+	s.held.Store(nil)
+	_, err := s.Store.PutMeta(ctx, metaRestored, []byte("no"), false)
+	return err
+}
+
+// reconcileLoop reconciles once a day, until the server closes, and says in the
+// log what it finds.
+func (s *Server) reconcileLoop(ctx context.Context) {
+	if len(s.remotes) == 0 {
+		return
+	}
+	wait := time.Minute
+	if s.held.Load() != nil {
+		wait = 0
+	}
+	first := time.NewTimer(wait)
+	defer first.Stop()
+	daily := time.NewTicker(reconcileEvery)
+	defer daily.Stop()
+	for {
+		select {
+		case <-first.C:
+		case <-daily.C:
+		case <-ctx.Done():
+			return
+		}
+		since := clock.System{}.Now().Add(-reconcileBack) // the processors' clock, which nobody moves
+		if s.held.Load() != nil {
+			since = time.Time{}
+		}
+		findings, err := s.Reconcile(ctx, since)
+		if err != nil {
+			if ctx.Err() == nil {
+				s.Logger.Error("the books could not be reconciled", "error", err)
+			}
+			if s.held.Load() != nil {
+				first.Reset(restoredAgain)
+			}
+			continue
+		}
+		for _, f := range findings {
+			s.Logger.Error("the books differ from a processor's: see capstan reconcile", "processor", f.Processor, "kind", f.Kind, "operation", f.ID, "text", f.Text)
+		}
+	}
+}
