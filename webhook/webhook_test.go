@@ -183,7 +183,7 @@ func TestEndlessAnswer(t *testing.T) {
 func TestDeadEndpointDelaysNoOther(t *testing.T) {
 	const good, each, dead = 40, 5, 150
 	var hanging, most atomic.Int64
-	r := newRig(t, func(c *webhook.Config) { c.Timeout, c.Slots, c.PerLane = 30*time.Second, 32, 4 })
+	r := newRig(t, func(c *webhook.Config) { c.Timeout, c.Slots, c.PerLane = 30*time.Second, 32, 2 })
 	hung := newSink(t, func(w http.ResponseWriter, r *http.Request) {
 		most.Store(max(most.Load(), hanging.Add(1)))
 		defer hanging.Add(-1)
@@ -208,7 +208,7 @@ func TestDeadEndpointDelaysNoOther(t *testing.T) {
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("the good endpoints had all after %s", took)
 	}
-	if most.Load() > 4 {
+	if most.Load() > 1 { // a payment has two messages, of which the second waits for the first
 		t.Errorf("%d attempts at the dead endpoint at a time", most.Load())
 	}
 }

@@ -84,7 +84,7 @@ func report(t *testing.T, program, store string) string {
 // moveKilled moves a store, and kills the program some times on the way.
 func moveKilled(t *testing.T, program, from, to, keys string, random *rand.Rand) {
 	t.Helper()
-	kills := 0
+	kills, early := 0, 0 // early: how often in a row it was killed before anything was there
 	for round := 0; ; round++ {
 		if round > 500 {
 			t.Fatal("the move does not end")
@@ -99,7 +99,7 @@ func moveKilled(t *testing.T, program, from, to, keys string, random *rand.Rand)
 		go func() { ended <- mover.Wait() }()
 		var patience <-chan time.Time
 		if kills < 2+*rounds/8 {
-			patience = time.After(time.Duration(50+random.IntN(600)) * time.Millisecond)
+			patience = time.After(time.Duration(50+random.IntN(600)+100*early) * time.Millisecond)
 		}
 		select {
 		case err := <-ended:
@@ -119,7 +119,9 @@ func moveKilled(t *testing.T, program, from, to, keys string, random *rand.Rand)
 			_ = mover.Process.Kill()
 			<-ended
 		}
+		early++
 		if incomplete(t, to) {
+			early = 0
 			if kills++; kills == 1 {
 				serve := exec.Command(program, "serve", "--sandbox", "--store", to, "--keys", keys, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
 				if half, err := serve.CombinedOutput(); err == nil || !strings.Contains(string(half), "not complete") {

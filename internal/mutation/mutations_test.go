@@ -67,7 +67,7 @@ var mutations = []Mutation{
 	},
 	{
 		"a store does not keep keys", "store/sqlite/commit.go",
-		[]Change{{"		err := runRecord(stmt.addRecord, r)\n", "		var err error\n"}},
+		[]Change{{"		err := runRecord(b.w.summed(stmt.addRecord), r)\n", "		var err error\n"}},
 		"./store/sqlite", "TestStore/a_key_is_taken_once",
 	},
 	{

@@ -45,7 +45,7 @@ var outboxMutations = []Mutation{
 		"./webhook", "TestEndpointsThatFail",
 	},
 	{
-		"a dead endpoint has all the room", "webhook/webhook.go",
+		"a dead endpoint has all the room", "webhook/room.go",
 		[]Change{{"c.Room[id] = room - l.inFlight\n", "c.Room[id] = room\n"}},
 		"./webhook", "TestDeadEndpointDelaysNoOther",
 	},
