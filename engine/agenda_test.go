@@ -338,7 +338,7 @@ func TestTimersThatCannotBeDoneStarveNobody(t *testing.T) {
 		requests.Wait()
 		last := r.planned(t, 1000, func(p *payment.Policy) { p.CaptureAt = noon.Add(2 * time.Hour) })
 		later := r.planned(t, 1000, func(p *payment.Policy) { p.CaptureAt = noon.Add(4 * time.Hour) })
-		r.proc.puzzling = nonsense
+		r.proc.puzzling.Store(nonsense)
 		r.clock.Advance(2 * time.Hour)
 		time.Sleep(6 * time.Second)
 		if p := allPayments(t, r.store)[last.ID]; p.Captured != 1000 {
@@ -354,7 +354,7 @@ func TestTimersThatCannotBeDoneStarveNobody(t *testing.T) {
 			t.Errorf("it is %s", r.clock.Now())
 		}
 		r.proc.mu.Lock()
-		r.proc.puzzling = 0
+		r.proc.puzzling.Store(0)
 		r.proc.mu.Unlock()
 		time.Sleep(6 * time.Second)
 		for _, p := range allPayments(t, r.store) {

@@ -39,7 +39,7 @@ func newSceneOn(t *testing.T, st store.Store) *scene {
 	t.Helper()
 	s := &scene{script: newScript(), fatal: make(chan error, 2)}
 	s.rig = newRigOn(t, st, scripted(s.script), func(c *engine.Config) { c.Fatal = func(err error) { s.fatal <- err } })
-	s.proc.puzzling = nonsense
+	s.proc.puzzling.Store(nonsense)
 	s.a, s.b = s.authorize(t, 1000), s.authorize(t, 1000)
 	for _, earlier := range []payment.Request{s.capture(s.b.ID, 400, "earlier"), s.capture(s.b.ID, 100, "other")} {
 		if out, err := s.Do(t.Context(), earlier); err != nil || out.Refusal != nil {

@@ -207,17 +207,17 @@ func TestTimersThatCannotBeFiredWait(t *testing.T) {
 // TestTimerThatBreaksARule does not keep the others from being fired.
 func TestTimerThatBreaksARule(t *testing.T) {
 	r := newRig(t)
-	r.proc.puzzling = nonsense
+	r.proc.puzzling.Store(nonsense)
 	for _, amount := range []int64{10, nonsense, 20} {
 		i := intake(amount)
 		i.Policy.CaptureAt = noon.Add(time.Hour)
-		r.proc.puzzling = 0
+		r.proc.puzzling.Store(0)
 		out, err := r.Do(t.Context(), payment.Request{Tenant: 1, Merchant: 1, Command: payment.Create{Intake: i, Attempt: &payment.Attempt{}}})
 		if err != nil || out.Payment.Status != payment.Authorized {
 			t.Fatalf("%v", result{out, err})
 		}
 	}
-	r.proc.puzzling = nonsense
+	r.proc.puzzling.Store(nonsense)
 	if err := r.Advance(t.Context(), r.clock, 2*time.Hour); err == nil {
 		t.Error("nobody heard of it")
 	}
@@ -226,7 +226,7 @@ func TestTimerThatBreaksARule(t *testing.T) {
 			t.Errorf("payment of %d: captured %d", p.Amount, p.Captured)
 		}
 	}
-	r.proc.puzzling = 0
+	r.proc.puzzling.Store(0)
 	if err := r.Advance(t.Context(), r.clock, time.Hour); err != nil {
 		t.Fatal(err)
 	}
