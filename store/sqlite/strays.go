@@ -45,8 +45,9 @@ var strays = []string{
 // straysEach bounds what is said of one kind of stray.
 const straysEach = 100
 
-// Strays looks for rows that belong to nothing, and has SQLite look through its
-// pages: whether indexes have what their tables have, and each key once.
+// Strays looks for rows that belong to nothing and for definitions that have
+// changed, and has SQLite look through its pages: whether indexes have what
+// their tables have, and each key once.
 func (a *audit) Strays(fn func(what string) error) error {
 	say := func(row *sqlite.Stmt) error { return fn(row.ColumnText(0)) }
 	for _, query := range strays {
@@ -55,6 +56,9 @@ func (a *audit) Strays(fn func(what string) error) error {
 		}
 	}
 	if err := a.changed(fn); err != nil {
+		return err
+	}
+	if err := a.redefined(fn); err != nil {
 		return err
 	}
 	return a.each(fmt.Sprintf("PRAGMA integrity_check(%d)", straysEach), func(row *sqlite.Stmt) error {
