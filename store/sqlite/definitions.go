@@ -15,7 +15,9 @@ type definition struct{ kind, name, table, sql string }
 
 // definitions reads those of a file.
 func definitions(conn *sqlite.Conn) (all []definition, err error) {
-	err = sqlitex.ExecuteTransient(conn, `SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE typeof(type) = 'text' ORDER BY type, name`, &sqlitex.ExecOptions{
+	const query = `SELECT type, name, tbl_name, sql FROM sqlite_schema
+		WHERE typeof(type) = 'text' AND typeof(name) = 'text' AND typeof(tbl_name) = 'text' AND typeof(sql) <> 'blob' ORDER BY type, name`
+	err = sqlitex.ExecuteTransient(conn, query, &sqlitex.ExecOptions{
 		ResultFunc: func(row *sqlite.Stmt) error {
 			all = append(all, definition{row.ColumnText(0), row.ColumnText(1), row.ColumnText(2), row.ColumnText(3)})
 			return nil
