@@ -26,6 +26,8 @@ var strays = []string{
 		WHERE (account2 IS NULL) <> (minor2 IS NULL) OR (account3 IS NULL) <> (minor3 IS NULL) OR (account4 IS NULL) <> (minor4 IS NULL)
 		OR account2 IS NULL AND account3 IS NOT NULL OR account3 IS NULL AND account4 IS NOT NULL OR id % 4 <> 0 AND id - 1 NOT IN (SELECT id FROM entries)`,
 	`SELECT 'it is not known up to which entry balances are rolled up' WHERE NOT EXISTS (SELECT 1 FROM balances_mark)`,
+	`SELECT 'it is not known which numbers documents have had' FROM (SELECT max(serial) AS last FROM documents)
+		WHERE last > ifnull((SELECT max(seq) FROM sqlite_sequence WHERE name = 'documents' AND typeof(seq) = 'integer'), 0)`,
 	`SELECT 'deposit ' || d.id || ' has no entry' FROM deposits d WHERE NOT EXISTS (SELECT 1 FROM entries WHERE id = d.id * 4)`,
 	`SELECT 'there is a balance of account ' || account || ', which does not exist' FROM balances WHERE account NOT IN (SELECT id FROM accounts)`,
 	`SELECT 'there is a balance of ' || currency || ' of wallet user ' || user || ', who does not exist' FROM wallet_balances
