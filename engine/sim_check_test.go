@@ -140,6 +140,7 @@ func (w *world) corrections() {
 func (w *world) atRest() {
 	w.truth(true)
 	w.corrections()
+	w.sink.told(w.payments())
 	now := w.clock.Now()
 	for _, p := range w.payments() {
 		if op := p.Pending(); op != nil {
