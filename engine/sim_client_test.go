@@ -118,7 +118,7 @@ func (w *world) command(r *simRequest) payment.Command {
 	}
 	r.on = known[max(w.random.IntN(len(known)), w.random.IntN(len(known)))]
 	r.payment = r.on
-	amount := []int64{0, 100, 300, 400, 1100}[w.random.IntN(5)]
+	amount := []int64{0, 100, 300, 400, 1001, 1100}[w.random.IntN(6)]
 	asked := payment.Asked{Reference: r.name}
 	switch n := w.random.IntN(12); {
 	case n < 6:

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"strings"
@@ -36,7 +37,8 @@ func TestSimulation(t *testing.T) {
 			w.play(*steps)
 		})
 		if w.err != nil {
-			t.Fatalf("go test ./engine -run Simulation -seed %d -steps %d\nstep %d: %v\n%s", seed, *steps, w.step, w.err, w.tale())
+			t.Fatalf("go test ./engine -run Simulation -seed %d -steps %d\nstep %d, after %d steps in all: %v\n%s",
+				seed, *steps, w.step, int(seed-first)**steps+w.step, w.err, w.tale())
 		}
 		total.add(w.seen)
 	}
@@ -114,6 +116,8 @@ func (w *world) pass() {
 		w.sleep(time.Duration(1+w.random.IntN(40)) * time.Second)
 	case n < 8:
 		w.jump(time.Duration(1+w.random.IntN(70)) * time.Minute)
+	case n < 9 && w.random.IntN(2) == 0:
+		w.land()
 	case n < 9:
 		w.jump(time.Duration(1+w.random.IntN(30)) * time.Hour)
 	default:
@@ -124,6 +128,15 @@ func (w *world) pass() {
 func (w *world) sleep(d time.Duration) {
 	w.say("%s go by", d)
 	time.Sleep(d)
+}
+
+// land sets the clock to the very moment at which the next timer falls due.
+func (w *world) land() {
+	next, err := w.store.NextDue(context.Background())
+	if by := next.Sub(w.clock.Now()); err == nil && by > 0 && !next.IsZero() {
+		w.say("the clock jumps by %s, to a deadline", by)
+		w.clock.jump(by)
+	}
 }
 
 // jump sets the clock; the engines notice within seconds.
