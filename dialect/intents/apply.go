@@ -50,10 +50,7 @@ func (c *changes) apply(v *view, a *account) (payment.Intake, *payment.Refusal) 
 			now[f] = c.fields[f]
 		}
 	}
-	now[fieldMetadata] = mergeMetadata(now[fieldMetadata], c.metadata)
-	if c.metadata != nil && countMetadata(now[fieldMetadata]) > metadataKeys {
-		c.late = invalid("metadata", "Metadata can have up to 50 keys.")
-	}
+	now[fieldMetadata], c.late = addMetadata(now[fieldMetadata], c.metadata)
 	if refusal := c.applyMethod(v, &in, &now); refusal != nil {
 		return in, refusal
 	}

@@ -28,6 +28,7 @@ type problem struct {
 	intent  []byte        // the full object, rendered; nil for none
 	method  []byte        // the payment method, rendered; nil for none
 	again   retry         // what SDKs are told
+	unkept  bool          // the corrected request may use the same key
 	wait    time.Duration // how long, if more than a second
 }
 

@@ -97,14 +97,20 @@ func (x *exchange) wait(ctx context.Context, r payment.Request, out payment.Outc
 	}
 }
 
-// settle replies with a problem that is a final answer: it is kept under the
-// key, if there is one, so that a repeat hears it again.
+// settle replies with a problem that the request itself does not show, only what
+// there is at the moment. If the key has an answer already, that is the reply.
+// Otherwise the problem is, and it is kept under the key, so that a repeat hears
+// it again, unless the corrected request may use the key.
 func (x *exchange) settle(ctx context.Context, n *note, p *problem) *problem {
 	if x.key == "" {
 		return p
 	}
 	n.status, n.body = p.status, p.append(nil)
-	return x.submit(ctx, n, payment.Request{Command: payment.Expire{}})
+	r := payment.Request{Command: payment.Expire{}}
+	if p.unkept {
+		r.Keeps = func(*payment.Refusal) bool { return false }
+	}
+	return x.submit(ctx, n, r)
 }
 
 // answer replies with an outcome.
