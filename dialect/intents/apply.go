@@ -171,7 +171,7 @@ func (a *account) policy(automatic bool, options []param, m payment.Method) paym
 		p.HoldFor = max(p.HoldFor, extendedHold)
 	}
 	if option(options, "card[request_multicapture]") == "if_available" {
-		p.MaxCaptures = multicaptures
+		p.MaxCaptures = multicaptures + 1 // the core's last one would close the hold
 	}
 	if option(options, "card[request_overcapture]") == "if_available" && a.over > 100 {
 		p.OverCapture = a.over
