@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -170,7 +171,7 @@ func (w *world) start() {
 	w.say("engine %d starts", i.n)
 	i.post = w.sink.deliverer(i)
 	i.e = New(Config{
-		Store: faulty.New(counting{w.store, w}, i.strike), Clock: w.clock, IDs: payment.NewIDs(i.n % 1024), Logger: slog.New(slog.DiscardHandler),
+		Store: faulty.New(counting{w.store, w}, i.strike), Clock: w.clock, IDs: payment.NewIDs(i.n % 1024), Logger: slog.New(simLog{w}),
 		Processor: func(_ int64, m payment.Method) processor.Processor {
 			if m.Kind == payment.WalletMethod {
 				return book.Processor{}
@@ -182,6 +183,26 @@ func (w *world) start() {
 		gathering:  func() { i.wait(&gate{name: "gather"}, nil) },
 	})
 }
+
+// simLog reads what an engine complains of. That a rule of ours is broken is
+// told to nobody else where it was not a client who asked.
+type simLog struct{ w *world }
+
+func (simLog) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelError }
+
+func (l simLog) Handle(_ context.Context, r slog.Record) error {
+	r.Attrs(func(a slog.Attr) bool {
+		err, _ := a.Value.Any().(error)
+		if _, broken := errors.AsType[undecided](err); broken {
+			l.w.fail("%s: %v", r.Message, err)
+		}
+		return true
+	})
+	return nil
+}
+
+func (l simLog) WithAttrs([]slog.Attr) slog.Handler { return l }
+func (l simLog) WithGroup(string) slog.Handler      { return l }
 
 // crash ends an engine at once: what was being written is there or not, and
 // nobody hears anything more of it.

@@ -19,6 +19,7 @@ var simulated = []Mutation{
 	// The ten that the engine began with.
 	{Name: "the state guard of a capture is dropped", File: "payment/capture.go", Changes: []Change{
 		{"	r.when(p.Status != Authorized, NotCapturable)\n", ""},
+		{"	r.Limit = p.Capturable()\n", "	r.Limit = max(p.Capturable(), p.Authorized-p.Captured)\n"},
 	}},
 	{Name: "off by one at the deadline", File: "payment/expire.go", Changes: []Change{
 		{"!at.Before(p.ExpiresAt)", "at.After(p.ExpiresAt)"},
@@ -185,7 +186,7 @@ func TestSimulationNotices(t *testing.T) {
 			case err != nil:
 				t.Fatal(err)
 			case verdict.Passed:
-				t.Error("unnoticed")
+				t.Fatal("unnoticed")
 			case !verdict.Failed:
 				t.Fatalf("it did not end:\n%s", verdict.Output)
 			}
