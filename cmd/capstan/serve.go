@@ -37,6 +37,8 @@ type serveCommand struct {
 	PublicURL          string            `name:"public-url" help:"What receipts and redirects begin with. Default: http:// and the listen address."`
 	TLSCert            string            `name:"tls-cert" placeholder:"FILE" help:"Certificate for TLS 1.2 and later, on both listeners, but not on an admin listener on loopback. Read again when it changes, and on SIGHUP."`
 	TLSKey             string            `name:"tls-key" placeholder:"FILE" help:"Key for TLS."`
+	MaxConnections     int               `default:"4096" help:"Connections to the main listener at a time. One more takes the place of that which was silent for the longest time."`
+	MaxRequests        int               `default:"512" help:"Requests that are carried out at a time. What comes above, for longer than a moment, is told to come again (docs/operations.md)."`
 	LogLevel           string            `enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error."`
 	LogFormat          string            `enum:"json,text" default:"json" help:"Form of the log: json or text."`
 	LogRequests        string            `enum:"failed,all,none" default:"failed" help:"Which requests are logged: those that failed, all, or none."`
@@ -107,6 +109,8 @@ func (c serveCommand) check() error {
 		}
 	}
 	switch {
+	case c.MaxConnections < 1 || c.MaxRequests < 1:
+		return usageError("--max-connections and --max-requests must be more than nothing")
 	case (c.TLSCert == "") != (c.TLSKey == ""):
 		return usageError("--tls-cert and --tls-key go together")
 	case c.Pprof && !c.Sandbox && !loopback(c.AdminListen):
@@ -188,6 +192,7 @@ func (c serveCommand) assemble(o *output, st store.Store) (*running, error) {
 		go certificate.watch(o)
 	}
 	listener, url, err := listen(c.Listen, certificate)
+	own := certificate
 	if err != nil {
 		return nil, err
 	}
@@ -212,8 +217,8 @@ func (c serveCommand) assemble(o *output, st store.Store) (*running, error) {
 	s.Server, err = capstan.New(o, capstan.Config{
 		Store: st, Sealing: sealing, Sandbox: c.Sandbox, Dialects: c.Dialects, PublicURL: public, BaseURL: s.url, AdminURL: s.adminURL,
 		Logger: logger, Fatal: func(err error) { s.failed <- err },
-		Processors: c.Processor,
-		Version:    version, LogRequests: telemetry.ParseRequests(c.LogRequests), Traces: traces,
+		Processors: c.Processor, Admission: capstan.Admission{Connections: c.MaxConnections, Requests: c.MaxRequests},
+		Version: version, LogRequests: telemetry.ParseRequests(c.LogRequests), Traces: traces,
 	})
 	if err != nil {
 		return nil, errors.Join(err, listener.Close(), adminListener.Close())
@@ -222,12 +227,12 @@ func (c serveCommand) assemble(o *output, st store.Store) (*running, error) {
 	if c.Pprof {
 		admin = profiled(admin)
 	}
-	s.main, s.admin = capstan.HTTPServer(s.Server), capstan.HTTPServer(admin)
+	s.main, s.admin = s.HTTP(), capstan.HTTPServer(admin)
 	for _, server := range []*http.Server{s.main, s.admin} {
 		server.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelWarn)
 	}
-	go s.serve(s.main, listener)
-	go s.serve(s.admin, adminListener)
+	go s.serve(s.main, own.over(s.Listen(listener, own == nil)))
+	go s.serve(s.admin, certificate.over(adminListener))
 	return s, nil
 }
 
@@ -247,8 +252,8 @@ func readKeys(ctx context.Context, path string, st store.Store) (keyring.Sealing
 	return keyring.ReadOrCreateFile(path)
 }
 
-// listen listens on an address, with TLS if there is a certificate, and returns
-// the URL of it.
+// listen listens on an address and returns the URL of it, with TLS if there is a
+// certificate. The TLS is not yet there.
 func listen(address string, c *certificate) (_ net.Listener, url string, err error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -257,7 +262,7 @@ func listen(address string, c *certificate) (_ net.Listener, url string, err err
 	if c == nil {
 		return listener, "http://" + listener.Addr().String(), nil
 	}
-	return c.over(listener), "https://" + listener.Addr().String(), nil
+	return listener, "https://" + listener.Addr().String(), nil
 }
 
 func (c serveCommand) logger(o *output) *slog.Logger {
