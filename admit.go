@@ -18,8 +18,9 @@ import (
 // Admission says how much a server takes at a time. docs/operations.md says
 // what becomes of more.
 type Admission struct {
-	Connections int // 0 is 4096
-	Requests    int // that are carried out at a time, for longer than a moment; 0 is 512
+	Connections int           // 0 is 8192
+	Requests    int           // that are carried out at a time; 0 is 2048
+	Wait        time.Duration // how long a request may wait until it is answered, about; 0 is half a second
 }
 
 // Listen returns the listener through which the server's main handler is to be
@@ -38,7 +39,7 @@ const receiptLabel = "receipt"
 
 // newDoor makes what stands before the dialects.
 func (s *Server) newDoor(c Admission) {
-	s.gate = admission.NewGate(admission.Limits{Standing: c.Requests, Elsewhere: s.Engine.Awaiting})
+	s.gate = admission.NewGate(admission.Limits{Most: c.Requests, Wait: c.Wait, Elsewhere: s.Engine.Awaiting})
 	s.door = &admission.Door{Gate: s.gate, Connections: c.Connections, Refuse: s.turnAway}
 	s.away = map[string]prometheus.Counter{}
 	for _, label := range append(Dialects(), receiptLabel) {

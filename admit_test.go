@@ -343,7 +343,7 @@ func TestMemoryUnderFlood(t *testing.T) {
 	if away == 0 {
 		t.Error("nobody was turned away")
 	}
-	if !eventually(func() bool { return s.Gate().Hold(64<<20) }) {
+	if !eventually(func() bool { return s.Gate().Hold(64 << 20) }) {
 		t.Error("room that nobody uses is not given back")
 	}
 }

@@ -19,7 +19,7 @@ import (
 // what it takes to serve even nothing.
 type Door struct {
 	Gate        *Gate
-	Connections int // at a time; 0 is 4096
+	Connections int // at a time; 0 is 8192
 
 	// Refuse returns the whole answer to a request that is turned away; nil if
 	// it has to be served as any other. It is called by many at a time.
@@ -31,7 +31,7 @@ type Door struct {
 }
 
 // defaultConnections is how many connections there may be if nobody says.
-const defaultConnections = 4096
+const defaultConnections = 8192
 
 // Listen returns a listener with that door. With plain, what its connections
 // read is HTTP/1, and not TLS.

@@ -30,7 +30,7 @@ const away = "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 4\r\n\r\naway"
 // each is answered once, in order, with its own answer or as one that was turned
 // away, and those that were turned away were not served.
 func TestEachIsAnsweredOnce(t *testing.T) {
-	g, _ := still(Limits{Standing: 1, Burst: 1})
+	g, _ := still(Limits{Most: 1})
 	d := &Door{Gate: g, Refuse: func(h Head) []byte {
 		if h.Get("x-name") == "" {
 			t.Error("what is turned away is no request")
@@ -53,10 +53,10 @@ func TestEachIsAnsweredOnce(t *testing.T) {
 		from := bufio.NewReader(conn)
 		for i := 0; i < 20; {
 			full := random.IntN(3) > 0
-			g.pressed.Store(calm)
-			if g.inside.Store(0); full {
+			g.inside.Store(0)
+			if g.since.Store(0); full {
 				g.inside.Store(1)
-				g.pressed.Store(closed)
+				g.since.Store(1)
 			}
 			// One request, or a few behind one another, in one piece or many.
 			var text strings.Builder

@@ -7,66 +7,55 @@
 package admission
 
 import (
+	"cmp"
 	"sync/atomic"
 	"time"
 
 	"github.com/capstan-pay/capstan/clock"
 )
 
-// Gate counts the requests that are inside. Below its standing number it is
-// open. Above that it stays open for as long as a crowd may last, so that a
-// short stall costs nobody anything; then, and whenever a burst is above its
-// bound, it is closed until the crowd is gone. The wait of those inside is so
-// bounded by how long the server takes for as many.
+// Gate counts the requests that are inside. It lets in as many as the server
+// has answered lately within the time that a request may wait, so that whoever
+// comes in is answered about within that time. A few it always lets in, and a
+// crowd that has not yet lasted for so long, which may be a stall of the disk.
 //
 // It is safe for concurrent use. While it is calm, coming in and going out cost
 // an atomic operation or two each.
 type Gate struct {
-	standing, burst int64
-	patience        time.Duration
-	elsewhere       func() int64
-	now             func() time.Duration
+	few, most int64
+	wait      time.Duration
+	room      int64
+	elsewhere func() int64
+	now       func() time.Duration
 
 	inside  atomic.Int64
-	pressed atomic.Int64 // calm, closed, or since when there are more than standing
+	since   atomic.Int64 // ticks at which counting began, 0 while the gate is calm
+	left    atomic.Int64 // requests that have left since
+	allowed atomic.Int64 // how many may be inside; 0 while that is not known
 	held    atomic.Int64 // bytes of large bodies
-	most    int64
 }
-
-// What pressed may be besides a moment.
-const (
-	calm   = 0
-	closed = -1
-)
 
 // Limits say how much a gate lets in.
 type Limits struct {
-	Standing int           // requests inside for longer than Patience; 0 is 512
-	Burst    int           // requests inside for a moment; 0 is eight times as many
-	Patience time.Duration // how long more than Standing are let in; 0 is 250 ms
-	Bodies   int64         // bytes of bodies above 16 KiB that are held at a time; 0 is 64 MiB
+	Most   int           // requests inside at a time; 0 is 2048
+	Wait   time.Duration // how long a request may wait until it is answered, about; 0 is half a second
+	Bodies int64         // bytes of bodies above 16 KiB that are held at a time; 0 is 64 MiB
 
 	// Elsewhere is how many of those inside wait for somebody else, such as a
 	// processor, and take nothing from the others meanwhile. Nil is none.
 	Elsewhere func() int64
 }
 
+// few is how many are let in however slow the server is.
+const few = 512
+
 // NewGate returns an open gate.
 func NewGate(l Limits) *Gate {
-	g := &Gate{standing: 512, patience: 250 * time.Millisecond, most: 64 << 20, elsewhere: l.Elsewhere, now: clock.Ticks}
-	if l.Standing > 0 {
-		g.standing = int64(l.Standing)
+	g := &Gate{
+		most: int64(cmp.Or(l.Most, 2048)), wait: cmp.Or(l.Wait, 500*time.Millisecond), room: cmp.Or(l.Bodies, 64<<20),
+		elsewhere: l.Elsewhere, now: clock.Ticks,
 	}
-	g.burst = 8 * g.standing
-	if l.Burst > 0 {
-		g.burst = int64(l.Burst)
-	}
-	if l.Patience > 0 {
-		g.patience = l.Patience
-	}
-	if l.Bodies > 0 {
-		g.most = l.Bodies
-	}
+	g.few = min(few, g.most)
 	if g.elsewhere == nil {
 		g.elsewhere = func() int64 { return 0 }
 	}
@@ -76,48 +65,53 @@ func NewGate(l Limits) *Gate {
 // Enter lets a request in, which has to Leave, or tells that it has to go away.
 func (g *Gate) Enter() bool {
 	n := g.inside.Add(1)
-	if n <= g.standing || g.fits(n) {
+	if n <= g.few || g.fits(n) {
 		return true
 	}
-	g.Leave()
+	g.inside.Add(-1)
 	return false
 }
 
 // fits tells whether one more fits in that makes it n.
 func (g *Gate) fits(n int64) bool {
-	if n -= g.elsewhere(); n <= g.standing {
+	if n -= g.elsewhere(); n <= g.few {
 		return true
 	}
-	since, now := g.pressed.Load(), int64(g.now())
-	switch {
-	case since == closed:
-		return false
-	case since == calm && n <= g.burst:
-		g.pressed.CompareAndSwap(calm, max(now, 1))
-		return true
-	case n <= g.burst && now-since < int64(g.patience):
-		return true
+	since, now := g.since.Load(), max(int64(g.now()), 1)
+	if since == 0 {
+		if g.since.CompareAndSwap(0, now) {
+			g.left.Store(0)
+		}
+	} else if took := now - since; took >= int64(g.wait) && g.since.CompareAndSwap(since, now) {
+		answered := float64(g.left.Swap(0)) * float64(g.wait) / float64(took)
+		g.allowed.Store(max(int64(answered), g.few))
 	}
-	g.pressed.Store(closed)
-	return false
+	return n <= g.limit()
+}
+
+func (g *Gate) limit() int64 {
+	if allowed := g.allowed.Load(); allowed > 0 && allowed < g.most {
+		return allowed
+	}
+	return g.most
 }
 
 // Leave is called once by each request that has entered, when it is answered.
 func (g *Gate) Leave() {
 	n := g.inside.Add(-1)
-	since := g.pressed.Load()
-	if since == calm {
+	if g.since.Load() == 0 {
 		return
 	}
-	n -= g.elsewhere()
-	if since == closed && n <= g.standing/4 || since > calm && n <= g.standing {
-		g.pressed.CompareAndSwap(since, calm)
+	g.left.Add(1)
+	if n-g.elsewhere() <= g.few/2 { // the crowd is gone
+		g.allowed.Store(0)
+		g.since.Store(0)
 	}
 }
 
 // Full tells whether a request that came now would be turned away.
 func (g *Gate) Full() bool {
-	return g.pressed.Load() == closed && g.inside.Load()-g.elsewhere() >= g.standing
+	return g.since.Load() != 0 && g.inside.Load()-g.elsewhere() >= g.limit()
 }
 
 // Inside is how many requests are inside.
@@ -126,7 +120,7 @@ func (g *Gate) Inside() int { return int(g.inside.Load()) }
 // Hold reserves memory for a body. It tells whether there is room; what was
 // reserved is given back with Release.
 func (g *Gate) Hold(bytes int) bool {
-	if g.held.Add(int64(bytes)) <= g.most {
+	if g.held.Add(int64(bytes)) <= g.room {
 		return true
 	}
 	g.held.Add(-int64(bytes))

@@ -25,63 +25,74 @@ func fill(g *Gate, n int) (in int) {
 	return in
 }
 
+// A crowd is let in for as long as one may wait; then as many as were answered
+// in that time.
 func TestGate(t *testing.T) {
-	g, now := still(Limits{Standing: 8, Burst: 20, Patience: time.Second})
-	if in := fill(g, 20); in != 20 || g.Full() {
-		t.Fatalf("%d of a burst came in, full: %t", in, g.Full())
-	}
-	if g.Enter() || !g.Full() {
-		t.Fatal("more than a burst came in")
-	}
-	for range 12 {
-		g.Leave()
-	}
-	if g.Enter() {
-		t.Fatal("one came in beside a crowd that was too large")
-	}
-	g.Leave()
-	if !g.Enter() || g.Enter() {
-		t.Fatal("as many as may stand do not come in, or more do")
-	}
-	for range 6 {
-		g.Leave()
-	}
-	if in := fill(g, 15); in != 15 {
-		t.Fatalf("%d came in after the crowd was gone", in)
+	g, now := still(Limits{Most: 3000, Wait: time.Second})
+	if in := fill(g, 3001); in != 3000 || !g.Full() {
+		t.Fatalf("%d came in, full: %t", in, g.Full())
 	}
 	*now += time.Second
-	if g.Enter() || !g.Full() {
-		t.Fatal("a crowd that lasts was let grow")
+	leave(g, 600)
+	if g.Enter() {
+		t.Fatal("one came in beside a crowd of which only 600 were answered in a second")
 	}
-	for range 17 {
-		g.Leave()
+	leave(g, 1801)
+	if in := fill(g, 2); in != 1 || !g.Full() {
+		t.Fatalf("599 are inside, and %d more of 600 came in, full: %t", in, g.Full())
 	}
+	*now += time.Second
+	leave(g, 1)
+	if in := fill(g, 3000); in != 1802-599 || !g.Full() {
+		t.Fatalf("1802 were answered in a second, and beside 599 %d come in", in)
+	}
+	leave(g, 1802)
+	if in := fill(g, 3000); in != 3000 {
+		t.Fatalf("%d came in after the crowd was gone", in)
+	}
+	leave(g, 3000)
 	if n := g.Inside(); n != 0 {
 		t.Fatalf("%d are inside", n)
 	}
-	if !g.Enter() || g.Full() {
-		t.Fatal("nobody is inside, and nobody may come in")
+}
+
+func leave(g *Gate, n int) {
+	for range n {
+		g.Leave()
+	}
+}
+
+// A few come in however slow the server is.
+func TestGateLetsAFewIn(t *testing.T) {
+	g, now := still(Limits{Wait: time.Second})
+	fill(g, 1000)
+	*now += time.Hour
+	if g.Enter() {
+		t.Fatal("nobody was answered for an hour, and one more came in")
+	}
+	leave(g, 700)
+	*now += 1000 * time.Hour
+	if in := fill(g, 1000); in != few-300 {
+		t.Fatalf("%d came in, which makes it %d", in, in+300)
 	}
 }
 
 // A stall that is short costs nobody anything, again and again.
 func TestGateRidesOutStalls(t *testing.T) {
-	g, now := still(Limits{Standing: 8, Burst: 20, Patience: time.Second})
+	g, now := still(Limits{Wait: time.Second})
 	for range 100 {
-		if in := fill(g, 20); in != 20 {
+		if in := fill(g, 2000); in != 2000 {
 			t.Fatalf("%d came in", in)
 		}
 		*now += 900 * time.Millisecond
-		for range 20 {
-			g.Leave()
-		}
+		leave(g, 2000)
 	}
 }
 
 // Those that wait for somebody else take nobody's place.
 func TestGateElsewhere(t *testing.T) {
 	var waiting atomic.Int64
-	g, _ := still(Limits{Standing: 8, Burst: 8, Elsewhere: waiting.Load})
+	g, _ := still(Limits{Most: 8, Elsewhere: waiting.Load})
 	for range 1000 {
 		if !g.Enter() {
 			t.Fatal("those who wait elsewhere take place")
@@ -95,10 +106,8 @@ func TestGateElsewhere(t *testing.T) {
 	if g.Enter() {
 		t.Fatal("more came in than there is place for")
 	}
-	for range 1008 {
-		g.Leave()
-	}
-	if in := fill(g, 8); in != 8 {
+	leave(g, 1008)
+	if in := fill(g, 9); in != 8 {
 		t.Fatalf("%d came in afterwards", in)
 	}
 }
@@ -106,7 +115,7 @@ func TestGateElsewhere(t *testing.T) {
 // However many come and go at once, there are never more inside than a burst,
 // and in the end nobody is.
 func TestGateHolds(t *testing.T) {
-	g := NewGate(Limits{Standing: 4, Burst: 16, Patience: time.Microsecond})
+	g := NewGate(Limits{Most: 16, Wait: time.Microsecond})
 	var inside, most, turned atomic.Int64
 	var all sync.WaitGroup
 	for range 64 {

@@ -37,8 +37,9 @@ type serveCommand struct {
 	PublicURL          string            `name:"public-url" help:"What receipts and redirects begin with. Default: http:// and the listen address."`
 	TLSCert            string            `name:"tls-cert" placeholder:"FILE" help:"Certificate for TLS 1.2 and later, on both listeners, but not on an admin listener on loopback. Read again when it changes, and on SIGHUP."`
 	TLSKey             string            `name:"tls-key" placeholder:"FILE" help:"Key for TLS."`
-	MaxConnections     int               `default:"4096" help:"Connections to the main listener at a time. One more takes the place of that which was silent for the longest time."`
-	MaxRequests        int               `default:"512" help:"Requests that are carried out at a time. What comes above, for longer than a moment, is told to come again (docs/operations.md)."`
+	MaxConnections     int               `default:"8192" help:"Connections to the main listener at a time. One more takes the place of that which was silent for the longest time."`
+	MaxRequests        int               `default:"2048" help:"Requests that are carried out at a time."`
+	MaxWait            time.Duration     `default:"500ms" help:"How long a request may wait until it is answered, about: while more come than can be answered within this time, the rest is told to come again (docs/operations.md)."`
 	LogLevel           string            `enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error."`
 	LogFormat          string            `enum:"json,text" default:"json" help:"Form of the log: json or text."`
 	LogRequests        string            `enum:"failed,all,none" default:"failed" help:"Which requests are logged: those that failed, all, or none."`
@@ -109,8 +110,8 @@ func (c serveCommand) check() error {
 		}
 	}
 	switch {
-	case c.MaxConnections < 1 || c.MaxRequests < 1:
-		return usageError("--max-connections and --max-requests must be more than nothing")
+	case c.MaxConnections < 1 || c.MaxRequests < 1 || c.MaxWait <= 0:
+		return usageError("--max-connections, --max-requests and --max-wait must be more than nothing")
 	case (c.TLSCert == "") != (c.TLSKey == ""):
 		return usageError("--tls-cert and --tls-key go together")
 	case c.Pprof && !c.Sandbox && !loopback(c.AdminListen):
@@ -217,7 +218,7 @@ func (c serveCommand) assemble(o *output, st store.Store) (*running, error) {
 	s.Server, err = capstan.New(o, capstan.Config{
 		Store: st, Sealing: sealing, Sandbox: c.Sandbox, Dialects: c.Dialects, PublicURL: public, BaseURL: s.url, AdminURL: s.adminURL,
 		Logger: logger, Fatal: func(err error) { s.failed <- err },
-		Processors: c.Processor, Admission: capstan.Admission{Connections: c.MaxConnections, Requests: c.MaxRequests},
+		Processors: c.Processor, Admission: capstan.Admission{Connections: c.MaxConnections, Requests: c.MaxRequests, Wait: c.MaxWait},
 		Version: version, LogRequests: telemetry.ParseRequests(c.LogRequests), Traces: traces,
 	})
 	if err != nil {
