@@ -9,6 +9,7 @@ import (
 	"github.com/capstan-pay/capstan/dialect/begateway"
 	"github.com/capstan-pay/capstan/dialect/intents"
 	"github.com/capstan-pay/capstan/dialect/wepay"
+	"github.com/capstan-pay/capstan/page"
 	"github.com/capstan-pay/capstan/receipt"
 	"github.com/capstan-pay/capstan/sandbox"
 )
@@ -154,10 +155,13 @@ func under(path, root string) bool {
 	return strings.HasPrefix(path, root) && (len(path) == len(root) || path[len(root)] == '/')
 }
 
+var homePage = page.New(`<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,"><title>Capstan</title><style>{{style}}</style></head>
+<body><main><h1>Capstan</h1><p>A payment authorization and capture server. This one is a <b>{{.Mode}}</b> and speaks: {{.Dialects}}.</p></main></body></html>
+`, page.QuestionStyle, page.Alone, nil)
+
 func (s *Server) home(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-	mode := "live"
+	mode := "live server"
 	if s.Sandbox {
 		mode = "sandbox"
 	}
@@ -165,9 +169,7 @@ func (s *Server) home(w http.ResponseWriter) {
 	for _, d := range s.Dialects {
 		names = append(names, d.Name())
 	}
-	_, _ = w.Write([]byte(`<!doctype html><html lang="en"><meta charset="utf-8"><title>Capstan</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;max-width:40em;margin:4em auto;padding:0 1em;color:#222}</style>
-<h1>Capstan</h1><p>A payment authorization and capture server. This one is a <b>` + mode + `</b> and speaks: ` +
-		strings.Join(names, ", ") + `.</p></html>
-`))
+	if err := homePage.Write(w, http.StatusOK, struct{ Mode, Dialects string }{mode, strings.Join(names, ", ")}); err != nil {
+		s.Logger.Error("home page failed", "error", err)
+	}
 }
