@@ -95,11 +95,14 @@ func (w *world) truth(all bool) {
 }
 
 // reconcile reports to the engines what the bank has performed against its own
-// word.
-func (w *world) reconcile() {
+// word; with news only what they have not taken back yet.
+func (w *world) reconcile(news bool) {
 	for _, id := range slices.Sorted(maps.Keys(w.bank.known)) {
 		p, op := w.operation(id)
 		if op == nil || op.Status != payment.OpFailed || !w.bank.known[id].approved {
+			continue
+		}
+		if news && slices.ContainsFunc(p.Operations, func(back payment.Operation) bool { return back.Kind == payment.OpCorrection && back.Parent == op.Number }) {
 			continue
 		}
 		w.say("the bank says that it has performed %s after all", id)
@@ -159,6 +162,9 @@ func (w *world) atRest() {
 		}
 		if p.Captured > 0 {
 			w.seen.captured++
+		}
+		if p.Review == payment.ReviewPassed || p.Ended == payment.EndedByReview {
+			w.seen.reviewed++
 		}
 	}
 	if due, err := w.store.Due(context.Background(), now.Add(-time.Minute), 10); err != nil || len(due) > 0 {

@@ -140,9 +140,12 @@ func (w *world) rest() {
 		w.start()
 	}
 	for range 2 { // the second time it is known already
-		w.reconcile()
+		w.reconcile(false)
 	}
 	for round := range 12 {
+		if round == 6 { // what was still waiting then may have been answered wrongly since
+			w.reconcile(true)
+		}
 		w.listen()
 		for range w.clients {
 			w.ask()
@@ -164,7 +167,7 @@ func (w *world) rest() {
 }
 
 // sightings counts what was seen.
-type sightings struct{ commits, faults, crashes, calls, lost, sealed, expired, captured, replays, corrected int }
+type sightings struct{ commits, faults, crashes, calls, lost, sealed, expired, captured, replays, corrected, reviewed int }
 
 func (a *sightings) add(b sightings) {
 	a.commits += b.commits
@@ -177,13 +180,14 @@ func (a *sightings) add(b sightings) {
 	a.captured += b.captured
 	a.replays += b.replays
 	a.corrected += b.corrected
+	a.reviewed += b.reviewed
 }
 
 func (a sightings) String() string {
-	return fmt.Sprintf("%d commits, %d of them with faults; %d crashes; %d calls to processors, %d messages lost or late, %d authorizations sealed; %d holds expired, %d captures; %d answers repeated; %d corrections",
-		a.commits, a.faults, a.crashes, a.calls, a.lost, a.sealed, a.expired, a.captured, a.replays, a.corrected)
+	return fmt.Sprintf("%d commits, %d of them with faults; %d crashes; %d calls to processors, %d messages lost or late, %d authorizations sealed; %d holds expired, %d captures; %d answers repeated; %d corrections; %d reviews",
+		a.commits, a.faults, a.crashes, a.calls, a.lost, a.sealed, a.expired, a.captured, a.replays, a.corrected, a.reviewed)
 }
 
 func (a sightings) boring() bool {
-	return min(a.commits, a.faults, a.crashes, a.calls, a.lost, a.sealed, a.expired, a.captured, a.replays, a.corrected) == 0
+	return min(a.commits, a.faults, a.crashes, a.calls, a.lost, a.sealed, a.expired, a.captured, a.replays, a.corrected, a.reviewed) == 0
 }

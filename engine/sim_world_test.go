@@ -16,6 +16,7 @@ import (
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor"
 	"github.com/capstan-pay/capstan/processor/book"
+	"github.com/capstan-pay/capstan/risk"
 	"github.com/capstan-pay/capstan/store"
 	"github.com/capstan-pay/capstan/store/faulty"
 	"github.com/capstan-pay/capstan/store/memory"
@@ -158,9 +159,24 @@ func (w *world) start() {
 			}
 			return simLine{w.bank, i}
 		},
+		Checks:    func(context.Context, int64, bool) (*risk.Checks, error) { return lookAtAll, nil },
 		gathering: func() { i.wait(&gate{name: "gather"}, nil) },
 	})
 }
+
+// lookAtAll wants an operator to look at every authorization. Only some policies
+// hold them up for that.
+var lookAtAll = func() *risk.Checks {
+	config, err := risk.Parse([]byte(`{"rules":[{"level":"shop","alias":"all","action":"review","cel":"operation.type == 'authorization' || operation.type == 'payment'"}]}`))
+	if err != nil {
+		panic(err)
+	}
+	checks, err := config.Compile(risk.Setup{Names: risk.Levels{Shop: "shop", Merchant: "merchant", PSP: "psp"}})
+	if err != nil {
+		panic(err)
+	}
+	return checks
+}()
 
 // crash ends an engine at once: what was being written is there or not, and
 // nobody hears anything more of it.

@@ -6,10 +6,15 @@ import (
 	"github.com/capstan-pay/capstan/payment"
 )
 
+// heldUp tells whether the hold is open and an operator has not let it go on.
+func (acc *account) heldUp() bool {
+	return acc.status == payment.Authorized && (acc.review == payment.InReview || acc.review == payment.ReviewFailed)
+}
+
 // reviewed follows an authorization that is held up until an operator has
 // looked at it: nothing may be captured meanwhile.
 func (acc *account) reviewed(sequence int, e *payment.Event) {
-	waits := acc.review == payment.InReview || acc.review == payment.ReviewFailed
+	waits := acc.heldUp()
 	switch e.Kind {
 	case payment.AuthorizationPending, payment.PayerAwaited, payment.HoldAuthorized:
 		if acc.policy.ReviewsHold && e.Asked != nil && slices.Contains(e.Asked.Labels, payment.ToReview) {
