@@ -102,7 +102,9 @@ func (w *world) reconcile(news bool) {
 		if op == nil || op.Status != payment.OpFailed || !w.bank.known[id].approved {
 			continue
 		}
-		if news && slices.ContainsFunc(p.Operations, func(back payment.Operation) bool { return back.Kind == payment.OpCorrection && back.Parent == op.Number }) {
+		if news && slices.ContainsFunc(p.Operations, func(back payment.Operation) bool {
+			return back.Kind == payment.OpCorrection && back.Parent == op.Number
+		}) {
 			continue
 		}
 		w.say("the bank says that it has performed %s after all", id)
