@@ -50,10 +50,17 @@ var moves = func() map[payment.Edge]bool {
 
 func (acc *account) add(format string, args ...any) { acc.report.add(acc.id, format, args...) }
 
+// farthest is how many events may be missing before a number is taken for
+// nonsense.
+const farthest = 1000
+
 // event folds one event with arithmetic of its own.
 func (acc *account) event(sequence int, e *payment.Event) {
 	if sequence != acc.version+1 {
 		acc.add("event %d follows event %d", sequence, acc.version)
+	}
+	if sequence < 1 || sequence > acc.version+farthest {
+		sequence = acc.version + 1
 	}
 	acc.version = sequence
 	if e.At.Before(acc.updated) {
