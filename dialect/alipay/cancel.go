@@ -49,7 +49,7 @@ func (d *Dialect) cancelPayment(ctx context.Context, c *client, id, requestID st
 		asked.Details = cancelMark
 		command = payment.Refund{Amount: p.Captured, Asked: asked}
 	}
-	out, err := d.Engine.Do(ctx, payment.Request{
+	out, err := d.do(ctx, payment.Request{
 		Tenant: c.tenant, Merchant: c.merchant, Payment: p.ID, Command: command, Patience: c.settings.patience,
 	})
 	if err != nil {

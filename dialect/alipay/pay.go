@@ -170,7 +170,7 @@ func (d *Dialect) pay(ctx context.Context, c *call) []byte {
 	if err != nil {
 		return fail(err)
 	}
-	out, err := d.Engine.Do(ctx, payment.Request{
+	out, err := d.do(ctx, payment.Request{
 		Tenant: c.client.tenant, Merchant: c.client.merchant, Command: create, Key: c.client.requestKey("pay", r.requestID),
 		Fingerprint: r.fingerprint(d), Keeps: keepsPay, Context: r.context.encode(), Patience: c.client.settings.patience,
 	})
