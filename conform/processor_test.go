@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/capstan-pay/capstan/clock"
@@ -140,10 +141,9 @@ func spoiled(h http.Handler, request func(*http.Request, []byte) []byte, answer 
 }
 
 func changing() func(*http.Request, int, []byte) (int, []byte) {
-	n := 0
+	var n atomic.Int64
 	return func(_ *http.Request, s int, b []byte) (int, []byte) {
-		n++
-		return s, bytes.Replace(b, []byte(`"auth_code":"`), fmt.Appendf(nil, `"auth_code":"%d`, n), 1)
+		return s, bytes.Replace(b, []byte(`"auth_code":"`), fmt.Appendf(nil, `"auth_code":"%d`, n.Add(1)), 1)
 	}
 }
 

@@ -141,10 +141,14 @@ func (w *troupe) play() {
 	var clients sync.WaitGroup
 	var mu sync.Mutex
 	told := map[string]payment.Outcome{}
+	twoDied := make(chan struct{}) // clients have that much left to do, however fast the machine is
 	const each = 30
 	for c := range 6 {
 		clients.Go(func() {
 			for n := range each {
+				if n == each/2 {
+					<-twoDied
+				}
 				name := fmt.Sprintf("%d-%d", c, n)
 				held := w.insist(payment.Request{
 					Tenant: 1, Merchant: 1, Key: payment.NewKey(1, "test", "hold "+name),
@@ -178,8 +182,10 @@ func (w *troupe) play() {
 			w.t.Fatal("the clients are not served")
 		case <-time.After(50 * time.Millisecond):
 			w.clock.Advance(w.clock.Offset() + time.Duration(w.draw(20))*time.Second)
-			if w.deaths == 0 || w.draw(4) == 0 {
-				w.die(w.draw(len(w.live)))
+			if w.deaths < 2 || w.draw(4) == 0 {
+				if w.die(w.draw(len(w.live))); w.deaths == 2 {
+					close(twoDied)
+				}
 			}
 		}
 	}

@@ -3,17 +3,15 @@ package sandbox
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/base64"
 	"errors"
-	"html/template"
 	"io"
 	"mime"
 	"net/http"
 	"net/url"
 
 	"github.com/capstan-pay/capstan/money"
+	"github.com/capstan-pay/capstan/page"
 	"github.com/capstan-pay/capstan/payment"
 )
 
@@ -21,17 +19,7 @@ var (
 	//go:embed cashier.html
 	cashierHTML string
 
-	//go:embed cashier.css
-	cashierStyle string
-
-	cashierPage = template.Must(template.New("cashier").Funcs(template.FuncMap{
-		"style": func() template.CSS { return template.CSS(cashierStyle) },
-	}).Parse(cashierHTML))
-
-	cashierPolicy = func() string {
-		sum := sha256.Sum256([]byte(cashierStyle))
-		return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; img-src data:; base-uri 'none'; frame-ancestors *"
-	}()
+	cashierPage = page.New(cashierHTML, page.QuestionStyle, page.Framed, nil)
 )
 
 // cashier is what the page shows: a question while the order waits, else a
@@ -141,18 +129,8 @@ func (s *Sandbox) cashierFault(w http.ResponseWriter, err error) {
 }
 
 func (s *Sandbox) cashierShow(w http.ResponseWriter, status int, c cashier) {
-	var b bytes.Buffer
-	if err := cashierPage.Execute(&b, c); err != nil {
+	if err := cashierPage.Write(w, status, c); err != nil {
 		s.Logger.Error("cashier page failed", "error", err)
 		http.Error(w, "internal error", http.StatusInternalServerError)
-		return
 	}
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", cashierPolicy)
-	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	_, _ = b.WriteTo(w)
 }

@@ -28,15 +28,9 @@ Examples:
 
 // Run lists acts of administration.
 func (c auditCommand) Run(o *output) error {
-	if err := c.own(); err != nil {
-		return err
-	}
-	a, closing, err := c.open(o, reads)
-	if err != nil {
-		return err
-	}
-	defer closing()
-	acts, err := a.Log(o, admin.LogQuery{Merchant: c.Merchant, Before: c.Before, Limit: c.Limit})
+	acts, err := administer(o, c.place, reads, func(a admin.Administrator) ([]admin.Act, error) {
+		return a.Log(o, admin.LogQuery{Merchant: c.Merchant, Before: c.Before, Limit: c.Limit})
+	})
 	switch {
 	case err != nil:
 		return err

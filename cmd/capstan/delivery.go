@@ -68,16 +68,10 @@ Examples:
 
 // Run lists deliveries.
 func (c deliveryList) Run(o *output) error {
-	if err := c.own(); err != nil {
-		return err
-	}
-	a, closing, err := c.open(o, reads)
-	if err != nil {
-		return err
-	}
-	defer closing()
-	all, err := a.Deliveries(o, c.Merchant, admin.DeliveryQuery{
-		Payment: c.Payment, Message: c.Message, State: c.State, Since: c.Since.time(), Before: c.Before.time(), Limit: c.Limit,
+	all, err := administer(o, c.place, reads, func(a admin.Administrator) ([]admin.Delivery, error) {
+		return a.Deliveries(o, c.Merchant, admin.DeliveryQuery{
+			Payment: c.Payment, Message: c.Message, State: c.State, Since: c.Since.time(), Before: c.Before.time(), Limit: c.Limit,
+		})
 	})
 	switch {
 	case err != nil:
@@ -122,20 +116,15 @@ Examples:
 
 // Run has deliveries made again.
 func (c deliveryRepeat) Run(o *output) error {
-	if err := c.own(); err != nil {
-		return err
-	}
-	a, closing, err := c.open(o, changes)
-	if err != nil {
-		return err
-	}
-	done, err := a.Redeliver(o, c.Merchant, admin.Redelivery{
-		Payment: c.Payment, Message: c.Message, State: c.State, Since: c.Since.time(), Before: c.Before.time(),
+	done, err := administer(o, c.place, changes, func(a admin.Administrator) (admin.Redelivered, error) {
+		return a.Redeliver(o, c.Merchant, admin.Redelivery{
+			Payment: c.Payment, Message: c.Message, State: c.State, Since: c.Since.time(), Before: c.Before.time(),
+		})
 	})
-	if err := errors.Join(err, closing()); err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if c.JSON {
+	case c.JSON:
 		return o.print(done)
 	}
 	fmt.Fprintf(o.out, "%d deliveries are made again\n", done.Redelivered)

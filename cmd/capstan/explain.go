@@ -1,5 +1,10 @@
 package main
 
+import (
+	"github.com/capstan-pay/capstan/admin"
+	"github.com/capstan-pay/capstan/explain"
+)
+
 type explainCommand struct {
 	ID string `arg:"" help:"An id of the payment, or of one of its captures, refunds or charges, in any dialect; or the number that verify and the logs call it by."`
 	place
@@ -19,15 +24,7 @@ Examples:
 
 // Run prints the story of a payment.
 func (c explainCommand) Run(o *output) error {
-	if err := c.own(); err != nil {
-		return err
-	}
-	a, closing, err := c.open(o, reads)
-	if err != nil {
-		return err
-	}
-	defer closing()
-	story, err := a.Explain(o, c.ID)
+	story, err := administer(o, c.place, reads, func(a admin.Administrator) (*explain.Story, error) { return a.Explain(o, c.ID) })
 	switch {
 	case err != nil:
 		return err

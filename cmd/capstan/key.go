@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -78,15 +77,14 @@ func (c keyCreate) forAdministrator(o *output) error {
 	if c.Name == "" || c.Merchant != "" || c.Dialect != "" {
 		return usageError("--admin goes with --name, and with neither --merchant nor --dialect")
 	}
-	a, closing, err := c.open(o, creates)
-	if err != nil {
+	c.Admin.key = false // it is understood
+	key, err := administer(o, c.place, creates, func(a admin.Administrator) (admin.IssuedAdminKey, error) {
+		return a.AddAdminKey(o, admin.NewAdminKey{Name: c.Name, Seconds: c.Expires.seconds()})
+	})
+	switch {
+	case err != nil:
 		return err
-	}
-	key, err := a.AddAdminKey(o, admin.NewAdminKey{Name: c.Name, Seconds: c.Expires.seconds()})
-	if err := errors.Join(err, closing()); err != nil {
-		return err
-	}
-	if c.JSON {
+	case c.JSON:
 		return o.print(key)
 	}
 	_, err = fmt.Fprintf(o.out, "Key %s of administrator %q%s. Its token, shown this once:\n%s\n", key.ID, key.Name, until(key.ExpiresAt), key.Token)
@@ -102,15 +100,11 @@ func until(t *time.Time) string {
 
 // issue makes a key for a merchant and shows it.
 func issue(o *output, p place, merchant string, key admin.NewKey, asJSON bool) error {
-	a, closing, err := p.open(o, changes)
-	if err != nil {
+	issued, err := administer(o, p, changes, func(a admin.Administrator) (admin.Issued, error) { return a.AddKey(o, merchant, key) })
+	switch {
+	case err != nil:
 		return err
-	}
-	issued, err := a.AddKey(o, merchant, key)
-	if err := errors.Join(err, closing()); err != nil {
-		return err
-	}
-	if asJSON {
+	case asJSON:
 		return o.print(issued)
 	}
 	fmt.Fprintf(o.out, "New %s of %s, shown this once:\n", issued.Kind, issued.Dialect)
@@ -140,17 +134,13 @@ func (c keyList) Run(o *output) error {
 	if c.Admin.key == (c.Merchant != "") {
 		return usageError("give either --merchant, or --admin alone for the keys of administrators")
 	}
-	a, closing, err := c.open(o, reads)
-	if err != nil {
-		return err
-	}
-	defer closing()
-	var keys []admin.Key
-	if c.Merchant != "" {
-		keys, err = a.Keys(o, c.Merchant)
-	} else {
-		keys, err = a.AdminKeys(o)
-	}
+	c.Admin.key = false // it is understood
+	keys, err := administer(o, c.place, reads, func(a admin.Administrator) ([]admin.Key, error) {
+		if c.Merchant != "" {
+			return a.Keys(o, c.Merchant)
+		}
+		return a.AdminKeys(o)
+	})
 	switch {
 	case err != nil:
 		return err
@@ -202,13 +192,12 @@ Examples:
 
 // Run replaces keys.
 func (c keyRotate) Run(o *output) error {
-	if err := c.own(); err != nil {
-		return err
-	}
-	if c.Forget && !c.Sealing {
+	switch {
+	case c.Forget && !c.Sealing:
 		return usageError("--forget goes with --sealing")
-	}
-	if c.Sealing {
+	case c.Sealing && c.Admin.key:
+		return adminAlone
+	case c.Sealing:
 		return c.sealing(o)
 	}
 	key, err := c.newKey()
@@ -244,23 +233,16 @@ func (c keyDisable) Run(o *output) error {
 	if ofAdministrator == (c.Merchant != "") {
 		return usageError("a key of a merchant, key_..., goes with --merchant; one of an administrator, adm_..., stands alone")
 	}
-	if err := c.own(); err != nil {
+	key, err := administer(o, c.place, changes, func(a admin.Administrator) (admin.Key, error) {
+		if ofAdministrator {
+			return a.DisableAdminKey(o, c.Key)
+		}
+		return a.DisableKey(o, c.Merchant, c.Key)
+	})
+	switch {
+	case err != nil:
 		return err
-	}
-	a, closing, err := c.open(o, changes)
-	if err != nil {
-		return err
-	}
-	var key admin.Key
-	if ofAdministrator {
-		key, err = a.DisableAdminKey(o, c.Key)
-	} else {
-		key, err = a.DisableKey(o, c.Merchant, c.Key)
-	}
-	if err := errors.Join(err, closing()); err != nil {
-		return err
-	}
-	if c.JSON {
+	case c.JSON:
 		return o.print(key)
 	}
 	_, err = fmt.Fprintf(o.out, "%s %s is disabled\n", key.ID, key.Hint)

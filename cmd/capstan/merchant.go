@@ -1,8 +1,8 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -49,20 +49,14 @@ func (c merchantCreate) Run(o *output) error {
 	if err != nil {
 		return err
 	}
-	if err := c.own(); err != nil {
-		return err
-	}
 	if c.Out != "" {
 		if _, err := os.Lstat(c.Out); err == nil {
 			return fmt.Errorf("%s is there already", c.Out)
 		}
 	}
-	a, closing, err := c.open(o, creates)
-	if err != nil {
-		return err
-	}
-	defer closing()
-	created, err := a.CreateMerchant(o, admin.NewMerchant{Name: c.Name, Tenant: c.Tenant, Dialects: c.Dialects, Settings: settings})
+	created, err := administer(o, c.place, creates, func(a admin.Administrator) (admin.Created, error) {
+		return a.CreateMerchant(o, admin.NewMerchant{Name: c.Name, Tenant: c.Tenant, Dialects: c.Dialects, Settings: settings})
+	})
 	if err != nil {
 		return err
 	}
@@ -99,19 +93,11 @@ func (c merchantList) Help() string { return "Example: capstan merchant list --s
 
 // Run lists the merchants.
 func (c merchantList) Run(o *output) error {
-	if err := c.own(); err != nil {
+	all, err := administer(o, c.place, reads, func(a admin.Administrator) ([]admin.Merchant, error) { return a.Merchants(o) })
+	switch {
+	case err != nil:
 		return err
-	}
-	a, closing, err := c.open(o, reads)
-	if err != nil {
-		return err
-	}
-	defer closing()
-	all, err := a.Merchants(o)
-	if err != nil {
-		return err
-	}
-	if c.JSON {
+	case c.JSON:
 		return o.print(all)
 	}
 	w := tabwriter.NewWriter(o.out, 0, 0, 2, ' ', 0)
@@ -141,34 +127,14 @@ func (c merchantShow) Help() string {
 
 // Run shows a merchant.
 func (c merchantShow) Run(o *output) error {
-	if err := c.own(); err != nil {
+	m, err := administer(o, c.place, reads, c.see(o))
+	switch {
+	case err != nil:
 		return err
+	case c.JSON:
+		return o.print(m)
 	}
-	a, closing, err := c.open(o, reads)
-	if err != nil {
-		return err
-	}
-	defer closing()
-	m, err := a.Merchant(o, c.Merchant)
-	if err != nil {
-		return err
-	}
-	keys, err := a.Keys(o, m.ID)
-	if err != nil {
-		return err
-	}
-	acts, err := a.Log(o, admin.LogQuery{Merchant: m.ID, Limit: 10})
-	if err != nil {
-		return err
-	}
-	if c.JSON {
-		return o.print(struct {
-			admin.Merchant
-			Keys []admin.Key `json:"keys"`
-			Acts []admin.Act `json:"acts"`
-		}{m, keys, acts})
-	}
-	fmt.Fprintf(o.out, "Merchant %s, %q, tenant %d, %s since %s\n", m.ID, m.Name, m.Tenant, statusOf(m), explain.Time(m.CreatedAt))
+	fmt.Fprintf(o.out, "Merchant %s, %q, tenant %d, %s since %s\n", m.ID, m.Name, m.Tenant, statusOf(m.Merchant), explain.Time(m.CreatedAt))
 	fmt.Fprintln(o.out, "\nSettings")
 	for _, name := range slices.Sorted(maps.Keys(m.Settings)) {
 		fmt.Fprintf(o.out, "  %s = %s\n", name, m.Settings[name])
@@ -177,11 +143,31 @@ func (c merchantShow) Run(o *output) error {
 		fmt.Fprintln(o.out, "  all as they are by default")
 	}
 	fmt.Fprintln(o.out, "\nKeys")
-	if err := writeKeys(o.out, keys); err != nil {
+	if err := writeKeys(o.out, m.Keys); err != nil {
 		return err
 	}
 	fmt.Fprintln(o.out, "\nLatest acts of administration")
-	return writeActs(o.out, acts)
+	return writeActs(o.out, m.Acts)
+}
+
+// seenMerchant is a merchant with all that is shown of him.
+type seenMerchant struct {
+	admin.Merchant
+	Keys []admin.Key `json:"keys"`
+	Acts []admin.Act `json:"acts"`
+}
+
+func (c merchantShow) see(ctx context.Context) func(admin.Administrator) (seenMerchant, error) {
+	return func(a admin.Administrator) (m seenMerchant, err error) {
+		if m.Merchant, err = a.Merchant(ctx, c.Merchant); err != nil {
+			return m, err
+		}
+		if m.Keys, err = a.Keys(ctx, m.ID); err != nil {
+			return m, err
+		}
+		m.Acts, err = a.Log(ctx, admin.LogQuery{Merchant: m.ID, Limit: 10})
+		return m, err
+	}
 }
 
 type merchantSet struct {
@@ -223,18 +209,11 @@ func (c merchantSet) Run(o *output) error {
 }
 
 func changeMerchant(o *output, p place, id string, change admin.Change, asJSON bool) error {
-	if err := p.own(); err != nil {
+	m, err := administer(o, p, changes, func(a admin.Administrator) (admin.Merchant, error) { return a.ChangeMerchant(o, id, change) })
+	switch {
+	case err != nil:
 		return err
-	}
-	a, closing, err := p.open(o, changes)
-	if err != nil {
-		return err
-	}
-	m, err := a.ChangeMerchant(o, id, change)
-	if err := errors.Join(err, closing()); err != nil {
-		return err
-	}
-	if asJSON {
+	case asJSON:
 		return o.print(m)
 	}
 	fmt.Fprintf(o.out, "Merchant %s, %q, is %s\n", m.ID, m.Name, statusOf(m))

@@ -50,6 +50,8 @@ func (f *adminFlag) Decode(ctx *kong.DecodeContext) error {
 	return nil
 }
 
+const adminAlone = usageError("--admin wants the URL of a server's admin listener, http://... or https://...")
+
 // How an administrator works on the store.
 type access uint8
 
@@ -58,6 +60,21 @@ const (
 	changes        // the store has to be there
 	creates        // a store that is not there is made, as a live one
 )
+
+// administer asks the administrator whom the flags name, of a store in its file or of
+// the running server, and ends his work.
+func administer[T any](o *output, p place, want access, ask func(admin.Administrator) (T, error)) (T, error) {
+	var answer T
+	if p.Admin.key {
+		return answer, adminAlone
+	}
+	a, closing, err := p.open(o, want)
+	if err != nil {
+		return answer, err
+	}
+	answer, err = ask(a)
+	return answer, errors.Join(err, closing())
+}
 
 // open returns the administrator and a function that ends his work.
 func (p place) open(o *output, want access) (admin.Administrator, func() error, error) {
@@ -79,14 +96,6 @@ func (p place) server() string {
 		return p.Admin.url
 	}
 	return os.Getenv("CAPSTAN_ADMIN")
-}
-
-// own refuses --admin alone, where it says nothing.
-func (p place) own() error {
-	if p.Admin.key {
-		return usageError("--admin wants the URL of a server's admin listener, http://... or https://...")
-	}
-	return nil
 }
 
 // desk opens the store in its file.

@@ -29,15 +29,7 @@ func (c riskShow) Help() string { return "Example: capstan risk show --store cap
 
 // Run shows the configuration.
 func (c riskShow) Run(o *output) error {
-	if err := c.own(); err != nil {
-		return err
-	}
-	a, closing, err := c.open(o, reads)
-	if err != nil {
-		return err
-	}
-	defer closing()
-	document, err := a.ServerRisk(o)
+	document, err := administer(o, c.place, reads, func(a admin.Administrator) (json.RawMessage, error) { return a.ServerRisk(o) })
 	if err != nil {
 		return err
 	}
@@ -75,20 +67,13 @@ func (c riskClear) Run(o *output) error {
 }
 
 func setRisk(o *output, p place, document json.RawMessage, done string) error {
-	if err := p.own(); err != nil {
-		return err
-	}
 	if !json.Valid(document) {
 		return errors.New("the risk configuration is not JSON")
 	}
-	a, closing, err := p.open(o, changes)
-	if err != nil {
+	if _, err := administer(o, p, changes, func(a admin.Administrator) (struct{}, error) { return struct{}{}, a.SetServerRisk(o, document) }); err != nil {
 		return err
 	}
-	if err := errors.Join(a.SetServerRisk(o, document), closing()); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(o.out, done)
+	_, err := fmt.Fprintln(o.out, done)
 	return err
 }
 
@@ -111,15 +96,9 @@ Examples:
 
 // Run lists reviews.
 func (c riskReviews) Run(o *output) error {
-	if err := c.own(); err != nil {
-		return err
-	}
-	a, closing, err := c.open(o, reads)
-	if err != nil {
-		return err
-	}
-	defer closing()
-	all, err := a.Reviews(o, c.Merchant, admin.ReviewQuery{Since: c.Since.time(), Before: c.Before.time(), Limit: c.Limit})
+	all, err := administer(o, c.place, reads, func(a admin.Administrator) ([]admin.Review, error) {
+		return a.Reviews(o, c.Merchant, admin.ReviewQuery{Since: c.Since.time(), Before: c.Before.time(), Limit: c.Limit})
+	})
 	switch {
 	case err != nil:
 		return err

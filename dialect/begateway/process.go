@@ -111,7 +111,7 @@ func (d *Dialect) returnPayer(w http.ResponseWriter, r *http.Request, uid string
 		query = back.RawQuery + "&" + query
 	}
 	back.RawQuery = query
-	processHeader(w)
+	processPage.Guard(w.Header())
 	w.Header()["Location"] = []string{back.String()}
 	w.WriteHeader(http.StatusSeeOther)
 }

@@ -1,34 +1,20 @@
 package begateway
 
 import (
-	"bytes"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/base64"
-	"html/template"
 	"mime"
 	"net/http"
 	"net/url"
-	"strconv"
 
 	"github.com/capstan-pay/capstan/dialect"
+	"github.com/capstan-pay/capstan/page"
 )
 
 var (
 	//go:embed process.html
 	processHTML string
 
-	//go:embed process.css
-	processStyle string
-
-	processPage = template.Must(template.New("process").Funcs(template.FuncMap{
-		"style": func() template.CSS { return template.CSS(processStyle) },
-	}).Parse(processHTML))
-
-	processPolicy = func() []string {
-		sum := sha256.Sum256([]byte(processStyle))
-		return []string{"default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; img-src data:; base-uri 'none'; frame-ancestors *"}
-	}()
+	processPage = page.New(processHTML, page.QuestionStyle, page.Framed, nil)
 )
 
 // challenge is what the page of the hop shows: a question where there is an
@@ -47,26 +33,10 @@ func (d *Dialect) fault(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func (d *Dialect) page(w http.ResponseWriter, status int, c challenge) {
-	var b bytes.Buffer
-	if err := processPage.Execute(&b, c); err != nil {
+	if err := processPage.Write(w, status, c); err != nil {
 		d.Logger.Error("3-D Secure page failed", "dialect", Name, "error", err)
-		status = http.StatusInternalServerError
+		w.WriteHeader(http.StatusInternalServerError)
 	}
-	processHeader(w)
-	w.Header()["Content-Length"] = []string{strconv.Itoa(b.Len())}
-	w.WriteHeader(status)
-	if _, err := b.WriteTo(w); err != nil {
-		d.Logger.Debug("3-D Secure page not delivered", "dialect", Name, "error", err)
-	}
-}
-
-func processHeader(w http.ResponseWriter) {
-	h := w.Header()
-	h["Content-Type"] = []string{"text/html; charset=utf-8"}
-	h["Content-Security-Policy"] = processPolicy
-	h["Cache-Control"] = []string{"no-store"}
-	h["Referrer-Policy"] = []string{"no-referrer"}
-	h["X-Content-Type-Options"] = nosniff
 }
 
 func isForm(r *http.Request) bool {

@@ -50,10 +50,7 @@ func (c *changes) apply(v *view, a *account) (payment.Intake, *payment.Refusal) 
 			now[f] = c.fields[f]
 		}
 	}
-	now[fieldMetadata] = mergeMetadata(now[fieldMetadata], c.metadata)
-	if c.metadata != nil && countMetadata(now[fieldMetadata]) > metadataKeys {
-		c.late = invalid("metadata", "Metadata can have up to 50 keys.")
-	}
+	now[fieldMetadata], c.late = addMetadata(now[fieldMetadata], c.metadata)
 	if refusal := c.applyMethod(v, &in, &now); refusal != nil {
 		return in, refusal
 	}
@@ -174,7 +171,7 @@ func (a *account) policy(automatic bool, options []param, m payment.Method) paym
 		p.HoldFor = max(p.HoldFor, extendedHold)
 	}
 	if option(options, "card[request_multicapture]") == "if_available" {
-		p.MaxCaptures = multicaptures
+		p.MaxCaptures = multicaptures + 1 // the core's last one would close the hold
 	}
 	if option(options, "card[request_overcapture]") == "if_available" && a.over > 100 {
 		p.OverCapture = a.over

@@ -60,7 +60,7 @@ func (x *exchange) authenticate(ctx context.Context) *problem {
 			return nil
 		}
 	}
-	return &problem{status: http.StatusUnauthorized, message: "Invalid API Key provided: " + masked(key)}
+	return &problem{status: http.StatusUnauthorized, message: "Invalid API Key provided: " + maskedKey(key)}
 }
 
 // keyPurpose is what API keys are hashed for.
@@ -75,6 +75,9 @@ func (d *Dialect) newAccount(a *merchant.Access) (any, error) {
 	}
 	acc.sees = func(p *payment.Payment) bool { return expressible(p) && d.live(p) != acc.test }
 	acc.scope = "intents " + strconv.FormatInt(a.ID, 10) + " " + mode
+	if acc.publishable {
+		acc.scope += " publishable" // it is in everybody's hands: no answer of the secret key is repeated to it, and none of its keys is used up
+	}
 	acc.set(&a.Merchant)
 	return acc, nil
 }
@@ -125,8 +128,8 @@ func keyKind(key string) (kind string, test, ok bool) {
 	return "", false, false
 }
 
-// masked is what an error says of a key that is wrong: its beginning and end.
-func masked(key string) string {
+// maskedKey is what an error says of a key that is wrong: its beginning and end.
+func maskedKey(key string) string {
 	if len(key) < 16 {
 		return "****"
 	}

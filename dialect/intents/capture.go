@@ -18,7 +18,9 @@ func (x *exchange) capture(ctx context.Context) *problem {
 		return bad
 	}
 	n := x.note(s)
-	command := payment.Capture{Final: !asked.open, MustStayOpen: asked.open, Dialect: Name, Details: asked.details, NoOverCapture: true}
+	command := payment.Capture{
+		Final: !asked.open, MustStayOpen: asked.open, Dialect: Name, Details: asked.details, NoOverCapture: true, MaxCaptures: multicaptures,
+	}
 	if asked.sent {
 		switch {
 		case asked.amount == 0:
@@ -31,12 +33,15 @@ func (x *exchange) capture(ctx context.Context) *problem {
 	if asked.fee != nil {
 		command.Fee = asked.fee
 	}
-	if x.account.over > 100 {
+	if x.account.over > 100 || asked.metadata != nil {
 		v, problem := x.load(ctx, n.payment)
 		if problem != nil {
 			return problem
 		}
-		command.NoOverCapture = v == nil || foreign(v)
+		command.NoOverCapture = v == nil || foreign(v) || x.account.over <= 100
+		if full := x.metadataFull(v, asked.metadata); full != nil {
+			return x.settle(ctx, &n, full)
+		}
 	}
 	if asked.sent || asked.fee != nil {
 		return x.captureAmount(ctx, &n, command)
@@ -84,11 +89,12 @@ func (x *exchange) captureAmount(ctx context.Context, n *note, command payment.C
 
 // captureParams is what a capture may ask for.
 type captureParams struct {
-	amount  int64 // as on the wire
-	sent    bool  // the amount was
-	open    bool  // final_capture=false
-	fee     *int64
-	details []byte
+	amount   int64 // as on the wire
+	sent     bool  // the amount was
+	open     bool  // final_capture=false
+	fee      *int64
+	metadata []byte // a patch
+	details  []byte
 }
 
 func (c *captureParams) read(p *params) {
@@ -102,7 +108,21 @@ func (c *captureParams) read(p *params) {
 	var set changes
 	set.string(p, fieldStatement, "statement_descriptor", maxDescriptor)
 	set.string(p, fieldStatementSuffix, "statement_descriptor_suffix", maxDescriptor)
-	set.fields[fieldMetadata] = p.metadata()
+	c.metadata = p.metadata()
+	set.fields[fieldMetadata] = c.metadata
 	c.details = set.fields.orNil()
 	p.ignore("transfer_data", "amount_details", "payment_details", "hooks")
+}
+
+// metadataFull tells whether an intent, nil if there is none, has no room for
+// what a capture or an increment adds to its metadata.
+func (x *exchange) metadataFull(v *view, patch []byte) *problem {
+	if v == nil {
+		return nil
+	}
+	_, full := addMetadata(v.metadata(), patch)
+	if full != nil {
+		full.intent = x.d.appendIntent(nil, v, 0)
+	}
+	return full
 }

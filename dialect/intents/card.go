@@ -150,6 +150,10 @@ func (x *exchange) readCard(name string) *newCard {
 	if p.bad != nil {
 		return nil
 	}
+	if leak := p.leaks(at("card[number]"), number); leak != nil {
+		p.fail(leak)
+		return nil
+	}
 	m.ExpMonth, m.ExpYear, m.Holder = int(month), int(year), holder
 	card.method, card.secret = m, payment.Secret{Number: number, CVC: cvc}
 	return card

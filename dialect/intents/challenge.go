@@ -2,6 +2,7 @@ package intents
 
 import (
 	"errors"
+	"fmt"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -92,6 +93,9 @@ func (d *Dialect) challenged(r *http.Request) (*payment.Payment, error) {
 	return p, nil
 }
 
+// challengeFlow is the flow of an authentication that asked the payer.
+const challengeFlow = "challenge"
+
 var errAnswer = errors.New("intents: the payer's answer was refused")
 
 // answerChallenge takes the payer's answer and sends him back to the merchant.
@@ -110,21 +114,22 @@ func (d *Dialect) answerChallenge(w http.ResponseWriter, r *http.Request, p *pay
 		d.showChallenge(w, http.StatusBadRequest, challengeView{Text: "The answer could not be read."})
 		return
 	case v.status != requiresAction:
-		d.showChallenge(w, http.StatusConflict, challengeView{Text: "Nothing is asked of you any more."})
+		d.answeredBefore(w, &v)
 		return
 	}
 	request := payment.Request{Tenant: p.Tenant, Merchant: p.Merchant, Payment: p.ID}
 	switch {
 	case outcome == "fail":
-		request.Command = payment.PayerAnswer{Data: payment.Authentication{Flow: "challenge", Result: "N"}.Document()}
+		request.Command = payment.PayerAnswer{Data: payment.Authentication{Flow: challengeFlow, Result: "N"}.Document()}
 	case v.word(fieldConfirmation, "") == "manual":
 		request.Command = payment.Revise{Edit: authenticatedBy(p.Authorization().Number)}
 	default:
 		request.Command = payment.PayerAnswer{Approved: true}
 	}
 	out, err := d.Engine.Do(r.Context(), request)
-	if err == nil && out.Refusal != nil {
-		d.showChallenge(w, http.StatusConflict, challengeView{Text: "Nothing is asked of you any more."})
+	if err == nil && out.Refusal != nil && out.Payment != nil { // he was faster himself
+		v.of(out.Payment)
+		d.answeredBefore(w, &v)
 		return
 	}
 	if err == nil && out.Payment == nil {
@@ -136,8 +141,26 @@ func (d *Dialect) answerChallenge(w http.ResponseWriter, r *http.Request, p *pay
 		return
 	}
 	v.of(out.Payment)
+	d.sendBack(w, &v)
+}
+
+// answeredBefore is for a payer who answers once more: a second press of the
+// button leads him to where the first one did.
+func (d *Dialect) answeredBefore(w http.ResponseWriter, v *view) {
+	if op := v.p.Authorization(); op != nil && op.Dialect == Name {
+		if got := op.Answer.Authentication(); v.authenticated() || got != nil && got.Flow == challengeFlow {
+			d.sendBack(w, v)
+			return
+		}
+	}
+	d.showChallenge(w, http.StatusConflict, challengeView{Text: "Nothing is asked of you any more."})
+}
+
+// sendBack leads a payer who has answered back to the merchant, if it is known
+// where that is.
+func (d *Dialect) sendBack(w http.ResponseWriter, v *view) {
 	status := "succeeded"
-	if v.failed != nil {
+	if v.p.Authorization().Status == payment.OpFailed {
 		status = "failed"
 	}
 	back := v.details.text(fieldReturnURL)
@@ -147,14 +170,27 @@ func (d *Dialect) answerChallenge(w http.ResponseWriter, r *http.Request, p *pay
 		return
 	}
 	query := url.Values{
-		"payment_intent": {d.PaymentID(p)}, "payment_intent_client_secret": {string(d.secret(p.ID))}, "redirect_status": {status},
+		"payment_intent": {d.PaymentID(v.p)}, "payment_intent_client_secret": {string(d.secret(v.p.ID))}, "redirect_status": {status},
 	}.Encode()
 	if u.RawQuery != "" {
-		query = u.RawQuery + "&" + query
+		query = ascii(u.RawQuery) + "&" + query
 	}
 	u.RawQuery = query
 	w.Header()["Location"] = []string{u.String()}
 	w.WriteHeader(http.StatusSeeOther)
+}
+
+// ascii escapes what may not stand in a URL as it is.
+func ascii(query string) string {
+	b := make([]byte, 0, len(query))
+	for _, c := range []byte(query) {
+		if c > ' ' && c < 0x7f && c != '"' && c != '<' && c != '>' {
+			b = append(b, c)
+		} else {
+			b = fmt.Appendf(b, "%%%02X", c)
+		}
+	}
+	return string(b)
 }
 
 // authenticatedBy notes that the payer has done his part of an attempt, where

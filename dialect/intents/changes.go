@@ -59,7 +59,7 @@ func (c *changes) common(x *exchange) {
 	if code, sent := p.text("currency", maxText); sent {
 		var ok bool
 		if c.currency, ok = parseCurrency(code); !ok {
-			p.fail(invalid("currency", "Invalid currency: "+strings.ToLower(code)+". Supported currencies are: "+supportedCurrencies()+"."))
+			p.fail(invalid("currency", "Invalid currency: "+strings.ToLower(quotable(code))+". Supported currencies are: "+supportedCurrencies()+"."))
 		}
 	}
 	if n, sent := p.integer("application_fee_amount"); sent {
@@ -162,7 +162,7 @@ func (c *changes) readTypes(p *params) {
 		raw := []byte{'['}
 		for i, word := range words {
 			if strings.Trim(word, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" || word == "" {
-				p.fail(invalid(list.name, "Invalid "+list.name+": '"+word+"' is no type of payment method."))
+				p.fail(invalid(list.name, "Invalid "+list.name+": '"+masked(word)+"' is no type of payment method."))
 			}
 			if i > 0 {
 				raw = append(raw, ',')

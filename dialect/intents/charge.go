@@ -61,7 +61,7 @@ func (d *Dialect) appendCharge(b []byte, v *view, op *payment.Operation, s shape
 	b = d.appendMethodDetails(appendMember(b, "payment_method_details"), v, op, m)
 	text("receipt_email", p.Email)
 	null("receipt_number", "receipt_url")
-	flag("refunded", approved(op) && refunded > 0 && refunded == amount)
+	flag("refunded", approved(op) && refunded > 0 && refunded == max(amount, captured))
 	if s&expandRefunds != 0 {
 		b = d.appendRefundList(appendMember(b, "refunds"), v, op)
 	}
@@ -148,7 +148,7 @@ func (d *Dialect) appendMethodDetails(b []byte, v *view, op *payment.Operation, 
 	if approved(op) && p.Status == payment.Authorized && !p.Policy.AutoCapture {
 		before := p.ExpiresAt.Unix()
 		if v.details[fieldClock] != nil {
-			before = min(before, v.clockDeadline())
+			before = v.clockDeadline()
 		}
 		integer("capture_before", before)
 	}

@@ -182,6 +182,9 @@ func (v *view) clockDeadline() int64 {
 // deleteClock answers DELETE /v1/test_helpers/test_clocks/{id}: its customers
 // go with it.
 func (x *exchange) deleteClock(ctx context.Context) *problem {
+	if bad := x.params.problem(); bad != nil {
+		return bad
+	}
 	clock, problem := x.loadClock(ctx, x.id)
 	if problem != nil || clock == nil {
 		return or(problem, noClock(x.id))

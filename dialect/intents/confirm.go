@@ -17,7 +17,7 @@ func (x *exchange) confirm(ctx context.Context) *problem {
 	s, _ := x.expand(intentPaths)
 	clientSecret, hasSecret := x.params.text("client_secret", 255)
 	n := x.note(s)
-	n.named = c.named
+	n.named = masked(c.named)
 	if bad := x.params.problem(); bad != nil {
 		return x.reject(ctx, &n, bad)
 	}

@@ -46,7 +46,8 @@ func (x *exchange) create(ctx context.Context) *problem {
 	intake, refusal := c.apply(&blank, x.account)
 	switch {
 	case c.late != nil:
-		return c.late
+		c.late.unkept = true
+		return x.settle(ctx, &n, c.late)
 	case refusal != nil:
 		return wrongMultiple("amount", c.currency)
 	}

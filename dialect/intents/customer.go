@@ -78,13 +78,10 @@ func (p *params) customer(c *customerBody) *problem {
 			c.Address = p.address("address")
 		}
 	}
-	if patch := p.metadata(); patch != nil {
-		if c.Metadata = mergeMetadata(c.Metadata, patch); countMetadata(c.Metadata) > metadataKeys {
-			p.fail(invalid("metadata", "Metadata can have up to 50 keys."))
-		}
-	}
+	var full *problem
+	c.Metadata, full = addMetadata(c.Metadata, p.metadata())
 	p.ignore("expand")
-	return p.problem()
+	return or(p.problem(), full)
 }
 
 // createCustomer answers POST /v1/customers.
@@ -145,6 +142,9 @@ func (x *exchange) retrieveCustomer(ctx context.Context) *problem {
 
 // updateCustomer answers POST /v1/customers/{id}.
 func (x *exchange) updateCustomer(ctx context.Context) *problem {
+	if bad := x.params.customer(&customerBody{}); bad != nil {
+		return bad
+	}
 	n := x.note(0)
 	return revise(ctx, x, &n, customerKind, noCustomer(x.id), func(doc *document.Document, c *customerBody) ([]byte, *problem) {
 		if bad := x.params.customer(c); bad != nil {
@@ -161,6 +161,9 @@ func (x *exchange) updateCustomer(ctx context.Context) *problem {
 // deleteCustomer answers DELETE /v1/customers/{id}. His payment methods are
 // nobody's then; his payments stay.
 func (x *exchange) deleteCustomer(ctx context.Context) *problem {
+	if bad := x.params.problem(); bad != nil {
+		return bad
+	}
 	owner, problem := x.loadCustomer(ctx, x.id)
 	if problem != nil || owner == nil {
 		return or(problem, noCustomer(x.id))

@@ -39,11 +39,11 @@ const (
 func (x *exchange) createEndpoint(ctx context.Context) *problem {
 	p := &x.params
 	e := webhookEndpoint{Version: 1, Asked: x.w.Header()["Stripe-Version"][0]}
-	p.endpoint(x, &e)
+	full := p.endpoint(x, &e)
 	e.API, _ = p.text("api_version", 40)
 	p.ignore("connect", "expand")
 	n := x.note(0)
-	if bad := p.problem(); bad != nil {
+	if bad := or(p.problem(), full); bad != nil {
 		return bad
 	}
 	switch {
@@ -52,8 +52,11 @@ func (x *exchange) createEndpoint(ctx context.Context) *problem {
 	case e.Events == nil:
 		return missingParam("enabled_events")
 	}
-	if full, problem := x.endpointsFull(ctx); problem != nil || full {
-		return or(problem, invalid("url", fmt.Sprintf("You have reached the maximum of %d webhook endpoints.", endpointLimit)))
+	switch full, problem := x.endpointsFull(ctx); {
+	case problem != nil:
+		return problem
+	case full:
+		return x.settle(ctx, &n, invalid("url", fmt.Sprintf("You have reached the maximum of %d webhook endpoints.", endpointLimit)))
 	}
 	now := x.d.Clock.Now()
 	id, err := x.d.newID(endpointPrefix)
@@ -94,8 +97,9 @@ func (d *Dialect) endpointsOf(ctx context.Context, tenant, merchant int64, mode 
 	})
 }
 
-// endpoint reads what create and update have in common.
-func (p *params) endpoint(x *exchange, e *webhookEndpoint) {
+// endpoint reads what create and update have in common. It returns what only
+// the endpoint as it was shows to be wrong.
+func (p *params) endpoint(x *exchange, e *webhookEndpoint) (full *problem) {
 	if target, sent := p.text("url", maxText); sent {
 		if err := x.d.Outbox.CheckTarget(target); err != nil || target == "" {
 			p.fail(&problem{status: 400, code: "url_invalid", param: "url", message: "Not a valid URL, or one that nothing may be sent to."})
@@ -115,11 +119,8 @@ func (p *params) endpoint(x *exchange, e *webhookEndpoint) {
 	if text, sent := p.text("description", maxText); sent {
 		e.Description = text
 	}
-	if patch := p.metadata(); patch != nil {
-		if e.Metadata = mergeMetadata(e.Metadata, patch); countMetadata(e.Metadata) > metadataKeys {
-			p.fail(invalid("metadata", "Metadata can have up to 50 keys."))
-		}
-	}
+	e.Metadata, full = addMetadata(e.Metadata, p.metadata())
+	return full
 }
 
 // eventType tells whether a word may be a type of event. The list of them is
@@ -138,15 +139,19 @@ func noEndpoint(id string) *problem {
 
 // updateEndpoint answers POST /v1/webhook_endpoints/{id}.
 func (x *exchange) updateEndpoint(ctx context.Context) *problem {
+	p := &x.params
+	off, switched := p.boolean("disabled")
+	p.ignore("expand")
+	full := p.endpoint(x, &webhookEndpoint{})
+	if bad := or(p.problem(), full); bad != nil {
+		return bad
+	}
 	n := x.note(0)
 	return x.reviseEndpoint(ctx, &n, func(_ *document.Document, e *webhookEndpoint) (string, *problem) {
-		p := &x.params
-		p.endpoint(x, e)
-		if off, sent := p.boolean("disabled"); sent {
+		if switched {
 			e.Disabled = off
 		}
-		p.ignore("expand")
-		return "", p.problem()
+		return "", p.endpoint(x, e)
 	})
 }
 

@@ -38,6 +38,9 @@ func (x *exchange) increment(ctx context.Context) *problem {
 	}
 	command := payment.Increment{Amount: amount, Most: mostIncrements, Asked: payment.Asked{Dialect: Name, Details: set.fields.orNil()}}
 	if v != nil {
+		if full := x.metadataFull(v, set.fields[fieldMetadata]); full != nil {
+			return x.settle(ctx, &n, full)
+		}
 		var ok bool
 		if command.Amount, ok = v.scale.minor(amount); !ok {
 			return x.settle(ctx, &n, wrongMultiple("amount", v.p.Currency))

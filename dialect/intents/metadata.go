@@ -85,6 +85,17 @@ func mergeMetadata(old, patch []byte) []byte {
 	return append(merged, '}')
 }
 
+// addMetadata is mergeMetadata for what is kept: metadata has a bound.
+func addMetadata(old, patch []byte) ([]byte, *problem) {
+	merged := mergeMetadata(old, patch)
+	if patch != nil && countMetadata(merged) > metadataKeys {
+		full := invalid("metadata", "Metadata can have up to 50 keys.")
+		full.unkept = true
+		return merged, full
+	}
+	return merged, nil
+}
+
 // countMetadata is how many keys metadata has.
 func countMetadata(document []byte) int {
 	var all params

@@ -150,7 +150,7 @@ func (p *params) boolean(name string) (value, sent bool) {
 	case strings.EqualFold(it.value, "false"), it.value == "0":
 		it.value = "false"
 	default:
-		p.fail(invalid(name, "Invalid boolean: "+it.value))
+		p.fail(invalid(name, "Invalid boolean: "+quotable(it.value)))
 		return false, false
 	}
 	return value, true

@@ -28,6 +28,7 @@ type problem struct {
 	intent  []byte        // the full object, rendered; nil for none
 	method  []byte        // the payment method, rendered; nil for none
 	again   retry         // what SDKs are told
+	unkept  bool          // the corrected request may use the same key
 	wait    time.Duration // how long, if more than a second
 }
 
@@ -50,6 +51,7 @@ func missingParam(name string) *problem {
 }
 
 func unknownParam(name string) *problem {
+	name = masked(name)
 	return &problem{status: 400, code: "parameter_unknown", param: name, message: "Received unknown parameter: " + name}
 }
 
@@ -65,7 +67,7 @@ func tooMany(wait time.Duration) *problem {
 // missing is an object that is not there. A path that names it is 404, a
 // parameter 400.
 func missing(status int, param, what, id string) *problem {
-	return &problem{status: status, code: "resource_missing", param: param, message: "No such " + what + ": '" + id + "'"}
+	return &problem{status: status, code: "resource_missing", param: param, message: "No such " + what + ": '" + masked(id) + "'"}
 }
 
 func (p *problem) kindOr() string {

@@ -100,9 +100,9 @@ func (x *exchange) charge(ctx context.Context) *problem {
 	if bad := x.params.problem(); bad != nil {
 		return bad
 	}
-	v, op, problem := x.loadCharge(ctx)
-	if problem != nil {
-		return problem
+	v, op, problem := x.findCharge(ctx, x.id)
+	if problem != nil || op == nil {
+		return or(problem, noCharge(http.StatusNotFound, x.id))
 	}
 	x.reply(http.StatusOK, append(x.d.appendCharge(x.out(), v, op, s), '\n'))
 	return nil
@@ -111,19 +111,36 @@ func (x *exchange) charge(ctx context.Context) *problem {
 // captureCharge answers POST /v1/charges/{id}/capture: every charge here is an
 // intent's, and is captured through it.
 func (x *exchange) captureCharge(ctx context.Context) *problem {
-	v, _, bad := x.loadCharge(ctx)
-	if bad != nil {
+	x.params.ignore("amount", "application_fee", "application_fee_amount", "receipt_email", "statement_descriptor",
+		"statement_descriptor_suffix", "transfer_data", "transfer_group")
+	_, _ = x.expand(chargePaths)
+	if bad := x.params.problem(); bad != nil {
 		return bad
 	}
-	return &problem{status: http.StatusBadRequest, message: "This charge belongs to the PaymentIntent " + x.d.PaymentID(v.p) + ". Capture the PaymentIntent instead."}
+	n := x.note(0)
+	v, op, problem := x.findCharge(ctx, x.id)
+	switch {
+	case problem != nil:
+		return problem
+	case op == nil:
+		return x.settle(ctx, &n, noCharge(http.StatusNotFound, x.id))
+	}
+	return x.settle(ctx, &n, x.chargeNotCaptured(v, op))
 }
 
-// loadCharge returns the attempt that made the charge in the path, with its
-// payment.
-func (x *exchange) loadCharge(ctx context.Context) (*view, *payment.Operation, *problem) {
-	v, op, problem := x.findCharge(ctx, x.id)
-	if problem != nil || op != nil {
-		return v, op, problem
+// chargeNotCaptured says why a charge is not captured by itself.
+func (x *exchange) chargeNotCaptured(v *view, op *payment.Operation) *problem {
+	intent := x.d.appendIntent(nil, v, 0)
+	if approved(op) && v.p.Captured > 0 {
+		id := string(x.d.appendChargeID(nil, v.p.ID, op.Number))
+		return &problem{
+			status: http.StatusBadRequest, code: "charge_already_captured", intent: intent, message: "Charge " + id + " has already been captured.",
+		}
 	}
-	return nil, nil, missing(http.StatusNotFound, "charge", "charge", x.id)
+	return &problem{
+		status: http.StatusBadRequest, intent: intent,
+		message: "This charge belongs to the PaymentIntent " + x.d.PaymentID(v.p) + ". Capture the PaymentIntent instead.",
+	}
 }
+
+func noCharge(status int, id string) *problem { return missing(status, "charge", "charge", id) }

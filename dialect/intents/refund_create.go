@@ -60,35 +60,55 @@ func (x *exchange) createRefund(ctx context.Context) *problem {
 		return bad
 	}
 	n := x.note(s)
-	for again := 0; ; again++ {
-		v, problem := x.refunded(ctx, &c)
-		if problem != nil {
-			if problem.code == "resource_missing" {
-				return x.settle(ctx, &n, problem)
-			}
-			return problem
-		}
-		n.payment = v.p.ID
-		if c.amount != nil {
-			minor, _ := v.scale.minor(*c.amount)
-			n.named = price(minor, v.p.Currency)
-		}
-		request, bad := c.request(v)
-		if bad != nil {
-			bad.intent = x.d.appendIntent(nil, v, 0)
-			return x.settle(ctx, &n, bad)
-		}
-		_, cancels := request.Command.(payment.Cancel)
-		request.Keeps = func(r *payment.Refusal) bool { return !cancels && keeps(r) }
-		out, problem := x.do(ctx, &n, request)
-		if problem != nil {
-			return problem
-		}
-		if cancels && again < 3 && !out.Replayed && out.Refusal != nil && !out.Refusal.Has(payment.OperationPending) && !out.Refusal.Has(payment.Busy) {
-			continue // the hold was captured or closed meanwhile: look again
-		}
-		return x.answer(out, &n)
+	done, problem := x.tryRefund(ctx, &n, &c)
+	if done {
+		return problem
 	}
+	err := x.until(ctx, func() (bool, error) {
+		done, problem = x.tryRefund(ctx, &n, &c)
+		return done, nil
+	})
+	switch {
+	case err != nil:
+		return x.fault(err)
+	case !done:
+		return locked(nil)
+	}
+	return problem
+}
+
+// tryRefund gives back what there is to give back now, and replies or returns
+// what is wrong. It is not done where a hold was captured or closed meanwhile,
+// or where nobody knows yet whether it was.
+func (x *exchange) tryRefund(ctx context.Context, n *note, c *refundParams) (done bool, wrong *problem) {
+	v, problem := x.refunded(ctx, c)
+	if problem != nil {
+		if problem.code == "resource_missing" {
+			return true, x.settle(ctx, n, problem)
+		}
+		return true, problem
+	}
+	n.payment = v.p.ID
+	if c.amount != nil {
+		minor, _ := v.scale.minor(*c.amount)
+		n.named = price(minor, v.p.Currency)
+	}
+	request, bad := c.request(v)
+	if bad != nil {
+		bad.intent = x.d.appendIntent(nil, v, 0)
+		return true, x.settle(ctx, n, bad)
+	}
+	_, cancels := request.Command.(payment.Cancel)
+	passing := cancels || v.p.Status == payment.Authorized && v.p.Captured == 0 && v.inDoubt()
+	request.Keeps = func(r *payment.Refusal) bool { return !passing && keeps(r) }
+	out, problem := x.do(ctx, n, request)
+	if problem != nil {
+		return true, problem
+	}
+	if passing && !out.Replayed && out.Refusal != nil && !out.Refusal.Has(payment.OperationPending) && !out.Refusal.Has(payment.Busy) && !out.Refusal.Has(payment.KeyReused) && !out.Refusal.Has(payment.InProcess) {
+		return false, nil
+	}
+	return true, x.answer(out, n)
 }
 
 // refunded finds the payment that is to be refunded.

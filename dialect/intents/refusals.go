@@ -3,6 +3,7 @@ package intents
 import (
 	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/capstan-pay/capstan/payment"
 )
@@ -37,8 +38,8 @@ var refusals = []struct {
 	{payment.AboveMaximum, true, amountTooLarge},
 	{payment.RefundOver, true, unexpectedState},     // a bound that this dialect does not set
 	{payment.MerchantBarred, true, unexpectedState}, // as above
-	{payment.CannotStayOpen, true, cannotStayOpen},
 	{payment.TooManyCaptures, true, tooManyOperations},
+	{payment.CannotStayOpen, true, cannotStayOpen},
 	{payment.FeeTooLarge, true, feeTooLarge},
 	{payment.DuplicateOperation, true, unexpectedState},
 }
@@ -207,5 +208,5 @@ func tooManyOperations(r *reply) *problem {
 	if r.note.route == incrementRoute {
 		return notIncrementable(r)
 	}
-	return amountTooLarge(r)
+	return r.state("This PaymentIntent could not be captured because it has been captured as often as it may be: " + strconv.Itoa(multicaptures) + " times. Cancel it to release the rest.")
 }

@@ -81,7 +81,8 @@ func (x *exchange) keep(ctx context.Context, n *note, object []byte, documents .
 
 // revise changes a resource: it reads the document, lets change say what is to
 // be put and answered, and begins again when somebody else was faster. An
-// object that is not there is told as absent.
+// object that is not there is told as absent. What change finds wrong with the
+// object is a final answer (settle); the parameters were read before.
 func revise[T any](ctx context.Context, x *exchange, n *note, kind string, absent *problem, change func(*document.Document, *T) ([]byte, *problem)) *problem {
 	for {
 		var body T
@@ -93,8 +94,12 @@ func revise[T any](ctx context.Context, x *exchange, n *note, kind string, absen
 			return x.settle(ctx, n, absent)
 		}
 		object, problem := change(doc, &body)
-		if problem != nil {
+		switch {
+		case problem == nil:
+		case problem.status >= http.StatusInternalServerError || problem.again == retrySoon:
 			return problem
+		default:
+			return x.settle(ctx, n, problem)
 		}
 		if doc.Body, problem = x.encode(body); problem != nil {
 			return problem

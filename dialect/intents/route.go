@@ -240,7 +240,7 @@ func (x *exchange) serve(ctx context.Context) (wrong *problem) {
 func (x *exchange) unrecognized() *problem {
 	return &problem{
 		status: http.StatusNotFound,
-		message: "Unrecognized request URL (" + x.r.Method + ": " + x.r.URL.Path + "). If you are trying to list objects, remove the trailing slash. " +
+		message: "Unrecognized request URL (" + x.r.Method + ": " + masked(x.r.URL.Path) + "). If you are trying to list objects, remove the trailing slash. " +
 			"If you are trying to retrieve an object, make sure you passed a valid (non-empty) identifier in your code.",
 	}
 }

@@ -225,6 +225,9 @@ func (c *clause) holds(v *view) bool {
 		return c.fits(strings.ToLower(string(v.p.Currency)), true)
 	case "customer":
 		customer := v.details.text(fieldCustomer)
+		if c.op == ":" { // an id, not a text
+			return customer != "" && customer == c.value
+		}
 		return c.fits(customer, customer != "")
 	case "status":
 		return c.fits(v.status, true)

@@ -78,16 +78,12 @@ func (x *exchange) updateMethod(ctx context.Context) *problem {
 	if bad := p.problem(); bad != nil {
 		return bad
 	}
-	return x.reviseMethod(ctx, &n, func(k *keptMethod) *problem {
-		if patch != nil {
-			if k.Metadata = mergeMetadata(k.Metadata, patch); countMetadata(k.Metadata) > metadataKeys {
-				return invalid("metadata", "Metadata can have up to 50 keys.")
-			}
-		}
+	return x.reviseMethod(ctx, &n, func(k *keptMethod) (full *problem) {
+		k.Metadata, full = addMetadata(k.Metadata, patch)
 		if billing != nil {
 			k.Billing = billing
 		}
-		return nil
+		return full
 	})
 }
 

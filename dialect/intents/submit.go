@@ -27,7 +27,7 @@ func (x *exchange) note(s shape) note {
 	if id, ok := x.d.ParsePaymentID(x.id); ok {
 		n.payment = id
 	} else {
-		n.id = x.id
+		n.id = masked(x.id)
 	}
 	return n
 }
@@ -77,6 +77,16 @@ func (x *exchange) ask(ctx context.Context, n *note, r payment.Request) (payment
 // wait tries again until the operation that is in the way is over, or patience
 // is.
 func (x *exchange) wait(ctx context.Context, r payment.Request, out payment.Outcome) (payment.Outcome, error) {
+	err := x.until(ctx, func() (free bool, err error) {
+		out, err = x.d.Engine.Do(ctx, r)
+		return !out.Refusal.Has(payment.OperationPending), err
+	})
+	return out, err
+}
+
+// until tries again and again until it is done, or the account's patience with
+// other operations is over.
+func (x *exchange) until(ctx context.Context, try func() (done bool, err error)) error {
 	limit := time.NewTimer(x.account.lockWait)
 	defer limit.Stop()
 	for pause := lockPause; ; pause = min(2*pause, lockPauseMax) {
@@ -85,26 +95,31 @@ func (x *exchange) wait(ctx context.Context, r payment.Request, out payment.Outc
 		case <-next.C:
 		case <-limit.C:
 			next.Stop()
-			return out, nil
+			return nil
 		case <-ctx.Done():
 			next.Stop()
-			return out, ctx.Err()
+			return ctx.Err()
 		}
-		var err error
-		if out, err = x.d.Engine.Do(ctx, r); err != nil || !out.Refusal.Has(payment.OperationPending) {
-			return out, err
+		if done, err := try(); done || err != nil {
+			return err
 		}
 	}
 }
 
-// settle replies with a problem that is a final answer: it is kept under the
-// key, if there is one, so that a repeat hears it again.
+// settle replies with a problem that the request itself does not show, only what
+// there is at the moment. If the key has an answer already, that is the reply.
+// Otherwise the problem is, and it is kept under the key, so that a repeat hears
+// it again, unless the corrected request may use the key.
 func (x *exchange) settle(ctx context.Context, n *note, p *problem) *problem {
 	if x.key == "" {
 		return p
 	}
 	n.status, n.body = p.status, p.append(nil)
-	return x.submit(ctx, n, payment.Request{Command: payment.Expire{}})
+	r := payment.Request{Command: payment.Expire{}}
+	if p.unkept {
+		r.Keeps = func(*payment.Refusal) bool { return false }
+	}
+	return x.submit(ctx, n, r)
 }
 
 // answer replies with an outcome.
@@ -169,7 +184,7 @@ func reusedText(d *Dialect, x *exchange, out payment.Outcome, first *note) strin
 	case d.calls[first.route].id && out.Payment != nil && id == "":
 		id = string(d.appendIntentID(nil, out.Payment.ID))
 	}
-	now, then := x.r.URL.Path, d.calls[first.route].path(id)
+	now, then := masked(x.r.URL.Path), d.calls[first.route].path(id)
 	if now == then {
 		return "Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '" + x.key + "' if you meant to execute a different request."
 	}

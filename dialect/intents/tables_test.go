@@ -141,7 +141,7 @@ func TestAPIKeys(t *testing.T) {
 	for key, want := range map[string]string{
 		"sk_test_0123456789abcdwxyz": "sk_test_****wxyz", "short": "****", "": "****", "sk_test_0123": "****", "a\xff23456789012345": "a?234567****2345",
 	} {
-		if got := masked(key); got != want {
+		if got := maskedKey(key); got != want {
 			t.Errorf("%q is shown as %q, want %q", key, got, want)
 		}
 	}
@@ -154,7 +154,7 @@ func FuzzAPIKey(f *testing.F) {
 	f.Fuzz(func(t *testing.T, header string) {
 		key := apiKey([]string{header})
 		keyKind(key)
-		if shown := masked(key); len(shown) > 20 {
+		if shown := maskedKey(key); len(shown) > 20 {
 			t.Errorf("%q shows %q", key, shown)
 		}
 	})

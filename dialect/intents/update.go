@@ -14,7 +14,7 @@ func (x *exchange) update(ctx context.Context) *problem {
 	unknown := c.readCustomer(x)
 	s, _ := x.expand(intentPaths)
 	n := x.note(s)
-	n.named = c.named
+	n.named = masked(c.named)
 	switch {
 	case c.amount != nil || c.currency != "" || c.fee != nil:
 		n.remark = newAmount

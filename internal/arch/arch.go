@@ -27,7 +27,9 @@ var Rules = []Rule{
 	{"wallet", "money", "a wallet user is known by his balance alone"},
 	{"merchant", "money", "merchants are known below everything that serves them"},
 	{"risk", "money", "a verdict depends on amounts and counters, not on who asks"},
+	{"page", "", "a page has its style from here, and what it says from whoever shows it"},
 	{"throttle", "", "counting requests needs nothing but the time"},
+	{"admission", "clock", "who comes in depends on how many there are, not on who it is"},
 	{"clock", "", "time comes from here and depends on nothing"},
 	{"keyring", "", "keys depend on nothing"},
 	{"card", "payment", "what may be kept of a card is said in payment's words"},
@@ -48,8 +50,8 @@ var Rules = []Rule{
 
 	{"dialect", "card clock document keyring merchant money outbox payment receipt throttle vault wallet wireid", "dialects see outcomes, not rows, and cannot tell who moves the money"},
 	{"dialect/dialecttest", "capstantest", "transcripts are played to a whole server"},
-	{"dialect/*", "card clock dialect document keyring merchant money outbox payment receipt signature throttle vault wallet wireid", "dialects do not know each other, nor store, engine and processors"},
-	{"receipt", "keyring money merchant payment", "the payer's page shows what a payment says, and stands below the dialects that send people to it"},
+	{"dialect/*", "card clock dialect document keyring merchant money outbox page payment receipt signature throttle vault wallet wireid", "dialects do not know each other, nor store, engine and processors"},
+	{"receipt", "keyring money merchant page payment", "the payer's page shows what a payment says, and stands below the dialects that send people to it"},
 
 	{"webhook", "clock dialect document keyring merchant money outbox payment signature store internal/failpoint", "deliveries are made from what is stored"},
 	{"telemetry", "card clock dialect document engine money outbox payment store", "those who watch decide nothing, and know no dialect by name"},
@@ -58,10 +60,10 @@ var Rules = []Rule{
 	{"admin", "clock dialect explain keyring merchant outbox payment reconcile store wireid", "administration looks at payments and never changes one"},
 	{"verify", "money ledger outbox payment risk store wallet", "the auditor reads what was written without calling the rules that wrote it"},
 	{"move", "document ledger merchant outbox payment store wallet", "moving carries what is written from store to store, and reads nothing into it"},
-	{"sandbox", "clock document keyring money ledger merchant outbox payment risk store wallet webhook wireid dialect processor processor/scripted", "sandbox controls work through the engine like any caller"},
+	{"sandbox", "clock document keyring money ledger merchant outbox page payment risk store wallet webhook wireid dialect processor processor/scripted", "sandbox controls work through the engine like any caller"},
 
 	{
-		"", "admin card clock console dialect dialect/* document engine keyring ledger merchant money move outbox payment processor processor/* receipt reconcile risk sandbox signature store store/* telemetry throttle vault verify wallet webhook wireid",
+		"", "admin admission card clock console dialect dialect/* document engine keyring ledger merchant money move outbox page payment processor processor/* receipt reconcile risk sandbox signature store store/* telemetry throttle vault verify wallet webhook wireid",
 		"the assembly knows every part, and neither the program nor its tools",
 	},
 	{"bench", "", "the load generator sees the server from outside"},

@@ -101,13 +101,13 @@ func TestProcesses(t *testing.T) {
 		t.Skip("there is no /proc")
 	}
 	used, all := cpuOf(os.Getpid()), cpuOfAll()
-	for begin := time.Now(); cpuOf(os.Getpid())-used < 50*time.Millisecond; {
+	for begin := time.Now(); cpuOf(os.Getpid())-used < 200*time.Millisecond; {
 		if time.Since(begin) > 20*time.Second {
 			t.Fatal("a busy process uses no CPU")
 		}
 	}
-	if cpuOfAll()-all < 40*time.Millisecond {
-		t.Errorf("the machine used %s, this process alone 50ms", cpuOfAll()-all)
+	if cpuOfAll()-all < 100*time.Millisecond { // which is sampled, while a process's is counted
+		t.Errorf("the machine used %s, this process alone 200ms", cpuOfAll()-all)
 	}
 	if n := resident(os.Getpid()); n < 1<<20 || n > 1<<40 {
 		t.Errorf("resident memory is %d", n)
