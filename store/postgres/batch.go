@@ -136,6 +136,9 @@ func (b *batch) load(ctx context.Context, touched store.Touched) error {
 	})
 	t.do(selectTime, func(r row) error {
 		b.now = time.UnixMilli(r.int(0) + r.int(1)).UTC()
+		if r.bool(2) { // an instance that stood still meanwhile: whoever moves the store has not seen it
+			return fmt.Errorf("%w: the store is being moved, or was", store.ErrBroken)
+		}
 		return nil
 	})
 	if _, err := t.home(); err != nil {

@@ -1,5 +1,7 @@
 package postgres
 
+import "github.com/capstan-pay/capstan/store"
+
 // statement is prepared once on each connection that writes. Its parameters
 // are arrays of the element types given, one for each column, all of one
 // length; with counted set the last parameter is how many rows it must change.
@@ -34,7 +36,8 @@ var (
 		JOIN records r ON r.tenant = t.tenant AND r.key = t.key`}
 
 	selectTime = &statement{"select_time", nil, false, `
-		SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, ahead FROM sandbox_clock`}
+		SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, ahead, EXISTS (SELECT FROM meta WHERE name = '` + store.MetaMove + `')
+		FROM sandbox_clock`}
 
 	selectPayers = &statement{"select_payers", []uint32{typeInt8, typeInt8}, false, `
 		SELECT u.tenant, u.id, u.frozen
