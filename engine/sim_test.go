@@ -164,7 +164,7 @@ func (w *world) rest() {
 }
 
 // sightings counts what was seen.
-type sightings struct{ commits, faults, crashes, calls, lost, sealed, expired, captured, replays, corrected int }
+type sightings struct{ commits, faults, crashes, calls, lost, sealed, expired, captured, raised, replays, corrected int }
 
 func (a *sightings) add(b sightings) {
 	a.commits += b.commits
@@ -175,15 +175,16 @@ func (a *sightings) add(b sightings) {
 	a.sealed += b.sealed
 	a.expired += b.expired
 	a.captured += b.captured
+	a.raised += b.raised
 	a.replays += b.replays
 	a.corrected += b.corrected
 }
 
 func (a sightings) String() string {
-	return fmt.Sprintf("%d commits, %d of them with faults; %d crashes; %d calls to processors, %d messages lost or late, %d authorizations sealed; %d holds expired, %d captures; %d answers repeated; %d corrections",
-		a.commits, a.faults, a.crashes, a.calls, a.lost, a.sealed, a.expired, a.captured, a.replays, a.corrected)
+	return fmt.Sprintf("%d commits, %d of them with faults; %d crashes; %d calls to processors, %d messages lost or late, %d authorizations sealed; %d holds expired, %d raised, %d captures; %d answers repeated; %d corrections",
+		a.commits, a.faults, a.crashes, a.calls, a.lost, a.sealed, a.expired, a.raised, a.captured, a.replays, a.corrected)
 }
 
 func (a sightings) boring() bool {
-	return min(a.commits, a.faults, a.crashes, a.calls, a.lost, a.sealed, a.expired, a.captured, a.replays, a.corrected) == 0
+	return min(a.commits, a.faults, a.crashes, a.calls, a.lost, a.sealed, a.expired, a.raised, a.captured, a.replays, a.corrected) == 0
 }
