@@ -11,6 +11,7 @@ import (
 	"github.com/capstan-pay/capstan"
 	"github.com/capstan-pay/capstan/capstantest"
 	"github.com/capstan-pay/capstan/dialect/dialecttest"
+	"github.com/capstan-pay/capstan/internal/pgtest"
 	"github.com/capstan-pay/capstan/store/memory"
 )
 
@@ -60,8 +61,13 @@ func checkNames(_ *capstantest.Server, r *dialecttest.Request, header [][2]strin
 	return nil
 }
 
-// inMemory starts a server on a store that keeps nothing.
-var inMemory = capstantest.With(func(c *capstan.Config) { c.Store = memory.Open() })
+// inMemory starts a server on a store that keeps nothing, or where the tests
+// are to run on PostgreSQL on that.
+var inMemory = capstantest.With(func(c *capstan.Config) {
+	if !pgtest.Wanted() {
+		c.Store = memory.Open()
+	}
+})
 
 // keys are a merchant's API keys.
 type keys struct {
