@@ -222,3 +222,57 @@ func TestSearchByCustomer(t *testing.T) {
 		}
 	}
 }
+
+// No call takes a path in expand that its object does not have (section 10).
+func TestUnknownExpansions(t *testing.T) {
+	c := newClient(t, capstantest.Run(t, inMemory))
+	made := func(path, body string) string { return path + "/" + c.do(http.MethodPost, "/v1/"+path, body, "").ID }
+	intent := c.do(http.MethodPost, "/v1/payment_intents", paid, "")
+	customer, method := made("customers", ""), made("payment_methods", storedCard)
+	clock, endpoint := made("test_helpers/test_clocks", "frozen_time=1800000000"), made("webhook_endpoints", "url=https://shop.test/hook&enabled_events[]=*")
+	refund := made("refunds", "payment_intent="+intent.ID+"&amount=1")
+	c.do(http.MethodPost, "/v1/payment_intents", bare, "")
+	told := c.list("/v1/events")
+	event := "events/" + told.ids()[0]
+	for _, ask := range []struct{ method, path, body string }{
+		{"GET", "payment_intents", ""}, {"GET", "payment_intents/" + intent.ID, ""}, {"GET", "payment_intents/search?query=amount>1&", ""},
+		{"POST", "payment_intents", bare + "&"}, {"POST", "payment_intents/" + intent.ID, "description=x&"}, {"POST", "payment_intents/" + intent.ID + "/confirm", ""},
+		{"POST", "payment_intents/" + intent.ID + "/capture", ""}, {"POST", "payment_intents/" + intent.ID + "/cancel", ""},
+		{"POST", "payment_intents/" + intent.ID + "/increment_authorization", "amount=5&"},
+		{"GET", "charges", ""}, {"GET", "charges/" + text(intent.Charge), ""}, {"POST", "charges/" + text(intent.Charge) + "/capture", ""},
+		{"GET", "refunds", ""}, {"GET", refund, ""}, {"POST", "refunds", "payment_intent=" + intent.ID + "&"},
+		{"GET", "payment_methods", ""}, {"GET", method, ""}, {"POST", method, ""}, {"POST", "payment_methods", storedCard + "&"},
+		{"POST", method + "/attach", "customer=cus_x&"}, {"POST", method + "/detach", ""},
+		{"GET", "customers", ""}, {"GET", customer, ""}, {"POST", customer, ""}, {"POST", "customers", ""},
+		{"GET", "events", ""}, {"GET", event, ""},
+		{"GET", "webhook_endpoints", ""}, {"GET", endpoint, ""}, {"POST", endpoint, ""}, {"POST", endpoint + "/roll_secret", ""},
+		{"POST", "webhook_endpoints", "url=https://shop.test/hook&enabled_events[]=*&"},
+		{"GET", "test_helpers/test_clocks", ""}, {"GET", clock, ""}, {"POST", clock + "/advance", "frozen_time=1800000001&"}, {"POST", "test_helpers/test_clocks", "frozen_time=1800000000&"},
+	} {
+		path, query, _ := strings.Cut(ask.path, "?")
+		body := ask.body + "expand[]=nothing"
+		if ask.method == http.MethodGet {
+			path, body = path+"?"+query+body, ""
+		}
+		if a := c.do(ask.method, "/v1/"+path, body, ""); a.status != http.StatusBadRequest || a.Error.Param != "expand" {
+			t.Errorf("%s %s: %d %s", ask.method, path, a.status, a.body)
+		}
+	}
+}
+
+// The empty text unsets what may be null, numbers included (section 1).
+func TestUnsetNumbers(t *testing.T) {
+	c := newClient(t, capstantest.Run(t, inMemory))
+	a := c.do(http.MethodPost, "/v1/payment_intents", bare+"&quantity=3&application_fee_amount=100", "")
+	for _, want := range []string{`"quantity": 3`, `"application_fee_amount": 100`} {
+		if !strings.Contains(a.body, want) {
+			t.Errorf("no %s in %s", want, a.body)
+		}
+	}
+	a = c.do(http.MethodPost, "/v1/payment_intents/"+a.ID, "quantity=&application_fee_amount=", "")
+	for _, want := range []string{`"quantity": null`, `"application_fee_amount": null`} {
+		if !strings.Contains(a.body, want) {
+			t.Errorf("no %s in %s", want, a.body)
+		}
+	}
+}
