@@ -276,3 +276,21 @@ func TestUnsetNumbers(t *testing.T) {
 		}
 	}
 }
+
+// Options of a payment method are shown once they were sent, also with nothing
+// in them, and stay when others are added (section 5, member 17).
+func TestEmptyOptions(t *testing.T) {
+	c := newClient(t, capstantest.Run(t, inMemory))
+	a := c.send(http.MethodPost, "/v1/payment_intents", `{"amount":5,"currency":"usd","payment_method_options":{"sepa_debit":{},"card":{}}}`)
+	b := c.do(http.MethodPost, "/v1/payment_intents/"+a.ID, "payment_method_options[pix][tax_id]=7", "")
+	for body, want := range map[string][]string{a.body: {`"card": {`, `"sepa_debit": {}`}, b.body: {`"card": {`, `"sepa_debit": {}`, `"tax_id": "7"`}} {
+		for _, part := range want {
+			if !strings.Contains(body, part) {
+				t.Errorf("no %s in %s", part, body)
+			}
+		}
+	}
+	if a := c.do(http.MethodPost, "/v1/payment_intents", bare+"&payment_method_options[card]=x", ""); a.Error.Param != "payment_method_options[card]" {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
