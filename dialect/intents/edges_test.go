@@ -294,3 +294,39 @@ func TestEmptyOptions(t *testing.T) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 }
+
+// Any text is kept and given back as it is, on every store.
+func TestAnyText(t *testing.T) {
+	c := newClient(t, capstantest.Run(t))
+	const odd = "a\x00b\u2028\ufffd\U0001F4B3\"\\<>&'"
+	q := url.QueryEscape(odd)
+	customer := c.do(http.MethodPost, "/v1/customers", "name="+q+"&metadata["+q+"]="+q+"&address[city]="+q, "customer "+q)
+	for name, a := range map[string]answer{
+		"customer": customer,
+		"intent":   c.do(http.MethodPost, "/v1/payment_intents", bare+"&description="+q+"&metadata["+q+"]="+q+"&merchant_order_id="+q+"&shipping[name]="+q+"&customer="+customer.ID, "intent "+q),
+		"endpoint": c.do(http.MethodPost, "/v1/webhook_endpoints", "url=https://shop.test/hook&enabled_events[]=*&description="+q+"&metadata["+q+"]="+q, "endpoint "+q),
+		"method":   c.do(http.MethodPost, "/v1/payment_methods", storedCard+"&billing_details[name]="+q+"&metadata["+q+"]="+q+"&card[name]="+q, "method "+q),
+		"clock":    c.do(http.MethodPost, "/v1/test_helpers/test_clocks", "frozen_time=1800000000&name="+q, "clock "+q),
+	} {
+		if a.status != http.StatusOK || name != "clock" && a.Metadata[odd] != odd {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+	}
+	found := c.list("/v1/payment_intents/search?query=" + url.QueryEscape(`metadata['`+strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(odd)+`']~"`+"b\u2028\ufffd"+`"`))
+	if len(found.ids()) != 1 {
+		t.Errorf("%+v", found)
+	}
+	for _, path := range []string{"payment_intents/", "customers/", "charges/", "refunds/", "payment_methods/", "events/", "webhook_endpoints/", "test_helpers/test_clocks/"} {
+		if a := c.do(http.MethodGet, "/v1/"+path+url.PathEscape(odd), "", ""); a.status != http.StatusNotFound || !strings.Contains(a.Error.Message, odd) {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+		if a := c.do(http.MethodGet, "/v1/"+strings.TrimSuffix(path, "/")+"?starting_after="+q, "", ""); a.status != http.StatusBadRequest || a.Error.Param != "starting_after" {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+	}
+	for _, body := range []string{"payment_method=" + q, "customer=" + q, "currency=" + q, "capture_method=" + q, "confirm=" + q, q + "=1", "expand[]=" + q, "payment_method_types[]=" + q} {
+		if a := c.do(http.MethodPost, "/v1/payment_intents", bare+"&"+body, "odd "+body); a.status != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", body, a.status, a.body)
+		}
+	}
+}
