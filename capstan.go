@@ -241,6 +241,9 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	loop, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stopReconciling = stop
 	s.reconciling.Go(func() { s.reconcileLoop(loop) })
+	if st, ok := c.Store.(interface{ Failed() <-chan error }); ok {
+		s.reconciling.Go(func() { s.endWith(loop, st.Failed(), c.Fatal) })
+	}
 	return s, nil
 }
 

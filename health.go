@@ -45,6 +45,21 @@ func (s *Server) sick() string {
 	return ""
 }
 
+// endWith says that the process has to end once the storage fails, whatever it
+// was that was read or written: until a command is to be written next, that may
+// take a while.
+func (s *Server) endWith(ctx context.Context, failed <-chan error, fatal func(error)) {
+	select {
+	case err := <-failed:
+		s.health.broken.Store(true)
+		s.Logger.Error("storage failed: the process has to end", "error", err)
+		if fatal != nil {
+			fatal(err)
+		}
+	case <-ctx.Done():
+	}
+}
+
 // unready says why requests had better go elsewhere, empty if they had not.
 func (s *Server) unready(ctx context.Context) string {
 	switch sick := s.sick(); {

@@ -33,7 +33,8 @@ func (r *rig) planned(t *testing.T, amount int64, policy func(*payment.Policy)) 
 }
 
 // agenda makes a store on whose agenda there is something of each kind: holds
-// that end, captures that are planned, money in transit.
+// that end, captures that are planned, money in transit to the merchant and from
+// him.
 func (r *rig) agenda(t *testing.T) {
 	t.Helper()
 	for i := range 12 {
@@ -42,9 +43,12 @@ func (r *rig) agenda(t *testing.T) {
 		r.planned(t, 2000, func(p *payment.Policy) {
 			p.CaptureAt, p.SettleAfter = r.clock.Now().Add(day/2), time.Hour
 		})
-		settled := r.planned(t, 3000, func(p *payment.Policy) { p.SettleAfter = day })
-		if out, err := r.Do(t.Context(), r.capture(settled.ID, 500, "")); err != nil || out.Refusal != nil {
-			t.Fatalf("%v", result{out, err})
+		settled := r.planned(t, 3000, func(p *payment.Policy) { p.SettleAfter, p.RefundSettleAfter = day, day+time.Hour })
+		refund := payment.Request{Tenant: 1, Merchant: 1, Payment: settled.ID, Command: payment.Refund{Amount: 200}}
+		for _, request := range []payment.Request{r.capture(settled.ID, 500, ""), refund} {
+			if out, err := r.Do(t.Context(), request); err != nil || out.Refusal != nil {
+				t.Fatalf("%v", result{out, err})
+			}
 		}
 	}
 }
@@ -99,7 +103,7 @@ func TestAMonthGoesBy(t *testing.T) {
 				t.Errorf("a capture planned for %s: %s at %s, settled %d at %s", p.Policy.CaptureAt, p.Status, p.ClosedAt, p.Settled, p.UpdatedAt)
 			}
 		case 3000:
-			if p.Status != payment.Captured || !p.ClosedAt.Equal(p.ExpiresAt) || p.Settled != 500 || p.Released != 2500 {
+			if p.Status != payment.Captured || !p.ClosedAt.Equal(p.ExpiresAt) || p.Settled != 500 || p.Released != 2500 || p.RefundsSettled != 200 {
 				t.Errorf("a hold until %s of which a part was captured: %s at %s, settled %d", p.ExpiresAt, p.Status, p.ClosedAt, p.Settled)
 			}
 		}
@@ -134,7 +138,7 @@ func TestTheClockJumpsForward(t *testing.T) {
 			r.clock.Advance(month + 2*time.Hour)
 			time.Sleep(6 * time.Second) // what was captured late is settled
 			for _, p := range allPayments(t, r.store) {
-				if p.Status != payment.Expired && p.Status != payment.Captured || p.Settled != p.Captured {
+				if p.Status != payment.Expired && p.Status != payment.Captured || p.Settled != p.Captured || p.RefundsSettled != p.Refunded {
 					t.Errorf("down: %t: payment of %d is %s, settled %d", down, p.Amount, p.Status, p.Settled)
 				}
 				if p.Amount == 2000 && p.Captured != 2000 {
@@ -199,7 +203,7 @@ func TestTheClockIsSetBack(t *testing.T) {
 				}
 			}
 			for _, p := range allPayments(t, r.store) {
-				if !p.Status.Final() || p.Settled != p.Captured {
+				if !p.Status.Final() || p.Settled != p.Captured || p.RefundsSettled != p.Refunded {
 					t.Errorf("payment of %d is %s, settled %d of %d", p.Amount, p.Status, p.Settled, p.Captured)
 				}
 			}
@@ -398,7 +402,7 @@ func TestProcessDiesBetweenDueAndDone(t *testing.T) {
 			}
 		}
 		for _, p := range allPayments(t, s.store) {
-			if !p.Status.Final() || p.Settled != p.Captured {
+			if !p.Status.Final() || p.Settled != p.Captured || p.RefundsSettled != p.Refunded {
 				t.Errorf("payment of %d is %s, settled %d of %d", p.Amount, p.Status, p.Settled, p.Captured)
 			}
 		}

@@ -77,6 +77,10 @@ func raceKinds() []race {
 			"refunded 600": {[]payment.Guard{payment.AmountTooLarge}, payment.Payment{Status: payment.Captured, Captured: 1000, Refunded: 600}},
 			"refunded 601": {[]payment.Guard{payment.AmountTooLarge}, payment.Payment{Status: payment.Captured, Captured: 1000, Refunded: 601}},
 		}},
+		{"refund, another and what is in transit", func(p *payment.Policy, _ time.Time) { p.RefundSettleAfter = lapses },
+			[]payment.Command{all, payment.Refund{Amount: 400}}, []payment.Command{payment.Refund{Amount: 600}, payment.Refund{Amount: 601}}, lapses, map[string]ending{
+				"refunded 1000": {[]payment.Guard{payment.AmountTooLarge}, payment.Payment{Status: payment.Captured, Captured: 1000, Refunded: 1000}},
+			}},
 		{"planned capture and void", planned, nil, []payment.Command{payment.Void{}}, lapses, map[string]ending{
 			"captured": {[]payment.Guard{payment.NotVoidable}, captured}, "voided": {none, voided},
 		}},

@@ -151,6 +151,9 @@ func (w *world) atRest() {
 		if p.Settled != p.Captured {
 			w.fail("payment %s: captured %d, settled %d", p.ID, p.Captured, p.Settled)
 		}
+		if p.RefundsSettled != p.Refunded {
+			w.fail("payment %s: refunded %d, settled %d", p.ID, p.Refunded, p.RefundsSettled)
+		}
 		if p.Status == payment.Expired {
 			w.seen.expired++
 		}

@@ -161,6 +161,7 @@ func (w *world) intake(name string) payment.Intake {
 	}
 	if w.random.IntN(2) == 0 {
 		i.Policy.SettleAfter = time.Duration(1+w.random.IntN(120)) * time.Minute
+		i.Policy.RefundSettleAfter = i.Policy.SettleAfter / 2
 	}
 	return i
 }

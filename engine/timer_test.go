@@ -109,13 +109,17 @@ func TestTimersUnderFaults(t *testing.T) {
 		r := newRig(t, scripted(script))
 		open := r.authorize(t, 1000)
 		i := intake(500)
-		i.Policy.SettleAfter, i.Policy.HoldFor = week, time.Hour
+		i.Policy.SettleAfter, i.Policy.RefundSettleAfter, i.Policy.HoldFor = week, week, time.Hour
 		out, err := r.Do(t.Context(), payment.Request{Tenant: 1, Merchant: 1, Command: payment.Create{Intake: i, Attempt: &payment.Attempt{}}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if _, err := r.Do(t.Context(), r.capture(out.Payment.ID, 500, "")); err != nil {
 			t.Fatal(err)
+		}
+		refund := payment.Request{Tenant: 1, Merchant: 1, Payment: out.Payment.ID, Command: payment.Refund{Amount: 100}}
+		if out, err := r.Do(t.Context(), refund); err != nil || out.Refusal != nil {
+			t.Fatalf("%v", result{out, err})
 		}
 		script.expect(faulty.Commit, faults...)
 		for range len(faults) {
@@ -129,8 +133,8 @@ func TestTimersUnderFaults(t *testing.T) {
 		if p := allPayments(t, r.store)[open.ID]; p.Status != payment.Expired || p.Released != 1000 {
 			t.Errorf("%v: the hold is %s", faults, p.Status)
 		}
-		if p := allPayments(t, r.store)[out.Payment.ID]; p.Settled != 500 {
-			t.Errorf("%v: settled %d", faults, p.Settled)
+		if p := allPayments(t, r.store)[out.Payment.ID]; p.Settled != 500 || p.RefundsSettled != 100 {
+			t.Errorf("%v: settled %d, and of the refund %d", faults, p.Settled, p.RefundsSettled)
 		}
 		if next, err := r.store.NextDue(t.Context()); err != nil || !next.IsZero() {
 			t.Errorf("%v: something is on the agenda for %s, %v", faults, next, err)

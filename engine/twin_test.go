@@ -320,8 +320,8 @@ func describe(p *payment.Payment) string {
 		return "no payment"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s by %s, version %d, held %d, extended %d, captured %d, voided %d, released %d, refunded %d, settled %d",
-		p.Status, p.Ended, p.Version, p.Authorized, p.Extended, p.Captured, p.Voided, p.Released, p.Refunded, p.Settled)
+	fmt.Fprintf(&b, "%s by %s, version %d, held %d, extended %d, captured %d, voided %d, released %d, refunded %d, settled %d and %d",
+		p.Status, p.Ended, p.Version, p.Authorized, p.Extended, p.Captured, p.Voided, p.Released, p.Refunded, p.Settled, p.RefundsSettled)
 	for _, op := range p.Operations {
 		fmt.Fprintf(&b, "; %s %s %d %s %s", op.Kind, op.Status, op.Amount, op.Reference, op.Answer.Reason)
 	}
@@ -403,7 +403,7 @@ func (c command) intake(w *world) payment.Intake {
 	case "scheduled":
 		i.Policy.CaptureAt = w.clock.Now().Add(7 * time.Minute)
 	case "settles":
-		i.Policy.SettleAfter = 30 * time.Second
+		i.Policy.SettleAfter, i.Policy.RefundSettleAfter = 30*time.Second, 40*time.Second
 	case "first user":
 		i.Method = payment.Method{Kind: payment.WalletMethod, User: w.users[0]}
 	case "second user":

@@ -140,7 +140,7 @@ var sentences = map[string]string{
 	"void_pending": "processor asked to void %s", "hold_voided": "%s voided", "void_declined": "void of %s declined",
 	"payment_cancelled": "cancelled", "hold_expired": "the deadline passed",
 	"refund_pending": "processor asked to refund %s", "money_refunded": "%s refunded", "refund_declined": "refund of %s declined",
-	"capture_settled":   "%s settled",
+	"capture_settled":   "%s settled", "refund_settled": "refund of %s settled",
 	"increment_pending": "processor asked to raise the hold by %s", "hold_incremented": "hold raised by %s", "increment_declined": "raise of the hold by %s declined",
 }
 
@@ -233,7 +233,7 @@ func (w *writer) refused(c Command) {
 }
 
 var agenda = map[string]string{
-	"deadline": "the hold, or the wait for the payer, is over", "capture": "scheduled capture", "settle": "captured money is settled",
+	"deadline": "the hold, or the wait for the payer, is over", "capture": "scheduled capture", "settle": "captured or refunded money is settled",
 	"processor": "the processor is asked",
 }
 

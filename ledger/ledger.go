@@ -22,7 +22,7 @@ const (
 	Held              // money reserved by open authorizations of a merchant
 	Merchant          // what we owe the merchant
 	PlatformFees      // what the platform kept of the merchant's captures
-	InTransit         // captured, not yet settled to the merchant
+	InTransit         // captured and not yet settled to the merchant, less what was refunded and not yet settled
 	Acquirer          // the card networks' side: what they promised or owe
 	Wallet            // the balance of one wallet user
 	Issuance          // where wallet balances come from: top-ups

@@ -293,19 +293,3 @@ func (p *Payment) applyCapture(op *Operation, e Event) ledger.Entry {
 	p.Settled += e.Amount
 	return append(entry, p.credit(0, e.Amount, e.Fee)...)
 }
-
-// credit gives the merchant what a capture is worth to him and the platform
-// its fee, out of the account of kind from; 0 is none.
-func (p *Payment) credit(from ledger.Kind, amount, fee int64) ledger.Entry {
-	var entry ledger.Entry
-	if from != 0 {
-		entry = append(entry, ledger.Posting{Account: p.account(from), Minor: -amount})
-	}
-	if amount != fee {
-		entry = append(entry, ledger.Posting{Account: p.account(ledger.Merchant), Minor: amount - fee})
-	}
-	if fee != 0 {
-		entry = append(entry, ledger.Posting{Account: p.account(ledger.PlatformFees), Minor: fee})
-	}
-	return entry
-}

@@ -26,6 +26,7 @@ const (
 	hasAskedLabels
 	hasKept
 	hasTold
+	hasRefundTransit
 	knownParts = 1<<iota - 1
 )
 
@@ -62,6 +63,9 @@ func (e Event) AppendBody(b []byte) []byte {
 	if e.Told != 0 {
 		parts |= hasTold
 	}
+	if e.Intake != nil && e.Intake.Policy.RefundSettleAfter != 0 {
+		parts |= hasRefundTransit
+	}
 	if parts == 0 && e.Ending == Open {
 		return b
 	}
@@ -94,6 +98,9 @@ func (e Event) AppendBody(b []byte) []byte {
 	if parts&hasTold != 0 {
 		w.int(int64(e.Told))
 	}
+	if parts&hasRefundTransit != 0 {
+		w.int(e.Intake.Policy.RefundSettleAfter.Milliseconds())
+	}
 	return w.b
 }
 
@@ -108,7 +115,8 @@ func (e *Event) DecodeBody(body []byte) error {
 		return errCorrupt
 	}
 	parts := r.uint()
-	if parts > knownParts || (parts&hasIntakeLabels != 0 && parts&hasIntake == 0) || (parts&hasAskedLabels != 0 && parts&hasAsked == 0) {
+	ofIntake := parts&(hasIntakeLabels|hasRefundTransit) != 0
+	if parts > knownParts || ofIntake && parts&hasIntake == 0 || (parts&hasAskedLabels != 0 && parts&hasAsked == 0) {
 		return errCorrupt
 	}
 	e.Ending = Ending(r.small())
@@ -136,6 +144,9 @@ func (e *Event) DecodeBody(body []byte) error {
 	}
 	if parts&hasTold != 0 {
 		e.Told = int(r.int())
+	}
+	if parts&hasRefundTransit != 0 {
+		e.Intake.Policy.RefundSettleAfter = r.duration()
 	}
 	if r.bad || len(r.b) != 0 {
 		return errCorrupt

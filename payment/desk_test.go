@@ -302,8 +302,8 @@ func (d *desk) checkBooks() {
 	if earned != p.Captured-p.Refunded {
 		d.t.Fatalf("accounts have %d, payment says %d captured and %d refunded", earned, p.Captured, p.Refunded)
 	}
-	if transit := d.balance(ledger.InTransit); transit != p.Captured-p.Settled {
-		d.t.Fatalf("%d in transit, payment says %d of %d settled", transit, p.Settled, p.Captured)
+	if transit := d.balance(ledger.InTransit); transit != p.Captured-p.Settled-(p.Refunded-p.RefundsSettled) {
+		d.t.Fatalf("%d in transit, payment says %d of %d settled, and of refunds %d of %d", transit, p.Settled, p.Captured, p.RefundsSettled, p.Refunded)
 	}
 }
 

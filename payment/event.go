@@ -42,6 +42,7 @@ const (
 	IncrementPending
 	HoldIncremented
 	IncrementDeclined
+	RefundSettled
 	eventKindCount
 )
 
@@ -57,6 +58,7 @@ var eventNames = [...]string{
 	PayoutPending:  "payout_pending", MoneyPaidOut: "money_paid_out", PayoutDeclined: "payout_declined",
 	CorrectionPending: "correction_pending", CorrectionMade: "correction_made", CorrectionDeclined: "correction_declined",
 	IncrementPending: "increment_pending", HoldIncremented: "hold_incremented", IncrementDeclined: "increment_declined",
+	RefundSettled: "refund_settled",
 }
 
 // String is the name of the kind in reports, such as "hold_captured".
@@ -166,7 +168,7 @@ func (p *Payment) apply(e Event) (ledger.Entry, error) {
 		return p.applyCapture(op, e), nil
 	case VoidPending, HoldVoided, VoidDeclined, PaymentCancelled:
 		return p.applyVoid(op, e), nil
-	case RefundPending, MoneyRefunded, RefundDeclined:
+	case RefundPending, MoneyRefunded, RefundDeclined, RefundSettled:
 		return p.applyRefund(op, e), nil
 	case PayoutPending, MoneyPaidOut, PayoutDeclined:
 		return p.applyPayout(e), nil
@@ -202,7 +204,7 @@ func (p *Payment) operation(e Event) (*Operation, error) {
 	switch {
 	case op == nil || (op.Kind != kind && !(op.Kind == OpCancel && kind == OpVoid)):
 		return nil, fmt.Errorf("%w: %s of operation %d, which payment %s lacks", ErrIllegal, e.Kind, e.Operation, p.ID)
-	case e.Kind == CaptureSettled && (op.Status != OpApproved || op.Settled), e.Kind != CaptureSettled && op.Status >= OpApproved:
+	case status == 0 && (op.Status != OpApproved || op.Settled), status != 0 && op.Status >= OpApproved:
 		return nil, fmt.Errorf("%w: %s of operation %d of payment %s, which is %s", ErrIllegal, e.Kind, e.Operation, p.ID, op.Status)
 	}
 	if e.Asked != nil {
@@ -225,7 +227,8 @@ func (p *Payment) operation(e Event) (*Operation, error) {
 }
 
 // operation says what kind of operation an event belongs to and which state
-// that operation has after it; 0 leaves the state as it is.
+// that operation has after it; 0 leaves the state as it is: what was done has
+// settled.
 func (k EventKind) operation() (OperationKind, OperationStatus) {
 	switch k {
 	case AuthorizationPending:
@@ -258,6 +261,8 @@ func (k EventKind) operation() (OperationKind, OperationStatus) {
 		return OpRefund, OpApproved
 	case RefundDeclined:
 		return OpRefund, OpFailed
+	case RefundSettled:
+		return OpRefund, 0
 	case PayoutPending:
 		return OpPayout, OpPending
 	case MoneyPaidOut:

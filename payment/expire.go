@@ -56,14 +56,3 @@ func (d *decision) rearm() {
 		d.timers = append(d.timers, d.p.timer(DeadlineTimer, d.p.ExpiresAt, d.p.Authorization().Number))
 	}
 }
-
-// Settle moves a capture's money out of transit to the merchant, once.
-type Settle struct{ Operation int }
-
-func (c Settle) decide(d *decision) {
-	op := d.p.Op(c.Operation)
-	if op == nil || op.Kind != OpCapture || op.Status != OpApproved || op.Settled {
-		return
-	}
-	d.emit(Event{Kind: CaptureSettled, Operation: op.Number, Amount: op.Amount, Fee: op.Fee})
-}

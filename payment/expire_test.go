@@ -60,48 +60,6 @@ func TestExpiryClosesThePayersOperation(t *testing.T) {
 	}
 }
 
-func TestSettle(t *testing.T) {
-	fee := func(i *payment.Intake) { i.Fee = 10_00 }
-	transit := policy(func(p *payment.Policy) { p.SettleAfter = time.Hour })
-	d := authorized(t, fee, transit).after(approve, capture(60_00)).after(approve, capture(40_00)).after(decline, refund(1))
-	accounts := func(transit, merchant, fees int64) {
-		t.Helper()
-		got := [...]int64{d.balance(ledger.InTransit), d.balance(ledger.Merchant), d.balance(ledger.PlatformFees)}
-		if want := [...]int64{transit, merchant, fees}; got != want {
-			t.Errorf("in transit, merchant, fees: %d, want %d", got, want)
-		}
-	}
-	accounts(100_00, 0, 0)
-	for _, none := range []int{0, 1, 4, 9} { // nothing, the authorization, a refund, nothing
-		if got := d.do(payment.Settle{Operation: none}); got.Events != nil || got.Refusal != nil {
-			t.Errorf("operation %d was settled", none)
-		}
-	}
-	if got := d.do(payment.Settle{Operation: 2}); got.Operation != 2 || !d.p.Op(2).Settled || d.p.Settled != 60_00 {
-		t.Errorf("settled %d: %+v", d.p.Settled, d.p.Op(2))
-	}
-	accounts(40_00, 50_00, 10_00)
-	if got := d.do(payment.Settle{Operation: 2}); got.Events != nil {
-		t.Error("settled twice")
-	}
-	d.do(payment.Settle{Operation: 3})
-	accounts(0, 90_00, 10_00)
-
-	open := authorized(t, transit).after(approve, capture(60_00))
-	expect(t, open.do(payment.Settle{Operation: 2}), "authorized, held 10000, captured 6000, left 4000")
-
-	waiting := authorized(t, transit).after(unknown, capture(1))
-	if got := waiting.do(payment.Settle{Operation: 2}); got.Events != nil {
-		t.Error("settled before it was captured")
-	}
-
-	d = authorized(t, fee).after(approve, capture(0))
-	accounts(0, 90_00, 10_00) // without transit
-	if !d.p.Op(2).Settled || d.p.Settled != 100_00 {
-		t.Errorf("settled %d", d.p.Settled)
-	}
-}
-
 // Whatever is held comes from the payer's side and goes back there.
 func TestSource(t *testing.T) {
 	wallet := func(i *payment.Intake) { i.Method = payment.Method{Kind: payment.WalletMethod, User: 9} }

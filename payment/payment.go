@@ -35,6 +35,8 @@ type Payment struct {
 	Refunded   int64
 	Settled    int64 // the part of Captured that has left transit
 
+	RefundsSettled int64 // the part of Refunded that has left transit
+
 	Operations []Operation // in the order asked; Operations[i].Number is i+1
 }
 
@@ -114,7 +116,7 @@ type Operation struct {
 	Released int64 // captures: what was given back of the hold by it
 	Final    bool  // captures: asked to be the last
 	Refunded int64 // captures: given back of it by refunds that name it
-	Settled  bool  // captures: has left transit
+	Settled  bool  // captures and refunds: has left transit
 
 	At     time.Time // when it was asked for
 	DoneAt time.Time // when it became final; zero before
@@ -269,7 +271,7 @@ func (p *Payment) Check() error {
 		return p.broken("currency %q", p.Currency)
 	case p.Amount < 1 || p.Fee < 0:
 		return p.broken("amount %d with fee %d", p.Amount, p.Fee)
-	case min(p.Authorized, p.Extended, p.Captured, p.Voided, p.Released, p.Refunded, p.Settled) < 0:
+	case min(p.Authorized, p.Extended, p.Captured, p.Voided, p.Released, p.Refunded, p.Settled, p.RefundsSettled) < 0:
 		return p.broken("a total is negative")
 	case p.held() < 0:
 		return p.broken("captured %d + voided %d + released %d exceed the hold of %d + %d", p.Captured, p.Voided, p.Released, p.Authorized, p.Extended)
@@ -285,9 +287,11 @@ func (p *Payment) Check() error {
 		return p.broken("captured %d of %d", p.Captured, p.Authorized)
 	case p.Refunded+p.InFlight(OpRefund) > p.Captured:
 		return p.broken("refunded %d of %d", p.Refunded, p.Captured)
-	case sums.Captured != p.Captured || sums.Voided != p.Voided || sums.Extended != p.Extended || sums.Refunded != p.Refunded || sums.Settled != p.Settled:
-		return p.broken("operations sum to %d captured, %d voided, %d extended, %d refunded and %d settled, not %d, %d, %d, %d and %d",
-			sums.Captured, sums.Voided, sums.Extended, sums.Refunded, sums.Settled, p.Captured, p.Voided, p.Extended, p.Refunded, p.Settled)
+	case sums.Captured != p.Captured || sums.Voided != p.Voided || sums.Extended != p.Extended || sums.Refunded != p.Refunded:
+		return p.broken("operations sum to %d captured, %d voided, %d extended and %d refunded, not %d, %d, %d and %d",
+			sums.Captured, sums.Voided, sums.Extended, sums.Refunded, p.Captured, p.Voided, p.Extended, p.Refunded)
+	case sums.Settled != p.Settled || sums.RefundsSettled != p.RefundsSettled:
+		return p.broken("operations sum to %d settled and %d settled of refunds, not %d and %d", sums.Settled, sums.RefundsSettled, p.Settled, p.RefundsSettled)
 	case (p.Captured > 0) != (p.Status == Captured) && p.Status != Authorized:
 		return p.broken("is %s with %d captured", p.Status, p.Captured)
 	case p.Policy.MaxCaptures > 0 && p.Captures() > p.Policy.MaxCaptures:
@@ -312,6 +316,9 @@ func (p *Payment) add(op *Operation) {
 		p.Voided += op.Amount
 	case OpRefund:
 		p.Refunded += op.Amount
+		if op.Settled {
+			p.RefundsSettled += op.Amount
+		}
 	}
 }
 

@@ -71,6 +71,7 @@ func TestIllegalEvents(t *testing.T) {
 	terms := intake()
 	transit := policy(func(p *payment.Policy) { p.SettleAfter = time.Hour })
 	captured := authorized(t, transit).after(approve, final(60_00))
+	refunding := authorized(t, policy(func(p *payment.Policy) { p.RefundSettleAfter = time.Hour })).after(approve, final(60_00))
 	for _, test := range []struct {
 		name string
 		desk *desk
@@ -92,6 +93,11 @@ func TestIllegalEvents(t *testing.T) {
 		{"settled before it was captured", authorized(t, transit).after(unknown, capture(1)), payment.Event{Kind: payment.CaptureSettled, Operation: 2}},
 		{"settled though it was declined", authorized(t, transit).after(decline, capture(1)), payment.Event{Kind: payment.CaptureSettled, Operation: 2}},
 		{"settled twice", captured.fork().after(approve, payment.Settle{Operation: 2}), payment.Event{Kind: payment.CaptureSettled, Operation: 2}},
+		{"a refund settled before it was made", refunding.fork().after(unknown, refund(1)), payment.Event{Kind: payment.RefundSettled, Operation: 3}},
+		{"a refund settled though it was declined", refunding.fork().after(decline, refund(1)), payment.Event{Kind: payment.RefundSettled, Operation: 3}},
+		{"a refund settled twice", refunding.fork().after(approve, refund(1)).after(approve, payment.Settle{Operation: 3}), payment.Event{Kind: payment.RefundSettled, Operation: 3}},
+		{"a refund settled that was never in transit", captured.fork().after(approve, refund(1)), payment.Event{Kind: payment.RefundSettled, Operation: 3}},
+		{"a capture settled as a refund", captured, payment.Event{Kind: payment.RefundSettled, Operation: 2}},
 		{"expired after it was captured", captured, payment.Event{Kind: payment.HoldExpired, Ending: payment.EndedByDeadline}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

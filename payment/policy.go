@@ -44,6 +44,10 @@ type Policy struct {
 	// merchant has it; 0 is not at all.
 	SettleAfter time.Duration
 
+	// RefundSettleAfter is how long after a refund the merchant is charged with
+	// it; 0 is at once. In between what the payer has got back is in transit.
+	RefundSettleAfter time.Duration
+
 	// RetryDeclined lets another authorization follow a declined one.
 	RetryDeclined bool
 

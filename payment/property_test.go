@@ -174,8 +174,8 @@ func (d *desk) finish() {
 	if d.setBack {
 		d.in(week).do(payment.Expire{})
 	}
-	if op := d.p.Pending(); op != nil || d.balance(ledger.Held) != 0 || d.balance(ledger.InTransit) != 0 || d.p.Status == payment.Authorized {
-		d.t.Fatalf("after everything the payment is %s, in transit %d", state(d.p), d.balance(ledger.InTransit))
+	if op := d.p.Pending(); op != nil || d.balance(ledger.Held) != 0 || d.balance(ledger.InTransit) != 0 || d.p.Settled != d.p.Captured || d.p.RefundsSettled != d.p.Refunded || d.p.Status == payment.Authorized {
+		d.t.Fatalf("after everything the payment is %s, in transit %d, settled %d and of refunds %d", state(d.p), d.balance(ledger.InTransit), d.p.Settled, d.p.RefundsSettled)
 	}
 }
 
@@ -234,6 +234,7 @@ var anyIntake = rapid.Custom(func(t *rapid.T) payment.Intake {
 	p.MinCapture = rapid.SampledFrom([]int64{0, 0, 100}).Draw(t, "min capture")
 	p.FeePercent = rapid.SampledFrom([]int64{0, 20}).Draw(t, "fee percent")
 	p.SettleAfter = rapid.SampledFrom([]time.Duration{0, time.Second}).Draw(t, "settle after")
+	p.RefundSettleAfter = rapid.SampledFrom([]time.Duration{0, time.Second, week}).Draw(t, "refunds settle after")
 	p.RetryDeclined = rapid.Bool().Draw(t, "retry declined")
 	p.DeclinedCaptureEnds = rapid.Bool().Draw(t, "declined capture ends")
 	p.PayerDeadline = rapid.SampledFrom([]time.Duration{0, time.Hour}).Draw(t, "payer deadline")

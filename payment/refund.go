@@ -129,21 +129,24 @@ func (d *decision) concludeRefund(e Event, a Answer) {
 }
 
 func (p *Payment) applyRefund(op *Operation, e Event) ledger.Entry {
-	if e.Kind != MoneyRefunded {
-		return nil
+	switch e.Kind {
+	case MoneyRefunded:
+		p.Refunded += e.Amount
+		if capture := p.Op(op.Parent); capture != nil {
+			capture.Refunded += e.Amount
+		}
+		if p.Policy.RefundSettleAfter > 0 {
+			return ledger.Move(e.Amount, p.account(ledger.InTransit), p.source())
+		}
+		op.Settled = true
+		p.RefundsSettled += e.Amount
+		return append(ledger.Entry{{Account: p.source(), Minor: e.Amount}}, p.credit(0, -e.Amount, -e.Fee)...)
+	case RefundSettled:
+		op.Settled = true
+		p.RefundsSettled += op.Amount
+		return p.credit(ledger.InTransit, -op.Amount, -op.Fee)
 	}
-	p.Refunded += e.Amount
-	if capture := p.Op(op.Parent); capture != nil {
-		capture.Refunded += e.Amount
-	}
-	entry := ledger.Entry{{Account: p.source(), Minor: e.Amount}}
-	if e.Amount != e.Fee {
-		entry = append(entry, ledger.Posting{Account: p.account(ledger.Merchant), Minor: e.Fee - e.Amount})
-	}
-	if e.Fee != 0 {
-		entry = append(entry, ledger.Posting{Account: p.account(ledger.PlatformFees), Minor: -e.Fee})
-	}
-	return entry
+	return nil
 }
 
 // presumed is the document of a pending answer to a refund that its processor

@@ -135,7 +135,7 @@ func Edges() []Edge {
 		edges = append(edges, Edge{Authorized, e, Authorized})
 	}
 	for _, s := range []Status{Authorized, Captured} {
-		for _, e := range []EventKind{RefundPending, MoneyRefunded, RefundDeclined, CaptureSettled} {
+		for _, e := range []EventKind{RefundPending, MoneyRefunded, RefundDeclined, CaptureSettled, RefundSettled} {
 			edges = append(edges, Edge{s, e, s})
 		}
 	}

@@ -14,7 +14,7 @@ const (
 	_              TimerKind = iota
 	DeadlineTimer            // the hold, or the wait for the payer, is over
 	CaptureTimer             // a scheduled capture
-	SettleTimer              // captured money leaves transit
+	SettleTimer              // what was captured, or refunded, leaves transit
 	ProcessorTimer           // a processor has to be asked, or asked again
 )
 
@@ -72,11 +72,19 @@ func (p *Payment) timers(e Event) []Timer {
 		}
 		return timers
 	case HoldCaptured:
-		if p.Policy.SettleAfter > 0 {
-			return []Timer{p.timer(SettleTimer, e.At.Add(p.Policy.SettleAfter), e.Operation)}
-		}
+		return p.settles(e, p.Policy.SettleAfter)
+	case MoneyRefunded:
+		return p.settles(e, p.Policy.RefundSettleAfter)
 	}
 	return nil
+}
+
+// settles is the timer of what leaves transit after a while; none if that is 0.
+func (p *Payment) settles(e Event, after time.Duration) []Timer {
+	if after == 0 {
+		return nil
+	}
+	return []Timer{p.timer(SettleTimer, e.At.Add(after), e.Operation)}
 }
 
 func (p *Payment) timer(kind TimerKind, due time.Time, operation int) Timer {

@@ -12,6 +12,7 @@ import (
 
 func TestTimers(t *testing.T) {
 	settles := policy(func(p *payment.Policy) { p.SettleAfter = time.Second })
+	refunding := policy(func(p *payment.Policy) { p.RefundSettleAfter = time.Second })
 	tomorrow := policy(func(p *payment.Policy) { p.CaptureAt = noon.Add(24 * time.Hour) })
 	fromCreation := policy(func(p *payment.Policy) { p.FromCreation = true })
 	patient := policy(func(p *payment.Policy) { p.PayerDeadline = time.Hour })
@@ -39,6 +40,11 @@ func TestTimers(t *testing.T) {
 		{"and is answered", authorized(t, settles).after(unknown, capture(1)).in(time.Minute), payment.Resolve{Operation: 2, Answer: approve}, []string{"deadline 1 168h0m0s", "settle 2 1m1s"}},
 		{"a void that waits", authorized(t).says(unknown), void(1), []string{"processor 2 0s"}},
 		{"a refund that waits", authorized(t).after(approve, capture(1)).says(unknown), refund(1), []string{"processor 3 0s"}},
+		{"a refund", authorized(t, settles).after(approve, capture(1)), refund(1), nil},
+		{"a refund to be settled", authorized(t, refunding).after(approve, capture(1)).in(time.Minute), refund(1), []string{"settle 3 1m1s"}},
+		{"a refund that waits, settled later", authorized(t, refunding).after(approve, capture(1)).says(unknown), refund(1), []string{"processor 3 0s"}},
+		{"and is answered later", authorized(t, refunding).after(approve, capture(0)).after(unknown, refund(1)).in(time.Minute), payment.Resolve{Operation: 3, Answer: approve}, []string{"settle 3 1m1s"}},
+		{"a refund that is declined", authorized(t, refunding).after(approve, capture(1)).says(decline), refund(1), nil},
 		{"a void that is declined", authorized(t).after(unknown, void(1)), payment.Resolve{Operation: 2, Answer: decline}, []string{"deadline 1 168h0m0s"}},
 		{"the last capture is answered", authorized(t).after(unknown, capture(0)), payment.Resolve{Operation: 2, Answer: approve}, nil},
 		{"a scheduled capture that is declined", authorized(t, tomorrow).says(decline).in(24 * time.Hour), payment.Capture{Scheduled: true}, []string{"deadline 1 168h0m0s"}},

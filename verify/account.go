@@ -49,10 +49,17 @@ var moves = func() map[payment.Edge]bool {
 
 func (acc *account) add(format string, args ...any) { acc.report.add(acc.id, format, args...) }
 
+// farthest is how many events may be missing before a number is taken for
+// nonsense.
+const farthest = 1000
+
 // event folds one event with arithmetic of its own.
 func (acc *account) event(sequence int, e *payment.Event) {
 	if sequence != acc.version+1 {
 		acc.add("event %d follows event %d", sequence, acc.version)
+	}
+	if sequence < 1 || sequence > acc.version+farthest {
+		sequence = acc.version + 1
 	}
 	acc.version = sequence
 	if e.At.Before(acc.updated) {
@@ -142,10 +149,7 @@ func (acc *account) fold(sequence int, e *payment.Event) {
 			acc.end(payment.Declined)
 		}
 	case payment.CaptureSettled:
-		if op.settled {
-			acc.add("event %d settles operation %d again", sequence, e.Operation)
-		}
-		op.settled = true
+		acc.settle(sequence, op, e)
 		acc.settled += op.amount
 		want[ledger.InTransit] -= op.amount
 		want[ledger.Merchant] += op.amount - op.fee
@@ -173,11 +177,33 @@ func (acc *account) fold(sequence int, e *payment.Event) {
 	case payment.PayoutDeclined:
 		acc.status = payment.Declined
 	case payment.MoneyRefunded:
+		op.amount, op.fee, op.approved, op.doneAt = e.Amount, e.Fee, true, e.At
 		acc.refunded += e.Amount
 		want[acc.source()] += e.Amount
+		if acc.policy.RefundSettleAfter > 0 {
+			want[ledger.InTransit] -= e.Amount
+			return
+		}
+		op.settled = true
 		want[ledger.Merchant] -= e.Amount - e.Fee
 		want[ledger.PlatformFees] -= e.Fee
+	case payment.RefundSettled:
+		acc.settle(sequence, op, e)
+		want[ledger.InTransit] += op.amount
+		want[ledger.Merchant] -= op.amount - op.fee
+		want[ledger.PlatformFees] -= op.fee
 	}
+}
+
+// settle takes an operation out of transit.
+func (acc *account) settle(sequence int, op *operation, e *payment.Event) {
+	if op.settled || !op.approved {
+		acc.add("event %d settles operation %d, which is not in transit", sequence, e.Operation)
+	}
+	if e.Amount != op.amount || e.Fee != op.fee {
+		acc.add("event %d settles %d with a fee of %d of operation %d, which has %d and %d", sequence, e.Amount, e.Fee, e.Operation, op.amount, op.fee)
+	}
+	op.settled = true
 }
 
 func (acc *account) capture(op *operation, e *payment.Event, want *expected) {

@@ -49,7 +49,11 @@ func (acc *account) agenda() {
 			acc.add("operation %d waits for its processor, but nobody will ask again", i+1)
 		}
 		if op.approved && !op.settled {
-			if at := op.doneAt.Add(acc.policy.SettleAfter); !acc.on(payment.SettleTimer, i+1, at.Equal) {
+			after := acc.policy.SettleAfter
+			if op.kind == payment.OpRefund {
+				after = acc.policy.RefundSettleAfter
+			}
+			if at := op.doneAt.Add(after); !acc.on(payment.SettleTimer, i+1, at.Equal) {
 				acc.add("operation %d is in transit, but nothing will settle it at %s", i+1, at.Format(time.RFC3339Nano))
 			}
 		}

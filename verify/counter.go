@@ -38,7 +38,7 @@ func (a *audit) count(acc *account) {
 	}
 	for _, op := range acc.operations {
 		held := op.pending && (op.kind == payment.OpCapture || op.kind == payment.OpAuthorize && acc.policy.AutoCapture)
-		if !held && !op.approved {
+		if !held && !(op.kind == payment.OpCapture && op.approved) {
 			continue
 		}
 		for _, name := range op.counted {

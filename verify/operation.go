@@ -12,7 +12,7 @@ type operation struct {
 	kind     payment.OperationKind
 	begun    int       // the sequence of its first event
 	at       time.Time // of that event
-	doneAt   time.Time // captures: when it succeeded
+	doneAt   time.Time // captures and refunds: when it succeeded
 	pending  bool
 	done     bool
 	amount   int64
@@ -46,6 +46,7 @@ var outcomes = map[payment.EventKind]struct {
 	payment.RefundPending:         {payment.OpRefund, true, false},
 	payment.MoneyRefunded:         {payment.OpRefund, false, true},
 	payment.RefundDeclined:        {payment.OpRefund, false, true},
+	payment.RefundSettled:         {payment.OpRefund, false, true},
 	payment.PayoutPending:         {payment.OpPayout, true, false},
 	payment.MoneyPaidOut:          {payment.OpPayout, false, true},
 	payment.PayoutDeclined:        {payment.OpPayout, false, true},
@@ -79,7 +80,7 @@ func (acc *account) operation(sequence int, e *payment.Event) *operation {
 	if op.kind != outcome.kind {
 		acc.add("event %d (%s) belongs to operation %d, which is of another kind", sequence, e.Kind, e.Operation)
 	}
-	if op.done && e.Kind != payment.CaptureSettled {
+	if op.done && e.Kind != payment.CaptureSettled && e.Kind != payment.RefundSettled {
 		acc.add("event %d (%s) comes after operation %d was done", sequence, e.Kind, e.Operation)
 	}
 	if e.Answer != nil && len(e.Answer.Screening) > 0 {

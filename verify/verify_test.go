@@ -114,13 +114,18 @@ func build(t *testing.T, path string) {
 	do(0, payment.Create{Intake: intake(820, func(i *payment.Intake) {
 		i.Method, i.Policy.PayerDeadline = payment.Method{Kind: payment.WalletMethod}, time.Hour
 	}), Attempt: &payment.Attempt{}})
+	refunded := hold(840, func(i *payment.Intake) { i.Policy.RefundSettleAfter = time.Minute })
+	do(refunded, payment.Capture{Final: true})
+	do(refunded, payment.Refund{Amount: 40})
 	retain = 24 * time.Hour
 	do(hold(830, nil), payment.Void{Amount: 30, Asked: payment.Asked{Labels: []payment.Label{{Kind: "test.void", Value: "v1"}}}})
 	retain = 0
 	if err := e.Advance(t.Context(), now, 2*time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	do(hold(900, func(i *payment.Intake) { i.Policy.SettleAfter = time.Hour }), payment.Capture{Final: true})
+	transit := hold(900, func(i *payment.Intake) { i.Policy.SettleAfter, i.Policy.RefundSettleAfter = time.Hour, 2*time.Hour })
+	do(transit, payment.Capture{Final: true})
+	do(transit, payment.Refund{Amount: 50})
 	do(hold(1100, nil), payment.Capture{Final: true}) // pending for ever
 	if err := e.Close(t.Context()); err != nil {
 		t.Fatal(err)

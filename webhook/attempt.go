@@ -25,12 +25,15 @@ const (
 	rushed, leastRushed = 2 * time.Second, 50 * time.Millisecond
 )
 
-// deliver makes one attempt and records it. It tells whether the attempt has
-// failed, and whether it was because no answer came in time.
-func (d *Deliverer) deliver(one outbox.Delivery) (failed, silent bool) {
+// errStale: the claim is too old for the delivery to be made by it.
+var errStale = errors.New("claimed too long ago")
+
+// deliver makes one attempt and records it.
+func (d *Deliverer) deliver(of errand) (r result) {
+	one := of.Delivery
 	if d.isClosing() {
 		d.release(one)
-		return false, false
+		return result{none: true}
 	}
 	a := outbox.Attempt{DeliveryID: one.DeliveryID, Tenant: one.Tenant, Number: one.Attempts + 1, At: d.Clock.Now()}
 	if a.At.Before(one.Due) { // the clock was set back since it was claimed
@@ -41,17 +44,17 @@ func (d *Deliverer) deliver(one outbox.Delivery) (failed, silent bool) {
 	if d.Observer != nil {
 		ctx, made = d.Observer.Attempting(ctx, one)
 	}
-	e, m, err := d.attempt(ctx, one, &a)
+	e, m, err := d.attempt(ctx, of, &a)
 	a.Took = clock.System{}.Now().Sub(began)
 	defer func() { made(a.State, a.Took, err) }()
 	switch {
-	case d.base.Err() != nil && err != nil: // broken off: it was not made
+	case d.base.Err() != nil && err != nil, errors.Is(err, errStale): // broken off, or not begun: it was not made
 		d.release(one)
-		return false, false
+		return result{none: true}
 	case errors.Is(err, dialect.ErrStopped):
 		a.State, a.Fault = outbox.Stopped, "endpoint gone or disabled"
 	case err != nil:
-		failed, silent = true, errors.Is(err, context.DeadlineExceeded)
+		r.failed, r.silent = true, errors.Is(err, context.DeadlineExceeded)
 		a.Fault = fault(err)
 		d.again(one, m, &a)
 	default:
@@ -64,7 +67,7 @@ func (d *Deliverer) deliver(one outbox.Delivery) (failed, silent bool) {
 		}
 	}
 	d.keep(one, a)
-	return failed, silent
+	return r
 }
 
 // release leaves a delivery to whoever comes next.
@@ -90,12 +93,13 @@ var errNotAcknowledged = errors.New("not acknowledged")
 
 // attempt sends what the dialect wants to be sent. It returns nil when that was
 // acknowledged, and what was exchanged as far as it came.
-func (d *Deliverer) attempt(ctx context.Context, one outbox.Delivery, a *outbox.Attempt) (e *Exchange, m *merchant.Merchant, err error) {
+func (d *Deliverer) attempt(ctx context.Context, of errand, a *outbox.Attempt) (e *Exchange, m *merchant.Merchant, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%w: panic: %T", errOurs, p)
 		}
 	}()
+	one := of.Delivery
 	n := d.Notifier(one.Dialect)
 	if n == nil {
 		return nil, nil, dialect.ErrStopped
@@ -111,6 +115,9 @@ func (d *Deliverer) attempt(ctx context.Context, one outbox.Delivery, a *outbox.
 	e = &Exchange{URL: message.URL, Header: message.Header}
 	if d.KeepBodies {
 		e.Body = message.Body
+	}
+	if clock.Ticks()-of.claimed > fresh {
+		return nil, m, errStale
 	}
 	response, err := d.send(ctx, one.Lane, message)
 	if err != nil {

@@ -38,7 +38,8 @@ type place struct {
 // errand is a delivery that was claimed.
 type errand struct {
 	outbox.Delivery
-	suspect bool // its endpoint had just failed
+	claimed time.Duration // when, by the process's ticks
+	suspect bool          // its endpoint had just failed
 }
 
 // claim claims as much as there is room for, and tells whether it was anything.
@@ -47,6 +48,7 @@ func (d *Deliverer) claim(after *outbox.Lane) (bool, error) {
 	if c.Limit <= 0 {
 		return false, nil
 	}
+	claimed := clock.Ticks()
 	deliveries, err := d.Store.ClaimDeliveries(d.base, c)
 	if len(deliveries) > 0 {
 		failpoint.Reach("webhook.claimed")
@@ -60,7 +62,7 @@ func (d *Deliverer) claim(after *outbox.Lane) (bool, error) {
 		if passed(one.Lane, c.After) > passed(last, c.After) {
 			last = one.Lane
 		}
-		if !d.set(one) {
+		if !d.set(one, claimed) {
 			over = append(over, one)
 		}
 	}
@@ -138,7 +140,7 @@ func (d *Deliverer) at(id outbox.Lane) (host, merchant *place) {
 
 // set sets off with a delivery, behind those of its run, unless there is no
 // room for it.
-func (d *Deliverer) set(one outbox.Delivery) bool {
+func (d *Deliverer) set(one outbox.Delivery, claimed time.Duration) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	host, merchant := d.at(one.Lane)
@@ -151,7 +153,7 @@ func (d *Deliverer) set(one outbox.Delivery) bool {
 		l = &lane{}
 		d.lanes[one.Lane] = l
 	}
-	e := errand{one, l.failing || host.silences > 0}
+	e := errand{one, claimed, l.failing || host.silences > 0}
 	if e.suspect {
 		d.suspects++
 	}
@@ -171,8 +173,15 @@ func (d *Deliverer) set(one outbox.Delivery) bool {
 	return true
 }
 
+// result is what an attempt says of its endpoint.
+type result struct {
+	none   bool // nothing: it was not made
+	failed bool
+	silent bool // no answer came in time
+}
+
 // done makes room for others.
-func (d *Deliverer) done(e errand, failed, silent bool) {
+func (d *Deliverer) done(e errand, r result) {
 	d.mu.Lock()
 	l := d.lanes[e.Lane]
 	host, merchant := d.at(e.Lane)
@@ -183,11 +192,14 @@ func (d *Deliverer) done(e errand, failed, silent bool) {
 	if e.suspect {
 		d.suspects--
 	}
-	l.failing = failed
-	if silent {
+	switch {
+	case r.none:
+	case r.silent:
+		l.failing = r.failed
 		l.silences++
 		host.silences++
-	} else {
+	default:
+		l.failing = r.failed
 		l.silences, host.silences = 0, 0
 	}
 	if l.inFlight == 0 && (!l.failing || len(d.lanes) > lanesKept) {

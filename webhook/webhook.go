@@ -63,6 +63,11 @@ const (
 	// leaseMargin is by how much a claim outlives the attempts it is for.
 	leaseMargin = 20 * time.Second
 
+	// fresh is for how long after it was claimed a delivery is certainly nobody
+	// else's: less than the lease of an instance. What has waited longer, for the
+	// one before it or because the process stood still, is claimed again.
+	fresh = 8 * time.Second
+
 	// rushedLane is how many times as many attempts a lane may have while
 	// somebody moves the clock: they do not take as long then.
 	rushedLane = 4
@@ -213,7 +218,7 @@ func (d *Deliverer) follow(name run, q *queue) {
 		attempt := underWay{one.Tenant, one.DeliveryID}
 		d.attempts[attempt] = false
 		d.mu.Unlock()
-		failed, silent := d.deliver(one)
+		result := d.deliver(e)
 		d.mu.Lock()
 		again := d.attempts[attempt]
 		delete(d.attempts, attempt)
@@ -221,7 +226,7 @@ func (d *Deliverer) follow(name run, q *queue) {
 		if again {
 			d.afresh(one)
 		}
-		d.done(e, failed, silent)
+		d.done(e, result)
 	}
 }
 

@@ -30,6 +30,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if control := os.Getenv(diskControl); control != "" {
+		mainOnDisk(control)
+	}
 	testscript.Main(m, map[string]func(){"capstan": main})
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/capstan-pay/capstan/keyring"
 	"github.com/capstan-pay/capstan/processor/remote"
 	"github.com/capstan-pay/capstan/store"
+	"github.com/capstan-pay/capstan/store/postgres"
 	"github.com/capstan-pay/capstan/telemetry"
 )
 
@@ -292,6 +293,12 @@ func (c serveCommand) ready(o *output, s *running) error {
 	s.Server.Ready()
 	if keys, err := s.Desk().AdminKeys(o); err == nil && len(keys) == 0 && !c.Sandbox {
 		c.logger(o).Warn("there is no administrator's key yet: stop the server, and make one with capstan key create --admin --name NAME")
+	}
+	if shared, ok := s.store.(*postgres.Store); ok {
+		if risk, err := shared.AtRisk(o); err == nil && risk {
+			c.logger(o).Warn("--store names several hosts, and none of them has to have a commit before it is acknowledged: " +
+				"what was acknowledged last may be lost when another takes over (synchronous_standby_names is empty)")
+		}
 	}
 	mode := "live"
 	if c.Sandbox {

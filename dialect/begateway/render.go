@@ -192,7 +192,7 @@ func timesOf(p *payment.Payment, op *payment.Operation) times {
 	if op.Status == payment.OpApproved {
 		t.paid = op.DoneAt
 	}
-	if op.Settled {
+	if op.Kind != payment.OpRefund && op.Settled {
 		t.settled = op.DoneAt.Add(p.Policy.SettleAfter)
 	}
 	return t

@@ -42,15 +42,16 @@ type reply struct {
 	header http.Header
 	body   []byte
 
-	ID            string
-	Amount        int64
-	Status        string
-	ReferenceID   *string         `json:"reference_id"`
-	CustomData    json.RawMessage `json:"custom_data"`
-	AutoCapture   bool            `json:"auto_capture"`
-	InitiatedBy   string          `json:"initiated_by"`
-	TxnrMerchant  *struct{}       `json:"txnr_merchant"`
-	PaymentMethod struct {
+	ID             string
+	Amount         int64
+	AmountRefunded int64 `json:"amount_refunded"`
+	Status         string
+	ReferenceID    *string         `json:"reference_id"`
+	CustomData     json.RawMessage `json:"custom_data"`
+	AutoCapture    bool            `json:"auto_capture"`
+	InitiatedBy    string          `json:"initiated_by"`
+	TxnrMerchant   *struct{}       `json:"txnr_merchant"`
+	PaymentMethod  struct {
 		ID        string
 		CardBrand *string `json:"card_brand"`
 		LastFour  *string `json:"last_four"`

@@ -170,11 +170,11 @@ func (s subscriber) Notices(o outbox.Occasion) (told []outbox.Notice) {
 		if o.Before == nil || o.Before.Op(e.Operation) == nil {
 			tell(o.Version(i), refundCreated, e.Operation)
 		}
-		switch e.Kind {
-		case payment.MoneyRefunded:
-			tell(o.Version(i), refundCompleted, e.Operation)
-		case payment.RefundDeclined:
+		switch {
+		case e.Kind == payment.RefundDeclined:
 			tell(o.Version(i), refundFailed, e.Operation)
+		case p.Op(e.Operation).Settled:
+			tell(o.Version(i), refundCompleted, e.Operation)
 		}
 	}
 	return told

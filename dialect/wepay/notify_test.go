@@ -185,7 +185,7 @@ func TestOrder(t *testing.T) {
 		r := c.do(http.MethodPost, "/refunds", fmt.Sprintf(`{"payment_id":%q,"refund_reason":"x","amounts":{"currency":"USD","total_amount":100}}`, p.ID), fmt.Sprint("r", i))
 		refunds = append(refunds, r.ID)
 	}
-	s.Advance(t, time.Minute)
+	s.Advance(t, time.Second+time.Minute) // settled, and a minute later told again
 	var got []string
 	for _, n := range received(t, sink, 3) {
 		got = append(got, n.Payload.ID)

@@ -8,8 +8,8 @@ import (
 	"github.com/capstan-pay/capstan/wireid"
 )
 
-// A transaction record says how a capture that has settled, or a refund that is
-// completed, changed the balance of the merchant or that of the platform. It is
+// A transaction record says how a capture, or a refund, that has settled
+// changed the balance of the merchant or that of the platform. It is
 // nothing that is kept of its own: it follows from the event whose ledger entry
 // it tells of. What goes out is negative, so that the net amounts of all records
 // sum to the balances.
@@ -32,7 +32,7 @@ func (r record) exists() bool {
 	if op == nil || r.part < 0 || r.part >= recordParts || r.part == appFeeRecord && op.Fee == 0 {
 		return false
 	}
-	return op.Kind == payment.OpCapture && op.Settled || op.Kind == payment.OpRefund && op.Status == payment.OpApproved
+	return op.Settled && (op.Kind == payment.OpCapture || op.Kind == payment.OpRefund)
 }
 
 // recordTypes are the types of the records of an operation, by their parts.
@@ -54,13 +54,13 @@ func (r record) amounts() (gross, fee int64) {
 	return gross, fee
 }
 
-// at is when the money was to be there: captures are in transit for a while.
+// at is when the money was to be there: it is in transit for a while.
 func (r record) at() time.Time {
-	done := r.operation.DoneAt
-	if r.operation.Kind == payment.OpCapture {
-		done = done.Add(r.payment.Policy.SettleAfter)
+	transit := r.payment.Policy.SettleAfter
+	if r.operation.Kind == payment.OpRefund {
+		transit = r.payment.Policy.RefundSettleAfter
 	}
-	return done
+	return r.operation.DoneAt.Add(transit)
 }
 
 func recordName(id payment.ID, operation, part int) wireid.Name {

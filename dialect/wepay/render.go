@@ -42,7 +42,7 @@ func (d *Dialect) appendPayment(b []byte, p *payment.Payment, v view) []byte {
 	b = appendOrder(b, known.order)
 	b = appendWhy(b, status, why)
 	b = d.appendRecords(b, p, status == "completed")
-	b = dialect.AppendInt(append(b, `,"amount_refunded":`...), p.Refunded)
+	b = dialect.AppendInt(append(b, `,"amount_refunded":`...), p.RefundsSettled)
 	b = append(b, `,"amount_disputed":0,"initiated_by":`...) // nothing disputes yet
 	b = dialect.AppendString(b, known.initiatedBy)
 	b = dialect.AppendStringOrNull(append(b, `,"reference_id":`...), p.Reference)

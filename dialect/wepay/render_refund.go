@@ -74,7 +74,7 @@ func refundStatus(op *payment.Operation, fresh bool) (string, reason) {
 			why = declines[payment.GenericDecline]
 		}
 		return "failed", reason{"NOT_REFUNDED", "Failed to refund the payment", why.detailCode, "The refund was declined."}
-	case op.Status == payment.OpApproved && !fresh:
+	case op.Settled && !fresh:
 		return "completed", reason{}
 	}
 	return "pending", refundProcessing

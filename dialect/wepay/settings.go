@@ -18,7 +18,7 @@ var (
 	presentOverCapture = merchant.Number(Name+".card_present_over_capture_percent", 120, 0, 1_000_000,
 		"the most that may be captured of a card that was present, in percent of the hold; 0: the acquirer decides")
 	settlementDelay = merchant.Number(Name+".settlement_delay_seconds", 0, 0, dialect.Century,
-		"how long captured money is in transit, of payments made from then on; a refund is completed as soon as its processor says so").Otherwise("1 in a sandbox, else 86400")
+		"how long captured or refunded money is in transit, of payments made from then on").Otherwise("1 in a sandbox, else 86400")
 	rateLimit = merchant.Number(Name+".rate_limit", 0, 0, 100_000,
 		"requests of an application to one endpoint in ten seconds, counted by each instance; 0 is no bound")
 	refundWindow = merchant.Number(Name+".refund_window_days", 60, 1, 3650,

@@ -1,6 +1,7 @@
 package crash
 
 import (
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -117,21 +118,26 @@ func (p *paid) do(a asked) bool {
 }
 
 // TestHistoriesHaveAnOrder: clients authorize, capture, void, refund and read
-// over HTTP, on each store, while the server is killed again and again. Each
-// repeats what it was not told of until it is. Whatever they were told, there is
-// an order of their requests in which one client alone would have been told the
-// same by a model of a few lines.
+// over HTTP, from one server on SQLite and from three on one PostgreSQL, while
+// one server after the other is killed. Each client repeats what it was not told
+// of until it is, some of them before the first try has ended, and every try goes
+// to the next server. Whatever they were told, there is an order of their requests
+// in which one client alone would have been told the same by a model of a few
+// lines.
 func TestHistoriesHaveAnOrder(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes, which the race detector does not see")
 	}
 	program := build(t)
-	for name, store := range map[string]func(*testing.T) string{
-		"sqlite":   func(t *testing.T) string { return filepath.Join(t.TempDir(), "capstan.db") },
-		"postgres": func(t *testing.T) string { return pgtest.URL(t) },
+	for name, on := range map[string]struct {
+		store   func(*testing.T) string
+		servers int
+	}{
+		"sqlite":   {func(t *testing.T) string { return filepath.Join(t.TempDir(), "capstan.db") }, 1},
+		"postgres": {func(t *testing.T) string { return pgtest.URL(t) }, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := &recorder{T: t, program: program, store: store(t)}
+			r := &recorder{T: t, program: program, store: on.store(t), servers: make([]atomic.Pointer[string], on.servers)}
 			history := r.record(*seed)
 			result, info := porcupine.CheckOperationsVerbose(model, history, time.Minute)
 			path := filepath.Join(t.ArtifactDir(), "history.html")
@@ -149,34 +155,39 @@ func TestHistoriesHaveAnOrder(t *testing.T) {
 					done++
 				}
 			}
-			t.Logf("%d requests carried out, %d refused, %d sent again, %d kills", done, refused, r.again.Load(), kills)
-			if done == 0 || refused == 0 || r.again.Load() == 0 {
+			t.Logf("%d requests carried out, %d refused, %d sent again, %d of them before the first had ended, %d kills",
+				done, refused, r.again.Load(), r.hurried.Load(), kills)
+			if done == 0 || refused == 0 || r.again.Load() == 0 || r.hurried.Load() == 0 {
 				t.Error("that was not much of a history")
 			}
 		})
 	}
 }
 
-// recorder lets clients loose on a server that dies now and then.
+// recorder lets clients loose on servers of which one dies now and then.
 type recorder struct {
 	*testing.T
 	program, store string
-	base           atomic.Pointer[string] // where it listens now
-	key            string                 // of the merchant
-	again          atomic.Int64           // requests that were sent again
-	ids            []string               // of the payments
+	servers        []atomic.Pointer[string] // where each listens now
+	key            string                   // of the merchant
+	again          atomic.Int64             // requests that were sent again
+	hurried        atomic.Int64             // of them, those whose client had not waited for the first
+	ids            []string                 // of the payments
 }
 
 func (r *recorder) record(seed uint64) []porcupine.Operation {
-	s := start(r.T, r.program, r.store)
+	live := make([]*server, len(r.servers))
+	for place := range live {
+		live[place] = startLogging(r.T, r.program, r.store, io.Discard) // a client that does not wait is an error there
+		r.servers[place].Store(&live[place].Credentials.BaseURL)
+	}
 	var c struct {
 		Key string `json:"secret_key"`
 	}
-	if err := json.Unmarshal(s.Credentials.Intents, &c); err != nil {
+	if err := json.Unmarshal(live[0].Credentials.Intents, &c); err != nil {
 		r.Fatal(err)
 	}
 	r.key = c.Key
-	r.base.Store(&s.Credentials.BaseURL)
 	payments := *operations / perPayment
 	for i := range payments {
 		id := r.create(fmt.Sprintf("create%d", i))
@@ -196,7 +207,11 @@ func (r *recorder) record(seed uint64) []porcupine.Operation {
 				}
 				a := anyAsked(random, number)
 				o := porcupine.Operation{ClientId: n, Input: a, Call: int64(time.Since(begin))}
-				o.Output = r.ask(a, fmt.Sprintf("k%d", number))
+				var hurry time.Duration
+				if random.IntN(10) == 0 {
+					hurry = time.Duration(1+random.IntN(5000)) * time.Microsecond
+				}
+				o.Output = r.ask(a, fmt.Sprintf("k%d", number), random.IntN(len(r.servers)), hurry)
 				o.Return = int64(time.Since(begin))
 				histories[n] = append(histories[n], o)
 			}
@@ -209,9 +224,10 @@ func (r *recorder) record(seed uint64) []porcupine.Operation {
 			time.Sleep(time.Millisecond)
 		}
 		time.Sleep(time.Duration(random.IntN(5000)) * time.Microsecond)
-		s.kill()
-		s = start(r.T, r.program, r.store)
-		r.base.Store(&s.Credentials.BaseURL)
+		place := k % len(live)
+		live[place].kill()
+		live[place] = startLogging(r.T, r.program, r.store, io.Discard) // a client that does not wait is an error there
+		r.servers[place].Store(&live[place].Credentials.BaseURL)
 	}
 	work.Wait()
 	var history []porcupine.Operation
@@ -243,9 +259,9 @@ func anyAsked(random *rand.Rand, number int) asked {
 }
 
 func (r *recorder) create(key string) string {
-	status, text := r.send(http.MethodPost, "/v1/payment_intents", key, url.Values{
+	status, text := r.send(http.MethodPost, 0, "/v1/payment_intents", key, url.Values{
 		"amount": {strconv.Itoa(whole)}, "currency": {"usd"}, "capture_method": {"manual"}, "payment_method": {"pm_card_visa"},
-	})
+	}, 0)
 	var p struct{ ID string }
 	if status != http.StatusOK || json.Unmarshal(text, &p) != nil {
 		r.Fatalf("%d %s", status, text)
@@ -253,9 +269,10 @@ func (r *recorder) create(key string) string {
 	return p.ID
 }
 
-// ask sends a request, again and again under the same key, until it is told
-// what became of it.
-func (r *recorder) ask(a asked, key string) told {
+// ask sends a request to the server in a place, then under the same key to the
+// next, and so on, until it is told what became of it. The first it does not
+// wait for longer than hurry, unless that is 0.
+func (r *recorder) ask(a asked, key string, place int, hurry time.Duration) told {
 	path, form, method := "/v1/payment_intents/"+r.ids[a.payment], url.Values{}, http.MethodPost
 	switch a.verb {
 	case "capture":
@@ -270,13 +287,18 @@ func (r *recorder) ask(a asked, key string) told {
 	for tries := 0; ; tries++ {
 		if tries > 0 {
 			r.again.Add(1)
-			time.Sleep(10 * time.Millisecond)
+			if hurry > 0 {
+				r.hurried.Add(1)
+			} else {
+				time.Sleep(10 * time.Millisecond)
+			}
+			hurry = 0
 		}
 		if tries == 2000 {
 			r.Errorf("%+v is never answered", a)
 			return told{}
 		}
-		status, text := r.send(method, path, key, form)
+		status, text := r.send(method, place+tries, path, key, form, hurry)
 		if status == 0 || status == http.StatusConflict || status == http.StatusTooManyRequests || status >= 500 {
 			continue // nobody knows, or not now
 		}
@@ -305,12 +327,18 @@ func (r *recorder) ask(a asked, key string) told {
 }
 
 // send returns status 0 when there was no whole answer.
-func (r *recorder) send(method, path, key string, form url.Values) (int, []byte) {
+func (r *recorder) send(method string, place int, path, key string, form url.Values, hurry time.Duration) (int, []byte) {
+	ctx := r.Context()
+	if hurry > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, hurry)
+		defer cancel()
+	}
 	var body io.Reader
 	if method == http.MethodPost {
 		body = strings.NewReader(form.Encode())
 	}
-	request, err := http.NewRequestWithContext(r.Context(), method, *r.base.Load()+path, body)
+	request, err := http.NewRequestWithContext(ctx, method, *r.servers[place%len(r.servers)].Load()+path, body)
 	if err != nil {
 		r.Error(err)
 		return 0, nil

@@ -98,9 +98,7 @@ func (s *server) advance(by time.Duration) error {
 	return nil
 }
 
-// happenedOnce holds the history of a store against what may happen once, and
-// wants nothing to be left open. It counts the payments, the holds that ended
-// by their deadline, and the captures that were settled after a while.
+// happenedOnce is onceIn of a file.
 func happenedOnce(t *testing.T, file string) (payments, expired, settled int) {
 	t.Helper()
 	st, err := sqlite.OpenReadOnly(t.Context(), file)
@@ -108,8 +106,16 @@ func happenedOnce(t *testing.T, file string) (payments, expired, settled int) {
 		t.Fatal(err)
 	}
 	defer st.Close()
+	return onceIn(t, st)
+}
+
+// onceIn holds the history of a store against what may happen once, and wants
+// nothing to be left open. It counts the payments, the holds that ended by their
+// deadline, and the captures that were settled after a while.
+func onceIn(t *testing.T, st store.Store) (payments, expired, settled int) {
+	t.Helper()
 	seen := map[string]bool{}
-	err = st.Audit(t.Context(), func(view store.Audit) error {
+	err := st.Audit(t.Context(), func(view store.Audit) error {
 		err := view.Events(func(id payment.ID, sequence int, e payment.Event) error {
 			once := fmt.Sprintf("payment %s: %s of operation %d", id, e.Kind, e.Operation)
 			if seen[once] && e.Kind != payment.PaymentRevised {

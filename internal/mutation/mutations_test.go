@@ -285,4 +285,14 @@ var mutations = []Mutation{
 		[]Change{{"r.Free(b.now) && r.At.Before(since) {", "r.Free(b.now) {"}},
 		"./engine", "TestAttemptIsFoundThoughItsRecordIsOver",
 	},
+	{
+		"commits are not flushed", "store/sqlite/conn.go",
+		[]Change{{`{"synchronous", "FULL", "2"},`, `{"synchronous", "NORMAL", "1"},`}},
+		"./store/sqlite", "TestPowerIsLost",
+	},
+	{
+		"what could not be flushed is flushed again", "store/sqlite/writer.go",
+		[]Change{{"	if broken := w.broken.Load(); broken != nil {\n		return *broken\n	}\n	w.stmt.finalize()\n", "	w.stmt.finalize()\n"}},
+		"./store/sqlite", "TestMediumFails/a_commit_is_not_flushed",
+	},
 }

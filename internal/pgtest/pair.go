@@ -121,6 +121,48 @@ func (p *Pair) KillPrimary() error {
 	return syscall.Kill(pid, syscall.SIGKILL)
 }
 
+// CrashPrimary kills one process of the primary: it ends all sessions and starts
+// again from its log, with whatever commits are in it.
+func (p *Pair) CrashPrimary() error {
+	pid, err := p.primary.postmaster()
+	if err != nil {
+		return err
+	}
+	children, err := childrenOf(pid)
+	if err != nil {
+		return err
+	}
+	if err := syscall.Kill(children[0], syscall.SIGKILL); err != nil {
+		return err
+	}
+	time.Sleep(100 * time.Millisecond) // it notices
+	return p.primary.ready()
+}
+
+// DetachReplica has the replica hear nothing more of the primary.
+func (p *Pair) DetachReplica() error {
+	for _, step := range []struct {
+		s     *Server
+		query string
+	}{
+		{p.replica, `ALTER SYSTEM SET primary_conninfo = ''`}, {p.replica, `SELECT pg_reload_conf()`},
+		{p.primary, `SELECT pg_terminate_backend(pid) FROM pg_stat_replication`},
+	} {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		conn, err := pgx.Connect(ctx, step.s.URL())
+		if err != nil {
+			return err
+		}
+		_, err = conn.Exec(ctx, step.query)
+		_ = conn.Close(ctx)
+		if err != nil {
+			return err
+		}
+	}
+	return p.wait(p.primary, `SELECT NOT EXISTS (SELECT FROM pg_stat_replication)`)
+}
+
 // childrenOf finds the processes that another has started.
 func childrenOf(pid int) (children []int, err error) {
 	processes, err := filepath.Glob("/proc/[0-9]*/stat")
@@ -162,6 +204,9 @@ func (p *Pair) Promote() error {
 
 // Stop ends both.
 func (p *Pair) Stop() {
+	if p.replica != nil {
+		_ = p.HoldReplica(false)
+	}
 	for _, s := range []*Server{p.primary, p.replica} {
 		if s != nil {
 			s.Stop()

@@ -77,7 +77,11 @@ func (s *Store) begin(ctx context.Context, touched store.Touched) (*batch, error
 		byKey:    make(map[payment.Key]*kept, len(touched.Keys)),
 		payments: make(map[payment.ID]*loaded, len(touched.Payments)),
 	}
-	if err := b.load(ctx, touched); err != nil {
+	err = b.load(ctx, touched)
+	if err == nil {
+		err = s.confirm(ctx)
+	}
+	if err != nil {
 		b.undo()
 		return nil, fmt.Errorf("postgres: load a batch: %w", err)
 	}

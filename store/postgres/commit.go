@@ -73,9 +73,8 @@ func (b *batch) write(ctx context.Context, w *writing, anew bool) error {
 	if err == nil && tag.String() != "COMMIT" {
 		err = errReading{fmt.Errorf("postgres: COMMIT was answered with %s", tag)}
 	}
-	if err == nil && !replicated(b.conn.Conn().PgConn()) {
-		_ = b.conn.Conn().Close(ctx)
-		err = errUnreplicated
+	if err == nil {
+		err = waited(ctx, b.conn.Conn())
 	}
 	if anew && codeOf(err) == checkViolation {
 		err = &pgconn.PgError{Severity: "ERROR", Code: tooFewRows, Message: err.Error()}

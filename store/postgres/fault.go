@@ -66,7 +66,7 @@ func fault(err error) error {
 
 // patience bounds how long the database may take for one round trip of a
 // batch. After it the connection is given up.
-const patience = 30 * time.Second
+var patience = 30 * time.Second
 
 // collisions is how often a transaction is tried that others get in the way
 // of.

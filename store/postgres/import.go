@@ -29,10 +29,10 @@ func (s *Store) Import(ctx context.Context, p *store.Parcel) error {
 			accountsOf(accounts, p.Payments[i].State.Tenant, entry)
 		}
 	}
-	if err := s.number(ctx, accounts); err != nil {
-		return err
-	}
 	err := s.change(ctx, func(tx pgx.Tx) error {
+		if err := s.number(ctx, tx.Conn(), accounts); err != nil {
+			return err
+		}
 		i := &imports{ctx: ctx, tx: tx, accounts: accounts, balances: map[ownAccount]int64{}}
 		return i.write(p)
 	})

@@ -155,7 +155,8 @@ func TestAClosedInstance(t *testing.T) {
 	}
 }
 
-// A delivery is claimed likewise; of two attempts with one number one counts.
+// A delivery is claimed likewise. What the old one has made of it does not count,
+// before and after the new one has made its attempt.
 func TestDeliveriesAreTakenOver(t *testing.T) {
 	a, b := two(t)
 	id := outbox.NoticeID{Payment: 7, Version: 1, Dialect: "test"}
@@ -187,12 +188,18 @@ func TestDeliveriesAreTakenOver(t *testing.T) {
 		t.Fatalf("it was given back by one that had lost it: %v", err)
 	}
 	attempt := outbox.Attempt{DeliveryID: given[0].DeliveryID, Tenant: 1, Number: 1, At: noon, Status: 200, State: outbox.Delivered}
+	failed := attempt
+	failed.Status, failed.State, failed.Due = 500, outbox.Waiting, noon.Add(time.Minute)
+	check(t, a.Attempted(ctx, []outbox.Attempt{failed}))
 	check(t, b.Attempted(ctx, []outbox.Attempt{attempt}))
-	check(t, a.Attempted(ctx, []outbox.Attempt{attempt}))
+	check(t, a.Attempted(ctx, []outbox.Attempt{failed}))
 	attempts, err := b.Attempts(ctx, 1, id)
 	check(t, err)
-	if len(attempts) != 1 {
-		t.Errorf("%d attempts are kept", len(attempts))
+	if len(attempts) != 1 || attempts[0].Status != 200 {
+		t.Errorf("kept are the attempts %+v", attempts)
+	}
+	if kept, err := b.Notice(ctx, 1, id); err != nil || kept.Deliveries[0].State != outbox.Delivered {
+		t.Errorf("%+v, %v", kept, err)
 	}
 }
 

@@ -165,7 +165,7 @@ func (w *writing) delivery(d *outbox.Delivery) {
 func (s *Store) Attempted(ctx context.Context, attempts []outbox.Attempt) error {
 	return s.change(ctx, func(tx pgx.Tx) error {
 		for i := range attempts {
-			if err := attempted(ctx, tx, &attempts[i]); err != nil {
+			if err := s.attempted(ctx, tx, &attempts[i]); err != nil {
 				return err
 			}
 		}
@@ -176,15 +176,16 @@ func (s *Store) Attempted(ctx context.Context, attempts []outbox.Attempt) error 
 // happened is when what delivery d tells of did.
 const happened = `(SELECT n.at FROM notices n WHERE n.tenant = d.tenant AND n.payment = d.payment AND n.version = d.version AND n.dialect = d.dialect AND n.number = d.number)`
 
-// attempted writes one attempt, if it is its delivery's next.
-func attempted(ctx context.Context, tx pgx.Tx, a *outbox.Attempt) error {
+// attempted writes one attempt, if it is its delivery's next and the delivery
+// was not taken over by another instance.
+func (s *Store) attempted(ctx context.Context, tx pgx.Tx, a *outbox.Attempt) error {
 	made, ordered := false, false
 	err := each(ctx, tx, `UPDATE deliveries d SET attempts = $7, state = $8, due = $9, claim = NULL, claimed_until = NULL
-		WHERE`+deliveryNamed+` AND d.state = 1 AND d.attempts = $7 - 1 RETURNING d.ordered`,
+		WHERE`+deliveryNamed+` AND d.state = 1 AND d.attempts = $7 - 1 AND (d.claim IS NULL OR d.claim = $10) RETURNING d.ordered`,
 		func(r row) error {
 			made, ordered = true, r.bool(0)
 			return nil
-		}, append(nameOf(a.Tenant, a.DeliveryID), a.Number, int16(a.State), milliOrNull(a.Due))...)
+		}, append(nameOf(a.Tenant, a.DeliveryID), a.Number, int16(a.State), milliOrNull(a.Due), s.epoch.Load())...)
 	if err != nil || !made {
 		return err
 	}

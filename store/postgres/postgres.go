@@ -32,10 +32,12 @@ type Store struct {
 	readOnly bool
 	writers  *pgxpool.Pool // whose connections have the statements of batches
 	readers  *pgxpool.Pool
+	aside    *pgxpool.Pool // for what is done while a connection that writes is held: it needs no other
 	turns    chan struct{} // one for every batch that is open
 
 	accountsMu sync.RWMutex
 	accounts   map[ownAccount]int64
+	accountsOf string // the server that has given the numbers
 
 	sweeper sweeper
 
@@ -112,6 +114,9 @@ func Open(ctx context.Context, address string, options Options) (_ *Store, err e
 	if s.writers, err = pool(config, options.Batches+2, s.prepareWriter); err != nil {
 		return nil, err
 	}
+	if s.aside, err = pool(config, 1, s.prepareWriter); err != nil {
+		return nil, err
+	}
 	if err := s.enrol(ctx); err != nil {
 		return nil, err
 	}
@@ -158,7 +163,7 @@ func (s *Store) Close() error {
 			s.running.Wait()
 			s.retire()
 		}
-		for _, p := range []*pgxpool.Pool{s.writers, s.readers} {
+		for _, p := range []*pgxpool.Pool{s.writers, s.aside, s.readers} {
 			if p != nil {
 				p.Close()
 			}
@@ -188,10 +193,11 @@ func pool(config *pgxpool.Config, conns int, prepare func(context.Context, *pgx.
 	config.MaxConns, config.MinConns = int32(conns), 0
 	config.AfterConnect = prepare
 	config.ConnConfig.OnNotice = noteUnreplicated
+	if config.ConnConfig.ValidateConnect == nil { // what a replica shows may be older than what was acknowledged
+		config.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
 	if prepare != nil {
-		if config.ConnConfig.ValidateConnect == nil {
-			config.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
-		}
+		config.BeforeConnect = neverCancelling
 		for name, value := range writerSettings {
 			config.ConnConfig.RuntimeParams[name] = value
 		}
@@ -201,7 +207,9 @@ func pool(config *pgxpool.Config, conns int, prepare func(context.Context, *pgx.
 
 // writerSettings are those of connections that write. Plans are made once, for
 // arrays of any length: walking an index is right for all of them. A process
-// that stands still in the middle of a batch loses its locks.
+// that stands still in the middle of a batch loses its locks, and what was given
+// up in the middle of one does not wait for locks much longer. No time-out ends
+// the wait of a commit for its replicas.
 var writerSettings = map[string]string{
 	"plan_cache_mode":                     "force_generic_plan",
 	"enable_seqscan":                      "off",
@@ -209,34 +217,47 @@ var writerSettings = map[string]string{
 	"enable_mergejoin":                    "off",
 	"jit":                                 "off",
 	"idle_in_transaction_session_timeout": "10s",
+	"lock_timeout":                        "31s", // after patience
+	"statement_timeout":                   "0",
 }
 
 // prepareWriter prepares a connection that writes. A commit that is not
-// flushed before it is acknowledged is none.
+// flushed before it is acknowledged, here and where replicas have to have it, is
+// none.
 func (s *Store) prepareWriter(ctx context.Context, conn *pgx.Conn) error {
-	var durable string
-	if err := conn.QueryRow(ctx, `SHOW synchronous_commit`).Scan(&durable); err != nil {
+	var durable, server string
+	err := conn.QueryRow(ctx, `SELECT current_setting('synchronous_commit'), concat_ws(' ', inet_server_addr(), inet_server_port(), pg_postmaster_start_time())`).
+		Scan(&durable, &server)
+	if err != nil {
 		return err
 	}
-	if durable == "off" {
+	if durable == "off" || durable == "local" {
 		if _, err := conn.Exec(ctx, `SET synchronous_commit = on`); err != nil {
 			return err
 		}
 	}
+	conn.PgConn().CustomData()[serverKey] = server
+	s.doubts.Add(1) // it may have come back with commits that its replicas have not
 	return prepare(ctx, conn, "BEGIN ISOLATION LEVEL "+string(s.options.Isolation))
 }
 
 // accountsKept bounds the cache of account numbers; beyond it is emptied.
 const accountsKept = 100_000
 
+// serverKey is under what a connection keeps which server it leads to.
+const serverKey = "capstan server"
+
 // number gives the accounts their numbers, which they keep for ever. Accounts
 // that have none get one in a transaction of its own: one that nothing is
-// posted to harms nobody.
-func (s *Store) number(ctx context.Context, accounts map[ownAccount]int64) error {
+// posted to harms nobody. The numbers are those of the server that conn leads to:
+// one that takes its place may lack the last that it gave.
+func (s *Store) number(ctx context.Context, conn *pgx.Conn, accounts map[ownAccount]int64) error {
+	server, _ := conn.PgConn().CustomData()[serverKey].(string)
 	var fresh []ownAccount
 	s.accountsMu.RLock()
+	same := s.accountsOf == server
 	for a := range accounts {
-		if id, ok := s.accounts[a]; ok {
+		if id, ok := s.accounts[a]; ok && same {
 			accounts[a] = id
 		} else {
 			fresh = append(fresh, a)
@@ -246,14 +267,15 @@ func (s *Store) number(ctx context.Context, accounts map[ownAccount]int64) error
 	if len(fresh) == 0 {
 		return nil
 	}
-	found, err := s.addAccounts(ctx, fresh)
+	found, err := s.addAccounts(ctx, server, fresh)
 	if err != nil {
 		return fmt.Errorf("postgres: number accounts: %w", err)
 	}
 	s.accountsMu.Lock()
 	defer s.accountsMu.Unlock()
-	if len(s.accounts)+len(fresh) > accountsKept {
+	if s.accountsOf != server || len(s.accounts)+len(fresh) > accountsKept {
 		clear(s.accounts)
+		s.accountsOf = server
 	}
 	for _, a := range fresh {
 		id, ok := found[a]
@@ -265,7 +287,8 @@ func (s *Store) number(ctx context.Context, accounts map[ownAccount]int64) error
 	return nil
 }
 
-func (s *Store) addAccounts(ctx context.Context, fresh []ownAccount) (map[ownAccount]int64, error) {
+// addAccounts numbers accounts on a server.
+func (s *Store) addAccounts(ctx context.Context, server string, fresh []ownAccount) (map[ownAccount]int64, error) {
 	var tenants, merchants, holders []int64
 	var kinds []int16
 	var currencies []string
@@ -274,8 +297,16 @@ func (s *Store) addAccounts(ctx context.Context, fresh []ownAccount) (map[ownAcc
 		kinds, currencies = append(kinds, int16(a.Kind)), append(currencies, string(a.Currency))
 	}
 	const these = `unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::text[]) AS t (tenant, merchant, kind, holder, currency)`
-	err := again(ctx, func() error {
-		_, err := s.writers.Exec(ctx, `INSERT INTO accounts (tenant, merchant, kind, holder, currency)
+	conn, err := s.aside.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Release()
+	if conn.Conn().PgConn().CustomData()[serverKey] != server {
+		return nil, errors.New("the database is another one by now")
+	}
+	err = again(ctx, func() error {
+		_, err := conn.Exec(ctx, `INSERT INTO accounts (tenant, merchant, kind, holder, currency)
 			SELECT tenant, merchant, kind, holder, currency FROM `+these+` ORDER BY tenant, merchant, kind, holder, currency
 			ON CONFLICT DO NOTHING`, tenants, merchants, kinds, holders, currencies)
 		return err
@@ -284,7 +315,7 @@ func (s *Store) addAccounts(ctx context.Context, fresh []ownAccount) (map[ownAcc
 		return nil, err
 	}
 	found := make(map[ownAccount]int64, len(fresh))
-	err = each(ctx, s.writers, `SELECT a.id, a.tenant, a.merchant, a.kind, a.holder, a.currency FROM `+these+`
+	err = each(ctx, conn, `SELECT a.id, a.tenant, a.merchant, a.kind, a.holder, a.currency FROM `+these+`
 		JOIN accounts a ON a.tenant = t.tenant AND a.merchant = t.merchant AND a.kind = t.kind AND a.holder = t.holder AND a.currency = t.currency`,
 		func(r row) error {
 			found[ownAccount{r.int(1), accountOf(r, 2)}] = r.int(0)

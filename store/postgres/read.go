@@ -68,6 +68,9 @@ func (s *Store) history(ctx context.Context, tenant int64, id payment.ID) (*hist
 	if err != nil || h == nil {
 		return nil, err
 	}
+	if err := s.confirm(ctx); err != nil {
+		return nil, err
+	}
 	return h, h.complete(id)
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/store"
@@ -25,7 +26,13 @@ func (s *Store) changeAt(ctx context.Context, level pgx.TxIsoLevel, fn func(tx p
 		return ErrReadOnly
 	}
 	return again(ctx, func() error {
-		return pgx.BeginTxFunc(ctx, s.writers, pgx.TxOptions{IsoLevel: level}, func(tx pgx.Tx) error { return fn(texts{tx}) })
+		return s.writers.AcquireFunc(ctx, func(c *pgxpool.Conn) error {
+			err := pgx.BeginTxFunc(ctx, c, pgx.TxOptions{IsoLevel: level}, func(tx pgx.Tx) error { return fn(texts{tx}) })
+			if err == nil {
+				err = waited(ctx, c.Conn())
+			}
+			return err
+		})
 	})
 }
 

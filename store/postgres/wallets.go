@@ -63,7 +63,7 @@ func (s *Store) deposit(ctx context.Context, tx pgx.Tx, m, tenant int64, b walle
 		return nil
 	}
 	numbers := map[ownAccount]int64{{tenant, issuance}: 0, {tenant, purseOf}: 0}
-	if err := s.number(ctx, numbers); err != nil {
+	if err := s.number(ctx, tx.Conn(), numbers); err != nil {
 		return err
 	}
 	var postings []int64

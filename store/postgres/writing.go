@@ -108,7 +108,7 @@ func (b *batch) gather(ctx context.Context, changes []store.Change) (*writing, e
 			}
 		}
 	}
-	if err := b.s.number(ctx, w.accounts); err != nil {
+	if err := b.s.number(ctx, b.conn.Conn(), w.accounts); err != nil {
 		return nil, err
 	}
 	w.fillStates()

@@ -29,11 +29,13 @@ func (r *reader) balances(merchant int64) (ledger.Balances, error) {
 		return nil, err
 	}
 	balances := ledger.Balances{}
-	stmt := r.conn.Prep(`SELECT id, merchant, kind, holder, currency, minor FROM accounts LEFT JOIN balances ON account = id
-		WHERE ?1 = 0 OR merchant = ?1`)
+	query := `SELECT id, merchant, kind, holder, currency, minor FROM accounts LEFT JOIN balances ON account = id WHERE ?1 = 0 OR merchant = ?1`
 	if merchant != 0 {
-		stmt = r.conn.Prep(`SELECT id, merchant, kind, holder, currency, minor FROM accounts LEFT JOIN balances ON account = id
-			WHERE merchant = ?1`)
+		query = `SELECT id, merchant, kind, holder, currency, minor FROM accounts LEFT JOIN balances ON account = id WHERE merchant = ?1`
+	}
+	stmt, err := r.conn.Prepare(query) // an audit meets stores whose tables are damaged
+	if err != nil {
+		return nil, err
 	}
 	stmt.BindInt64(1, merchant)
 	err = each(stmt, func(row *sqlite.Stmt) error {
@@ -61,7 +63,11 @@ type slice struct {
 // fresh sums the first entries above the mark, limit of them; -1 is all.
 func (r *reader) fresh(limit int64) (slice, error) {
 	f := slice{sums: map[int64]int64{}}
-	err := each(r.conn.Prep(`SELECT entry FROM balances_mark`), func(row *sqlite.Stmt) error {
+	mark, err := r.conn.Prepare(`SELECT entry FROM balances_mark`)
+	if err != nil {
+		return f, err
+	}
+	err = each(mark, func(row *sqlite.Stmt) error {
 		f.from = row.ColumnInt64(0)
 		return nil
 	})
@@ -69,7 +75,10 @@ func (r *reader) fresh(limit int64) (slice, error) {
 		return f, err
 	}
 	f.to = f.from
-	stmt := r.conn.Prep(selectEntries + ` WHERE id > ? ORDER BY id LIMIT ?`)
+	stmt, err := r.conn.Prepare(selectEntries + ` WHERE id > ? ORDER BY id LIMIT ?`)
+	if err != nil {
+		return f, err
+	}
 	stmt.BindInt64(1, f.from)
 	stmt.BindInt64(2, limit)
 	err = each(stmt, func(row *sqlite.Stmt) error {

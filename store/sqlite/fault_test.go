@@ -37,17 +37,6 @@ func overflow(t *testing.T, s *Store, key *payment.Key) error {
 	return nil
 }
 
-func count(t *testing.T, s *Store) (records int) {
-	t.Helper()
-	err := s.Audit(t.Context(), func(a store.Audit) error {
-		return a.Records(func(store.Record) error { records++; return nil })
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return records
-}
-
 func TestFullDisk(t *testing.T) {
 	s := small(t, filepath.Join(t.TempDir(), "test.db"))
 	defer s.Close()

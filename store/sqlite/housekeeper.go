@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 
 	"zombiezen.com/go/sqlite"
+
+	"github.com/capstan-pay/capstan/store"
 )
 
 // copyAfter is the length of the log, in pages, at which its pages are copied
@@ -85,10 +87,15 @@ func (h *housekeeper) run(ctx context.Context) {
 		if h.full.CompareAndSwap(true, false) {
 			// The second pass copies what was committed during the first, so
 			// that little is left for the writer.
-			for range 2 {
-				if _, err := checkpoint(h.conn.Prep(copyPassively)); err != nil {
-					h.s.writer.fault(err)
-				}
+			if h.s.writer.broken.Load() != nil {
+				return
+			}
+			var err error
+			for n := 0; n < 2 && err == nil; n++ {
+				_, err = checkpoint(h.conn.Prep(copyPassively))
+			}
+			if errors.Is(h.s.writer.fault(err), store.ErrBroken) {
+				return
 			}
 			h.copied.Store(true)
 		}

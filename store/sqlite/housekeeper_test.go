@@ -110,6 +110,18 @@ func sound(t *testing.T, s *Store) {
 	}
 }
 
+// count is how many records there are.
+func count(t *testing.T, s *Store) (records int) {
+	t.Helper()
+	err := s.Audit(t.Context(), func(a store.Audit) error {
+		return a.Records(func(store.Record) error { records++; return nil })
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return records
+}
+
 func TestExternalCheckpoints(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	s, err := Open(t.Context(), path, Options{ExternalCheckpoints: true, copyAfter: 40})

@@ -155,7 +155,10 @@ func attemptOf(row *sqlite.Stmt) outbox.Attempt {
 
 // deliveriesOf appends the deliveries of a notice, by endpoint.
 func deliveriesOf(conn *sqlite.Conn, n *outbox.Notice) error {
-	stmt := conn.Prep(selectDelivery + ` WHERE payment = ? AND dialect = ? AND version = ? AND number = ? ORDER BY endpoint`)
+	stmt, err := conn.Prepare(selectDelivery + ` WHERE payment = ? AND dialect = ? AND version = ? AND number = ? ORDER BY endpoint`)
+	if err != nil {
+		return err
+	}
 	stmt.BindInt64(1, int64(n.Payment))
 	stmt.BindText(2, n.Dialect)
 	stmt.BindInt64(3, int64(n.Version))

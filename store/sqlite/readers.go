@@ -6,6 +6,8 @@ import (
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
+
+	"github.com/capstan-pay/capstan/store"
 )
 
 // poolSize bounds the connections that read. More callers wait for their turn.
@@ -59,11 +61,23 @@ func (s *Store) read(ctx context.Context, fn func(*reader) error) error {
 		var err error
 		if r, err = p.open(); err != nil {
 			p.slots <- nil
-			return err
+			return s.unread(err)
 		}
 	}
 	defer func() { p.slots <- r }()
-	return fn(r)
+	return s.unread(fn(r))
+}
+
+// unread looks whether a medium that is written to has failed under a reader.
+func (s *Store) unread(err error) error {
+	if s.writer == nil || errors.Is(err, store.ErrBroken) {
+		return err
+	}
+	switch sqlite.ErrCode(err).ToPrimary() {
+	case sqlite.ResultIOErr, sqlite.ResultCorrupt, sqlite.ResultNotADB:
+		return s.writer.breaks(err)
+	}
+	return err
 }
 
 // view calls fn with a connection on which all that it reads is of one moment.

@@ -26,6 +26,8 @@ var strays = []string{
 		WHERE (account2 IS NULL) <> (minor2 IS NULL) OR (account3 IS NULL) <> (minor3 IS NULL) OR (account4 IS NULL) <> (minor4 IS NULL)
 		OR account2 IS NULL AND account3 IS NOT NULL OR account3 IS NULL AND account4 IS NOT NULL OR id % 4 <> 0 AND id - 1 NOT IN (SELECT id FROM entries)`,
 	`SELECT 'it is not known up to which entry balances are rolled up' WHERE NOT EXISTS (SELECT 1 FROM balances_mark)`,
+	`SELECT 'it is not known which numbers documents have had' FROM (SELECT max(serial) AS last FROM documents)
+		WHERE last > ifnull((SELECT max(seq) FROM sqlite_sequence WHERE name = 'documents' AND typeof(seq) = 'integer'), 0)`,
 	`SELECT 'deposit ' || d.id || ' has no entry' FROM deposits d WHERE NOT EXISTS (SELECT 1 FROM entries WHERE id = d.id * 4)`,
 	`SELECT 'there is a balance of account ' || account || ', which does not exist' FROM balances WHERE account NOT IN (SELECT id FROM accounts)`,
 	`SELECT 'there is a balance of ' || currency || ' of wallet user ' || user || ', who does not exist' FROM wallet_balances
@@ -45,8 +47,9 @@ var strays = []string{
 // straysEach bounds what is said of one kind of stray.
 const straysEach = 100
 
-// Strays looks for rows that belong to nothing, and has SQLite look through its
-// pages: whether indexes have what their tables have, and each key once.
+// Strays looks for rows that belong to nothing and for definitions that have
+// changed, and has SQLite look through its pages: whether indexes have what
+// their tables have, and each key once.
 func (a *audit) Strays(fn func(what string) error) error {
 	say := func(row *sqlite.Stmt) error { return fn(row.ColumnText(0)) }
 	for _, query := range strays {
@@ -55,6 +58,9 @@ func (a *audit) Strays(fn func(what string) error) error {
 		}
 	}
 	if err := a.changed(fn); err != nil {
+		return err
+	}
+	if err := a.redefined(fn); err != nil {
 		return err
 	}
 	return a.each(fmt.Sprintf("PRAGMA integrity_check(%d)", straysEach), func(row *sqlite.Stmt) error {

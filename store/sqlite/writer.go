@@ -27,6 +27,7 @@ type writer struct {
 	between func() error          // called in its turn before each transaction; may be nil
 	lowest  atomic.Int64          // the lowest id of a record that took another's place since a sweep; 0 is none
 	broken  atomic.Pointer[error] // after the medium failed: nothing is written any more
+	failed  chan error            // gets the first of these
 
 	lastEvent int64 // the highest number that an event or a deposit has
 	accounts  map[ledger.Account]int64
@@ -42,7 +43,7 @@ type writer struct {
 const accountsKept = 100_000
 
 func newWriter(conn *sqlite.Conn) (*writer, error) {
-	w := &writer{turn: make(chan struct{}, 1), conn: conn, accounts: map[ledger.Account]int64{}}
+	w := &writer{turn: make(chan struct{}, 1), conn: conn, accounts: map[ledger.Account]int64{}, failed: make(chan error, 1)}
 	if err := w.stmt.prepare(conn); err != nil {
 		return nil, err
 	}
@@ -148,11 +149,24 @@ func (w *writer) fault(err error) error {
 	return err
 }
 
-// breaks notes that the medium failed: nothing is written any more.
+// breaks notes that the medium failed: nothing is written any more, and nothing
+// flushed. What a flush that failed has left in the system's memory passes for
+// written the next time; only what a new process reads is really there.
 func (w *writer) breaks(err error) error {
 	err = fmt.Errorf("%w: %w", store.ErrBroken, err)
-	w.broken.Store(&err)
+	if w.broken.CompareAndSwap(nil, &err) {
+		w.failed <- err
+	}
 	return err
+}
+
+// Failed gets the error when the medium has failed under whatever the store was
+// doing: the process has to end.
+func (s *Store) Failed() <-chan error {
+	if s.writer == nil {
+		return nil
+	}
+	return s.writer.failed
 }
 
 // change runs fn in a transaction of its own.
@@ -164,13 +178,18 @@ func (s *Store) change(ctx context.Context, fn func(*sqlite.Conn) error) error {
 	return w.end(fn(w.conn))
 }
 
-// close waits for the turn and closes the connection.
+// close waits for the turn and closes the connection. Of a medium that failed
+// it is left open: the last connection that is closed copies the log, and
+// flushes it once more.
 func (w *writer) close(checkpoint bool) error {
 	<-w.turn
 	close(w.turn)
+	if broken := w.broken.Load(); broken != nil {
+		return *broken
+	}
 	w.stmt.finalize()
 	var err error
-	if checkpoint && w.broken.Load() == nil {
+	if checkpoint {
 		err = sqlitex.ExecuteTransient(w.conn, "PRAGMA wal_checkpoint(TRUNCATE)", nil)
 	}
 	return errors.Join(err, w.conn.Close())

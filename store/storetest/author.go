@@ -48,7 +48,7 @@ func card(amount int64, currency money.Currency) payment.Intake {
 	return payment.Intake{
 		Dialect: "intents", Currency: currency, Amount: amount, Fee: amount / 50, Reference: "order 7", Details: []byte(`{"metadata":{}}`),
 		Method: payment.Method{Kind: payment.CardMethod, Brand: "visa", First6: "424242", Last4: "4242", ExpMonth: 12, ExpYear: 2030, Fingerprint: "f1"},
-		Policy: payment.Policy{HoldFor: 7 * 24 * time.Hour, SettleAfter: time.Hour},
+		Policy: payment.Policy{HoldFor: 7 * 24 * time.Hour, SettleAfter: time.Hour, RefundSettleAfter: time.Hour},
 	}
 }
 
