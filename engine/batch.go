@@ -155,7 +155,7 @@ func (b *batch) change(it *item, d payment.Decision, at time.Time) *store.Change
 				c.Record.Expires = later(waiting.Expires, b.now.Add(waiting.Expires.Sub(waiting.At)))
 			}
 		}
-	} else if it.timers != nil && len(d.Events) == 0 {
+	} else if len(d.Events) == 0 && (it.timers != nil || it.nameless && len(it.Documents) == 0) { // it changed nothing, and nobody can ask again
 		c.Record = store.Record{}
 	}
 	if d.Refusal == nil {

@@ -143,6 +143,9 @@ func (w *world) rest() {
 		w.reconcile()
 	}
 	for round := range 12 {
+		if round == 6 { // what was still under way then may have been answered wrongly since
+			w.reconcile()
+		}
 		w.listen()
 		for range w.clients {
 			w.ask()
