@@ -27,6 +27,7 @@ type Dialect struct {
 	dialect.Services
 	signer signer
 	server serverKeys
+	shelf  shelf
 }
 
 // New returns the dialect on its services.
@@ -145,7 +146,7 @@ func (d *Dialect) write(w http.ResponseWriter, r *http.Request, c *call, body []
 	if err == nil {
 		var signature string
 		signature, err = d.signer.sign(key.private, digest(r.Method, c.target, client, at, body))
-		h["signature"] = []string{"algorithm=RSA256, keyVersion=" + key.version + ", signature=" + signature}
+		h["signature"] = []string{signatureLine(key, signature)}
 	}
 	if err != nil {
 		d.Logger.Error("alipay: answer could not be signed", "error", err)

@@ -38,6 +38,8 @@ type measurements struct {
 	memory   memory
 	disk     disk
 	postgres onPostgres
+
+	overloads []overload
 }
 
 // memory is what the server has of it, in bytes.
@@ -69,6 +71,9 @@ func measure(ctx context.Context, s settings, folder string) (*measurements, err
 		return nil, err
 	}
 	if err := m.weigh(ctx, folder); err != nil {
+		return nil, err
+	}
+	if err := m.measureOverload(ctx, folder); err != nil {
 		return nil, err
 	}
 	return m, m.measurePostgres(ctx, folder)

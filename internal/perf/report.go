@@ -27,6 +27,7 @@ func (m *measurements) report() string {
 			of(func(s sample) float64 { return s.loader }), of(func(s sample) float64 { return s.disk / 1024 }))
 	}
 	fmt.Fprintf(&b, "\nRSA-2048 signatures with all cores: %.0f/s. 4 KiB and fdatasync: %.2f ms.\n", median(m.signing), median(m.syncing))
+	b.WriteString(reportOverload(m.overloads))
 	b.WriteString(m.postgres.report())
 	return b.String()
 }
