@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -24,6 +26,7 @@ type batch struct {
 	payments map[payment.ID]*payment.Payment
 	records  map[payment.Key]*store.Record
 	payers   map[store.PayerRef]*payment.Payer
+	stamp    int64 // of the records that it leaves
 
 	tallies map[store.Ref[string]]*tally // counters of risk checks
 	counted []*tally                     // that the item being decided has set
@@ -50,7 +53,7 @@ func (e *Engine) decide(ctx context.Context, loaded store.Batch, items []*item) 
 	if now.IsZero() {
 		now = e.Clock.Now()
 	}
-	b := &batch{engine: e, loaded: loaded, now: now, payments: map[payment.ID]*payment.Payment{}, records: map[payment.Key]*store.Record{}, ctx: ctx}
+	b := &batch{engine: e, loaded: loaded, now: now, payments: map[payment.ID]*payment.Payment{}, records: map[payment.Key]*store.Record{}, stamp: 1 + rand.Int64N(math.MaxInt64), ctx: ctx}
 	b.env = payment.Env{Now: b.now, Ask: b.ask, Screen: b.screen, Flags: b.reviewed}
 	if err := b.loadPayers(ctx, items); err != nil {
 		return nil, err
@@ -175,6 +178,7 @@ func (b *batch) change(it *item, d payment.Decision, at time.Time) *store.Change
 		}
 	}
 	if c.Record.Key != (payment.Key{}) {
+		c.Record.Stamp = b.stamp
 		promise(d, c.Record)
 		it.left = c.Record
 		b.records[it.left.Key] = &c.Record

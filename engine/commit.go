@@ -167,8 +167,8 @@ func (e *Engine) renumber(n int, items ...*item) {
 // written tells whether the commit in which items were decided last has taken
 // place. It writes all of its changes or none, so one record that it would
 // have left is enough. The record must be that very one: another may have been
-// left under the key by an earlier request. What leaves no record can be
-// decided again without harm.
+// left under the key by an earlier request, or by the same one on another
+// instance. What leaves no record can be decided again without harm.
 func (e *Engine) written(ctx context.Context, items ...*item) (bool, error) {
 	for _, it := range items {
 		if it.left.Key == (payment.Key{}) {
@@ -185,10 +185,12 @@ func (e *Engine) written(ctx context.Context, items ...*item) (bool, error) {
 	return false, nil
 }
 
-// sameRecord tells whether a and b, of one key, are of the same command.
-func sameRecord(a, b store.Record) bool {
-	return a.Fingerprint == b.Fingerprint && a.Payment == b.Payment && a.Version == b.Version && a.Operation == b.Operation &&
-		a.Pending == b.Pending && a.At.Equal(b.At) && (a.Refusal == nil) == (b.Refusal == nil)
+// sameRecord tells whether kept, which is what the store has under the key of
+// left, is what left was going to be.
+func sameRecord(kept, left store.Record) bool {
+	return (kept.Stamp == left.Stamp || kept.Stamp == 0) &&
+		kept.Fingerprint == left.Fingerprint && kept.Payment == left.Payment && kept.Version == left.Version && kept.Operation == left.Operation &&
+		kept.Pending == left.Pending && kept.At.Equal(left.At) && (kept.Refusal == nil) == (left.Refusal == nil)
 }
 
 // broken ends the engine: what is on disk is not known, so nobody is told

@@ -221,6 +221,13 @@ type Record struct {
 	At          time.Time
 	Expires     time.Time // when the key is free again; zero is never
 	Context     []byte
+
+	// Stamp is a random number of the decision that left the record. Whoever
+	// does not know whether his commit took place tells by it his record from
+	// one that another instance has left for the same request. It says nothing
+	// else: a store that has one instance need not keep it and shows 0, and it
+	// is not moved with the record.
+	Stamp int64
 }
 
 // Free tells whether at that moment another record may take r's key.

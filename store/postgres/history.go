@@ -53,7 +53,7 @@ func (h *history) fold(tenant int64, id payment.ID) (*payment.Payment, error) {
 func readRecord(r row) (*store.Record, error) {
 	record := &store.Record{
 		Tenant: r.int(1), Payment: payment.ID(r.int(3)), Version: int(r.int(4)), Operation: int(r.int(5)),
-		Pending: r.bool(7), At: r.time(8), Expires: r.time(9), Context: r.bytes(10),
+		Pending: r.bool(7), At: r.time(8), Expires: r.time(9), Context: r.bytes(10), Stamp: r.int(11),
 	}
 	copy(record.Key[:], r[0])
 	copy(record.Fingerprint[:], r[2])

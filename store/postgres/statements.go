@@ -81,7 +81,7 @@ var (
 		RETURNING ` + deliveryColumns}
 )
 
-const recordColumns = `r.key, r.tenant, r.fingerprint, r.payment, r.version, r.operation, r.refusal, r.pending, r.at, r.expires, r.context`
+const recordColumns = `r.key, r.tenant, r.fingerprint, r.payment, r.version, r.operation, r.refusal, r.pending, r.at, r.expires, r.context, r.stamp`
 
 // What a batch writes. A statement that changes rows which somebody else may
 // have changed since they were loaded says how many it must find.
@@ -106,19 +106,19 @@ var (
 			AS t (tenant, payment, at, amount, sequence, operation, kind, body, postings)`}
 
 	addRecords = &statement{"add_records", recordTypes, false, `
-		INSERT INTO records (tenant, key, fingerprint, payment, version, operation, refusal, pending, at, expires, context)
-		SELECT tenant, key, fingerprint, payment, version, operation, refusal, pending, at, expires, context
+		INSERT INTO records (tenant, key, fingerprint, payment, version, operation, refusal, pending, at, expires, context, stamp)
+		SELECT tenant, key, fingerprint, payment, version, operation, refusal, pending, at, expires, context, stamp
 		FROM ` + recordRows + ` ORDER BY tenant, key`}
 
 	moveRecords = &statement{"move_records", append(recordTypes[:len(recordTypes):len(recordTypes)], typeInt8, typeBool), true, `
 		WITH changed AS (
 			UPDATE records r SET fingerprint = t.fingerprint, payment = t.payment, version = t.version, operation = t.operation,
-				refusal = t.refusal, pending = t.pending, at = t.at, expires = t.expires, context = t.context
+				refusal = t.refusal, pending = t.pending, at = t.at, expires = t.expires, context = t.context, stamp = t.stamp
 			FROM unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::bigint[], $5::integer[], $6::integer[], $7::text[], $8::boolean[],
-				$9::bigint[], $10::bigint[], $11::bytea[], $12::bigint[], $13::boolean[])
-				AS t (tenant, key, fingerprint, payment, version, operation, refusal, pending, at, expires, context, was_at, was_pending)
+				$9::bigint[], $10::bigint[], $11::bytea[], $12::bigint[], $13::bigint[], $14::boolean[])
+				AS t (tenant, key, fingerprint, payment, version, operation, refusal, pending, at, expires, context, stamp, was_at, was_pending)
 			WHERE r.tenant = t.tenant AND r.key = t.key AND r.at = t.was_at AND r.pending = t.was_pending RETURNING 1)
-		SELECT expect('records', count(*), $14) FROM changed`}
+		SELECT expect('records', count(*), $15) FROM changed`}
 
 	// A timer that another instance has claimed is done by that one alone.
 	dropTimers = &statement{"drop_timers", []uint32{typeInt8, typeInt8, typeInt8, typeInt2, typeInt4, typeInt4, typeInt8}, true, `
@@ -224,7 +224,7 @@ var (
 		typeInt8, typeInt8, typeInt8, typeInt8, typeInt8, typeInt8, typeInt8, typeInt8, typeInt8, typeInt8, typeInt4, typeInt2, typeInt4,
 	}
 	recordTypes = []uint32{
-		typeInt8, typeUUID, typeUUID, typeInt8, typeInt4, typeInt4, typeText, typeBool, typeInt8, typeInt8, typeBytes,
+		typeInt8, typeUUID, typeUUID, typeInt8, typeInt4, typeInt4, typeText, typeBool, typeInt8, typeInt8, typeBytes, typeInt8,
 	}
 )
 
@@ -240,8 +240,8 @@ const (
 			$9::bigint[], $10::bigint[], $11::integer[], $12::smallint[], $13::integer[])
 			AS t (tenant, payment, merchant, updated_at, authorized, extended, captured, voided, released, refunded, version, status, was)`
 	recordRows = `unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::bigint[], $5::integer[], $6::integer[], $7::text[], $8::boolean[],
-			$9::bigint[], $10::bigint[], $11::bytea[])
-			AS t (tenant, key, fingerprint, payment, version, operation, refusal, pending, at, expires, context)`
+			$9::bigint[], $10::bigint[], $11::bytea[], $12::bigint[])
+			AS t (tenant, key, fingerprint, payment, version, operation, refusal, pending, at, expires, context, stamp)`
 )
 
 // prepared are the statements of a connection that writes.

@@ -296,9 +296,10 @@ func (w *writing) fillRecords() {
 		c[8].int8(n.At.UnixMilli())
 		c[9].timeOrNull(n.Expires)
 		c[10].bytes(n.Context)
+		c[11].int8OrNull(n.Stamp)
 		if k.was != nil {
-			c[11].int8(k.was.At.UnixMilli())
-			c[12].bool(k.was.Pending)
+			c[12].int8(k.was.At.UnixMilli())
+			c[13].bool(k.was.Pending)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -143,5 +144,32 @@ func testRecords(t *testing.T, s store.Store) {
 	}
 	if _, ok, err := s.Record(ctx, tenant, a.key()); ok || err != nil {
 		t.Errorf("a record that is not there: %v, %v", ok, err)
+	}
+}
+
+// testStamps: a store of several instances keeps the stamp of whoever wrote a
+// record last; another may show 0.
+func testStamps(t *testing.T, s store.Store) {
+	a := newAuthor(t)
+	created := a.create(card(1000, "USD"))
+	must(t, s, created)
+	asked := a.decide(created.Payment, payment.Capture{Amount: 300}, wait)
+	answer := a.decide(asked.Payment, payment.Resolve{Operation: asked.Record.Operation, Answer: approve(payment.Instruction{})}, nil)
+	answer.Record.Key, answer.Resolves = asked.Record.Key, true
+	asked.Record.Stamp, answer.Record.Stamp = 1, math.MaxInt64
+	_, shared := s.(store.Shared)
+	for _, c := range []store.Change{asked, answer} {
+		must(t, s, c)
+		r, _, err := s.Record(ctx, tenant, c.Record.Key)
+		check(t, err)
+		b, err := s.Begin(ctx, touched([]store.Change{c}))
+		check(t, err)
+		loaded, _ := b.Record(c.Record.Key)
+		b.Rollback()
+		for _, got := range []int64{r.Stamp, loaded.Stamp} {
+			if got != c.Record.Stamp && (shared || got != 0) {
+				t.Errorf("the record has the stamp %d, want %d", got, c.Record.Stamp)
+			}
+		}
 	}
 }

@@ -29,6 +29,7 @@ func Run(t *testing.T, open func(*testing.T) store.Store) {
 		{"a key is taken once", testKeys},
 		{"a key is free after its expiry", testExpiry},
 		{"a pending record is resolved once", testResolve},
+		{"a record keeps its stamp where instances share the store", testStamps},
 		{"records come back as they were", testRecords},
 		{"timers fall due in order", testDue},
 		{"timers of one kind are found ahead of time", testAgenda},
