@@ -17,6 +17,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/capstan-pay/capstan/admission"
 	"github.com/capstan-pay/capstan/card"
 	"github.com/capstan-pay/capstan/clock"
 	"github.com/capstan-pay/capstan/dialect"
@@ -80,6 +83,7 @@ type Config struct {
 	Fatal  func(error)      // called when the storage failed; the process has to end
 
 	QueueLength int // commands that may wait; 0 is the engine's default
+	Admission   Admission
 
 	Version     string             // of the program, for metrics
 	LogRequests telemetry.Requests // which requests are logged; the default is those that failed
@@ -125,6 +129,10 @@ type Server struct {
 	script *scripted.Script
 	post   *postOffice
 	mux    http.Handler
+
+	gate *admission.Gate
+	door *admission.Door
+	away map[string]prometheus.Counter // by dialect, of requests that were turned away
 }
 
 // ErrMode is returned for a store of the other mode.
@@ -237,6 +245,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if c.Sandbox {
 		s.Sandboxed = s.controls()
 	}
+	s.newDoor(c.Admission)
 	s.mux = s.route()
 	loop, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stopReconciling = stop

@@ -3,6 +3,8 @@ package capstan
 import (
 	"net/http"
 	"time"
+
+	"github.com/capstan-pay/capstan/admission"
 )
 
 // HTTPServer returns an HTTP server for h with the bounds that a server on
@@ -13,7 +15,7 @@ func HTTPServer(h http.Handler) *http.Server {
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      90 * time.Second,
-		IdleTimeout:       2 * time.Minute,
+		IdleTimeout:       admission.IdleTimeout,
 		MaxHeaderBytes:    64 << 10,
 	}
 }

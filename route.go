@@ -22,53 +22,100 @@ var begatewayRoots = []string{
 // route returns the main listener's handler. It decides by the raw path, most
 // specific first, and never redirects or cleans a path: some dialects sign it.
 func (s *Server) route() http.Handler {
-	fallback := s.Dialect(wepay.Name)
-	if fallback == nil {
-		fallback = s.Dialects[0]
-	}
-	pick := func(name string) dialect.Dialect {
-		if d := s.Dialect(name); d != nil {
-			return d
-		}
-		return fallback
-	}
-	watched := map[string]http.Handler{}
+	admitted := map[string]http.Handler{}
 	for _, d := range s.Dialects {
-		watched[d.Name()] = s.watcher.Handler(d.Name(), d)
+		host, ok := d.(dialect.Host)
+		if !ok {
+			host = busy{}
+		}
+		admitted[d.Name()] = s.admitted(d.Name(), host, s.watcher.Handler(d.Name(), d))
 	}
-	toAlipay, toIntents, toBegateway := watched[pick(alipay.Name).Name()], watched[pick(intents.Name).Name()], watched[pick(begateway.Name).Name()]
-	toFallback := watched[fallback.Name()]
+	var served [len(names)]http.Handler
+	for i := range names {
+		served[i] = admitted[s.at(owner(i)).Name()]
+	}
 	var controls http.Handler
 	if s.Sandbox {
 		controls = s.watcher.Handler("sandbox", label("control", s.Sandboxed.ServeHTTP))
 	}
 	nothing := s.watcher.Handler("server", label("nothing", sandbox.NotFound))
-	receipts := s.watcher.Handler("receipt", label("page", s.Receipts.ServeHTTP))
+	receipts := s.admitted(receiptLabel, busy{}, s.watcher.Handler(receiptLabel, label("page", s.Receipts.ServeHTTP)))
 	described := s.watcher.Handler("server", label("openapi", describe))
 	home := s.watcher.Handler("server", label("home", func(w http.ResponseWriter, _ *http.Request) { s.home(w) }))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		path := r.URL.Path
-		switch {
-		case alipay.Owns(path):
-			toAlipay.ServeHTTP(w, r)
-		case under(path, "/v1"):
-			toIntents.ServeHTTP(w, r)
-		case isBegatewayPath(path):
-			toBegateway.ServeHTTP(w, r)
-		case s.Sandbox && under(path, "/_sandbox"):
+		switch of := s.ownerOf(r.URL.Path); of {
+		case ofControls:
 			controls.ServeHTTP(w, r)
-		case strings.HasPrefix(path, receipt.Path):
+		case ofReceipts:
 			receipts.ServeHTTP(w, r)
-		case descriptions[path] != nil && s.Dialect(strings.TrimSuffix(strings.TrimPrefix(path, "/openapi/"), ".yaml")) != nil:
+		case ofDescriptions:
 			described.ServeHTTP(w, r)
-		case under(path, "/_sandbox"), under(path, "/openapi"): // ours, and nothing is there
+		case ofNobody:
 			nothing.ServeHTTP(w, r)
-		case path == "/" && r.Method == http.MethodGet:
-			home.ServeHTTP(w, r)
-		default:
-			toFallback.ServeHTTP(w, r)
+		case ofHome:
+			if r.Method == http.MethodGet {
+				home.ServeHTTP(w, r)
+				return
+			}
+			served[ofOthers].ServeHTTP(w, r)
+		case ofAlipay, ofIntents, ofBegateway, ofOthers:
+			served[of].ServeHTTP(w, r)
 		}
 	})
+}
+
+// owner is whose a path is.
+type owner uint8
+
+const (
+	ofAlipay owner = iota
+	ofIntents
+	ofBegateway
+	ofOthers // that no dialect claims
+	ofControls
+	ofReceipts
+	ofDescriptions
+	ofHome   // a GET of it is; all else is of others
+	ofNobody // ours, and nothing is there
+)
+
+// names are the dialects that own paths.
+var names = [...]string{ofAlipay: alipay.Name, ofIntents: intents.Name, ofBegateway: begateway.Name, ofOthers: wepay.Name}
+
+// ownerOf tells whose a path is, most specific first.
+func (s *Server) ownerOf(path string) owner {
+	switch {
+	case alipay.Owns(path):
+		return ofAlipay
+	case under(path, "/v1"):
+		return ofIntents
+	case isBegatewayPath(path):
+		return ofBegateway
+	case s.Sandbox && under(path, "/_sandbox"):
+		return ofControls
+	case strings.HasPrefix(path, receipt.Path):
+		return ofReceipts
+	case descriptions[path] != nil && s.Dialect(strings.TrimSuffix(strings.TrimPrefix(path, "/openapi/"), ".yaml")) != nil:
+		return ofDescriptions
+	case under(path, "/_sandbox"), under(path, "/openapi"):
+		return ofNobody
+	case path == "/":
+		return ofHome
+	}
+	return ofOthers
+}
+
+// at is the dialect that serves an owner's paths; nil if that is none.
+func (s *Server) at(of owner) dialect.Dialect {
+	if int(of) >= len(names) {
+		return nil
+	}
+	for _, name := range []string{names[of], wepay.Name} {
+		if d := s.Dialect(name); d != nil {
+			return d
+		}
+	}
+	return s.Dialects[0]
 }
 
 // descriptions are the dialects' own descriptions of themselves, by their paths.

@@ -88,6 +88,10 @@ func (d *alipay) captured(a answer) bool {
 	return a.status == 200 && string(member(a.body, "resultStatus")) == "S"
 }
 
+func (d *alipay) busy(a answer) bool {
+	return (a.status == 200 || a.status == 503) && string(member(a.body, "resultCode")) == "UNKNOWN_EXCEPTION"
+}
+
 func (d *alipay) problem(a answer) string { return string(member(a.body, "resultCode")) }
 
 func (d *alipay) name(step string, n int) string { return d.run + "-" + step + strconv.Itoa(n) }

@@ -22,6 +22,10 @@ type dialect interface {
 	// captured tells whether an answer says that this very request captured.
 	captured(answer) bool
 
+	// busy tells whether an answer says that nothing was done because too many
+	// ask, and that the same request may come again.
+	busy(answer) bool
+
 	// problem is what an answer says went wrong: a code, never a value of the
 	// request.
 	problem(answer) string

@@ -57,6 +57,10 @@ func (d *intents) captured(a answer) bool {
 	return a.status == 200 && string(member(a.body, "status")) == "succeeded" && !bytes.Contains(a.head, replayed)
 }
 
+func (d *intents) busy(a answer) bool {
+	return a.status == 429 && string(member(a.body, "code")) == "rate_limit"
+}
+
 func (d *intents) problem(a answer) string {
 	if a.status == 200 {
 		return "with status " + string(member(a.body, "status"))

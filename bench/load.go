@@ -29,7 +29,7 @@ type request struct {
 // off.
 const giveUp = 100
 
-// Prepare authorizes the payments of a measurement over all its connections,
+// Prepare authorizes the payments of a measurement over its connections, 256 at most,
 // and builds (and signs) the requests that will capture them. It fails when
 // hardly anything can be authorized; single failures are reported to the log
 // and leave fewer holds.
@@ -66,13 +66,16 @@ func Prepare(ctx context.Context, o Options) (*Load, error) {
 // Holds is how many payments wait to be captured.
 func (l *Load) Holds() int { return len(l.captures) }
 
+// authorizing is over how many connections holds are authorized at most.
+const authorizing = 256
+
 // authorize fills l.captures, in an order that has nothing to do with that of
 // the authorizations.
 func (l *Load) authorize(ctx context.Context) error {
 	l.captures = make([]request, l.options.Payments)
 	next := &counter{limit: l.options.Payments}
 	problems := &problems{out: l.options.Log, phase: "authorize", most: giveUp}
-	_, err := l.each(ctx, func(c *conn, _ *histogram) error {
+	_, err := l.each(ctx, min(l.options.Connections, authorizing), func(c *conn, _ *histogram) error {
 		var b []byte
 		var kept arena
 		for i, ok := next.take(); ok; i, ok = next.take() {
@@ -135,7 +138,7 @@ func (l *Load) Capture(ctx context.Context, d time.Duration) (Result, error) {
 	runtime.GC() // what the untimed phase left is not to be cleared away while the clock runs
 	var clock sync.Once
 	var begin time.Time
-	spans, err := l.each(ctx, func(c *conn, h *histogram) error {
+	spans, err := l.each(ctx, l.options.Connections, func(c *conn, h *histogram) error {
 		clock.Do(func() { begin = time.Now() })
 		for now := time.Now(); now.Sub(begin) < d; {
 			i, ok := next.take()
@@ -168,8 +171,6 @@ func (l *Load) Capture(ctx context.Context, d time.Duration) (Result, error) {
 	}
 	result := Result{Captures: spans.total, Seconds: time.Since(begin).Seconds(), Errors: problems.count()}
 	result.PerSecond = float64(result.Captures) / result.Seconds
-	for q, ms := range map[float64]*float64{0.5: &result.P50, 0.9: &result.P90, 0.99: &result.P99, 0.999: &result.P999} {
-		*ms = float64(spans.quantile(q)) / float64(time.Millisecond)
-	}
+	result.P50, result.P90, result.P99, result.P999 = spans.ms(0.5), spans.ms(0.9), spans.ms(0.99), spans.ms(0.999)
 	return result, err
 }

@@ -8,12 +8,12 @@ import (
 	"sync/atomic"
 )
 
-// each dials all connections and then runs work on each of them, until all are
+// each dials n connections and then runs work on each of them, until all are
 // done or one fails. It returns the merged histograms.
-func (l *Load) each(ctx context.Context, work func(*conn, *histogram) error) (*histogram, error) {
+func (l *Load) each(ctx context.Context, n int, work func(*conn, *histogram) error) (*histogram, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	conns := make([]*conn, l.options.Connections)
+	conns := make([]*conn, n)
 	spans := make([]histogram, len(conns))
 	for i := range conns {
 		c, err := dial(ctx, l.target)

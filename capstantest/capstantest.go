@@ -99,8 +99,8 @@ func Run(t testing.TB, options ...Option) *Server {
 		t.Fatal(err)
 	}
 	random.restart(2) // what requests draw does not depend on what the credentials drew
-	s.http = capstan.HTTPServer(s.Server)
-	go func() { _ = s.http.Serve(listener) }()
+	s.http = s.HTTP()
+	go func() { _ = s.http.Serve(s.Listen(listener, true)) }()
 	t.Cleanup(s.Stop)
 	return s
 }

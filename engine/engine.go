@@ -96,6 +96,8 @@ type Engine struct {
 	poke    chan struct{} // wakes the timer loop
 	waking  atomic.Int64  // when the timer loop looks again by itself, Unix milliseconds
 
+	awaiting atomic.Int64 // callers that wait for a processor
+
 	shared bool // with other instances
 
 	base context.Context // ends when the engine closes
@@ -325,6 +327,8 @@ func (e *Engine) await(ctx context.Context, it *item) (payment.Outcome, error) {
 	if silent {
 		return unanswered, nil
 	}
+	e.awaiting.Add(1)
+	defer e.awaiting.Add(-1)
 	patience := time.NewTimer(it.Patience)
 	defer patience.Stop()
 	select {

@@ -191,6 +191,10 @@ func (e *Engine) Calling() int {
 	return len(e.calling)
 }
 
+// Awaiting is how many callers of Do wait for a processor: what they have asked
+// for is written, and they cost nobody anything.
+func (e *Engine) Awaiting() int64 { return e.awaiting.Load() }
+
 // Failed tells whether the storage failed: the process has to end.
 func (e *Engine) Failed() bool {
 	select {

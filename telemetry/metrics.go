@@ -20,6 +20,7 @@ var seconds = []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2
 type Metrics struct {
 	registry *prometheus.Registry
 	requests requests
+	away     *prometheus.CounterVec
 	Engine   *EngineMetrics // the engine's observer
 }
 
@@ -27,6 +28,11 @@ type Metrics struct {
 func NewMetrics(version string) *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry()}
 	m.requests.init(m.registry)
+	m.away = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: namespace, Name: "requests_turned_away_total",
+		Help: "Requests that were told to come again because too many were there, by dialect. They are not among the requests answered.",
+	}, []string{"dialect"})
+	m.registry.MustRegister(m.away)
 	m.Engine = newEngineMetrics(m.registry)
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), built(version))
 	return m
@@ -34,6 +40,25 @@ func NewMetrics(version string) *Metrics {
 
 // Register adds what somebody else measures.
 func (m *Metrics) Register(c prometheus.Collector) { m.registry.MustRegister(c) }
+
+// TurnedAway counts the requests to a dialect that are turned away.
+func (m *Metrics) TurnedAway(dialect string) prometheus.Counter {
+	return m.away.WithLabelValues(dialect)
+}
+
+// Admission measures what is let in: how many requests are inside, how many
+// connections there are, and how many were closed to make room.
+func (m *Metrics) Admission(inside, open func() int, closed func() int64) {
+	gauge := func(name, help string, value func() int) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help},
+			func() float64 { return float64(value()) }))
+	}
+	gauge("requests_admitted", "Requests that were let in and are not answered.", inside)
+	gauge("connections", "Connections to the main listener.", open)
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Namespace: namespace, Name: "connections_closed_total", Help: "Connections that were closed to make room for others, or because there was none.",
+	}, func() float64 { return float64(closed()) }))
+}
 
 // Gatherer gives everything that is measured.
 func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }

@@ -18,6 +18,7 @@ type benchCommand struct {
 	Duration    time.Duration `default:"10s" help:"How long to capture at most."`
 	Payments    int           `default:"200000" help:"Holds to authorize before the clock starts; each is captured once at most."`
 	Merchants   int           `default:"1" help:"1: the merchant of the credentials. More: that many fresh sandbox merchants share the payments."`
+	Rate        float64       `help:"Captures to send a second, whatever becomes of them, instead of one after the other on each connection: overload when it is more than the server can do."`
 	JSON        bool          `name:"json" help:"Print JSON."`
 }
 
@@ -30,11 +31,16 @@ capture; with any, the exit code is 1.
 The alipay dialect signs every request, so authorizing takes about as long as
 capturing: give it no more payments than can be captured, e.g. 2000 a second.
 
+With --rate the load does not wait: times count from the moment at which a
+request was to be sent, and answers that tell to come again because the server
+is busy are counted as refused; their captures are sent again later.
+
 Examples:
   capstan serve --sandbox --credentials-out credentials.json &
   capstan bench --credentials credentials.json
   capstan bench --credentials credentials.json --dialect alipay --payments 20000 --json
-  capstan bench --credentials credentials.json --connections 256 --merchants 50`
+  capstan bench --credentials credentials.json --connections 256 --merchants 50
+  capstan bench --credentials credentials.json --connections 1024 --rate 40000`
 }
 
 // Run measures and prints the result.
@@ -57,6 +63,9 @@ func (c benchCommand) Run(o *output) error {
 	if err := options.Check(); err != nil {
 		return usageError(err.Error())
 	}
+	if c.Rate < 0 || c.Rate > 10_000_000 {
+		return usageError("--rate must be 0, which is none, to 10000000")
+	}
 	if c.Duration <= 0 {
 		return usageError("--duration must be more than nothing")
 	}
@@ -66,14 +75,34 @@ func (c benchCommand) Run(o *output) error {
 		return err
 	}
 	fmt.Fprintf(o.err, "capturing %d payments, for %s at most\n", load.Holds(), c.Duration)
+	if c.Rate > 0 {
+		result, err := load.CaptureOpen(o, c.Rate, c.Duration)
+		return c.conclude(result.Errors, errors.Join(err, c.printOpen(o, result)))
+	}
 	result, err := load.Capture(o, c.Duration)
-	if err := errors.Join(err, c.print(o, result)); err != nil {
+	return c.conclude(result.Errors, errors.Join(err, c.print(o, result)))
+}
+
+func (c benchCommand) conclude(failed int, err error) error {
+	if err == nil && failed > 0 {
+		err = fmt.Errorf("%d of the answers were not a successful capture", failed)
+	}
+	return err
+}
+
+func (c benchCommand) printOpen(o *output, r bench.OpenResult) error {
+	if c.JSON {
+		return json.NewEncoder(o.out).Encode(r)
+	}
+	if err := c.print(o, r.Result); err != nil {
 		return err
 	}
-	if result.Errors > 0 {
-		return fmt.Errorf("%d of the answers were not a successful capture", result.Errors)
-	}
-	return nil
+	_, err := fmt.Fprintf(o.out, `arrived      %d, %.0f a second; late by %.3f ms (p50)
+refused      %d
+p50          %.3f ms
+p99          %.3f ms
+`, r.Arrived, c.Rate, r.LateP50, r.Refused, r.RefusedP50, r.RefusedP99)
+	return err
 }
 
 func (c benchCommand) print(o *output, r bench.Result) error {

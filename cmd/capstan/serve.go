@@ -38,6 +38,9 @@ type serveCommand struct {
 	PublicURL          string            `name:"public-url" help:"What receipts and redirects begin with. Default: http:// and the listen address."`
 	TLSCert            string            `name:"tls-cert" placeholder:"FILE" help:"Certificate for TLS 1.2 and later, on both listeners, but not on an admin listener on loopback. Read again when it changes, and on SIGHUP."`
 	TLSKey             string            `name:"tls-key" placeholder:"FILE" help:"Key for TLS."`
+	MaxConnections     int               `default:"8192" help:"Connections to the main listener at a time. One more takes the place of that which was silent for the longest time."`
+	MaxRequests        int               `default:"2048" help:"Requests that are carried out at a time."`
+	MaxWait            time.Duration     `default:"500ms" help:"How long a request may wait until it is answered, about: while more come than can be answered within this time, the rest is told to come again (docs/operations.md)."`
 	LogLevel           string            `enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error."`
 	LogFormat          string            `enum:"json,text" default:"json" help:"Form of the log: json or text."`
 	LogRequests        string            `enum:"failed,all,none" default:"failed" help:"Which requests are logged: those that failed, all, or none."`
@@ -108,6 +111,8 @@ func (c serveCommand) check() error {
 		}
 	}
 	switch {
+	case c.MaxConnections < 1 || c.MaxRequests < 1 || c.MaxWait <= 0:
+		return usageError("--max-connections, --max-requests and --max-wait must be more than nothing")
 	case (c.TLSCert == "") != (c.TLSKey == ""):
 		return usageError("--tls-cert and --tls-key go together")
 	case c.Pprof && !c.Sandbox && !loopback(c.AdminListen):
@@ -189,6 +194,7 @@ func (c serveCommand) assemble(o *output, st store.Store) (*running, error) {
 		go certificate.watch(o)
 	}
 	listener, url, err := listen(c.Listen, certificate)
+	own := certificate
 	if err != nil {
 		return nil, err
 	}
@@ -213,8 +219,8 @@ func (c serveCommand) assemble(o *output, st store.Store) (*running, error) {
 	s.Server, err = capstan.New(o, capstan.Config{
 		Store: st, Sealing: sealing, Sandbox: c.Sandbox, Dialects: c.Dialects, PublicURL: public, BaseURL: s.url, AdminURL: s.adminURL,
 		Logger: logger, Fatal: func(err error) { s.failed <- err },
-		Processors: c.Processor,
-		Version:    version, LogRequests: telemetry.ParseRequests(c.LogRequests), Traces: traces,
+		Processors: c.Processor, Admission: capstan.Admission{Connections: c.MaxConnections, Requests: c.MaxRequests, Wait: c.MaxWait},
+		Version: version, LogRequests: telemetry.ParseRequests(c.LogRequests), Traces: traces,
 	})
 	if err != nil {
 		return nil, errors.Join(err, listener.Close(), adminListener.Close())
@@ -223,12 +229,12 @@ func (c serveCommand) assemble(o *output, st store.Store) (*running, error) {
 	if c.Pprof {
 		admin = profiled(admin)
 	}
-	s.main, s.admin = capstan.HTTPServer(s.Server), capstan.HTTPServer(admin)
+	s.main, s.admin = s.HTTP(), capstan.HTTPServer(admin)
 	for _, server := range []*http.Server{s.main, s.admin} {
 		server.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelWarn)
 	}
-	go s.serve(s.main, listener)
-	go s.serve(s.admin, adminListener)
+	go s.serve(s.main, own.over(s.Listen(listener, own == nil)))
+	go s.serve(s.admin, certificate.over(adminListener))
 	return s, nil
 }
 
@@ -248,8 +254,8 @@ func readKeys(ctx context.Context, path string, st store.Store) (keyring.Sealing
 	return keyring.ReadOrCreateFile(path)
 }
 
-// listen listens on an address, with TLS if there is a certificate, and returns
-// the URL of it.
+// listen listens on an address and returns the URL of it, with TLS if there is a
+// certificate. The TLS is not yet there.
 func listen(address string, c *certificate) (_ net.Listener, url string, err error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -258,7 +264,7 @@ func listen(address string, c *certificate) (_ net.Listener, url string, err err
 	if c == nil {
 		return listener, "http://" + listener.Addr().String(), nil
 	}
-	return c.over(listener), "https://" + listener.Addr().String(), nil
+	return listener, "https://" + listener.Addr().String(), nil
 }
 
 func (c serveCommand) logger(o *output) *slog.Logger {

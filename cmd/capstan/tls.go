@@ -88,6 +88,9 @@ func (c *certificate) watch(ctx context.Context) {
 
 // over returns a listener that speaks TLS on another.
 func (c *certificate) over(l net.Listener) net.Listener {
+	if c == nil {
+		return l
+	}
 	return tls.NewListener(l, &tls.Config{
 		MinVersion:     tls.VersionTLS12,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &c.current.Load().Certificate, nil },

@@ -9,6 +9,7 @@ package alipay
 import (
 	"context"
 	"net/http"
+	"runtime"
 	"strings"
 	"time"
 
@@ -25,13 +26,14 @@ const Name = "alipay"
 // Dialect serves the API.
 type Dialect struct {
 	dialect.Services
-	signer signer
+	signer *signer
 	server serverKeys
+	shelf  shelf
 }
 
 // New returns the dialect on its services.
 func New(s dialect.Services) *Dialect {
-	return &Dialect{Services: s, signer: newSigner()}
+	return &Dialect{Services: s, signer: newSigner(runtime.GOMAXPROCS(0))}
 }
 
 // Name returns "alipay".
@@ -145,7 +147,7 @@ func (d *Dialect) write(w http.ResponseWriter, r *http.Request, c *call, body []
 	if err == nil {
 		var signature string
 		signature, err = d.signer.sign(key.private, digest(r.Method, c.target, client, at, body))
-		h["signature"] = []string{"algorithm=RSA256, keyVersion=" + key.version + ", signature=" + signature}
+		h["signature"] = []string{signatureLine(key, signature)}
 	}
 	if err != nil {
 		d.Logger.Error("alipay: answer could not be signed", "error", err)

@@ -119,7 +119,9 @@ func statusLine(status int) []string {
 
 // wantsFlat tells whether a caller asks for version 3 of the API, whose replies
 // have no envelope. Every other version gets the shapes of version 2.
-func wantsFlat(r *http.Request) bool { return r.Header.Get("X-Api-Version") == "3" }
+func wantsFlat(r *http.Request) bool { return r.Header.Get("X-Api-Version") == flatVersion }
+
+const flatVersion = "3"
 
 // render is the status and the body of a problem as a shop gets it.
 func (p *problem) render(s *shop, flat bool) (status int, body []byte) {

@@ -43,12 +43,7 @@ const (
 func begin(d *Dialect, w http.ResponseWriter, r *http.Request) *exchange {
 	x := exchanges.Get().(*exchange)
 	x.d, x.w, x.r, x.memo = d, w, r, dialect.MemoOf(r.Context())
-	if _, err := io.ReadFull(d.Random, x.name[:]); err != nil {
-		d.Logger.Error("no random bytes", "error", err)
-	}
-	for i, c := range x.name {
-		x.name[i] = alphanumeric[c%62]
-	}
+	x.name = d.newName()
 	h := w.Header()
 	h["Content-Type"] = headerJSON
 	h["Cache-Control"] = headerNoStore
@@ -60,6 +55,17 @@ func begin(d *Dialect, w http.ResponseWriter, r *http.Request) *exchange {
 	h["Request-Id"] = []string{x.memo.RequestID}
 	h["Stripe-Version"] = headerVersion
 	return x
+}
+
+// newName makes a name for a request, without its prefix.
+func (d *Dialect) newName() (name [requestLength]byte) {
+	if _, err := io.ReadFull(d.Random, name[:]); err != nil {
+		d.Logger.Error("no random bytes", "error", err)
+	}
+	for i, c := range name {
+		name[i] = alphanumeric[c%62]
+	}
+	return name
 }
 
 func (x *exchange) end() {

@@ -29,6 +29,7 @@ var Rules = []Rule{
 	{"risk", "money", "a verdict depends on amounts and counters, not on who asks"},
 	{"page", "", "a page has its style from here, and what it says from whoever shows it"},
 	{"throttle", "", "counting requests needs nothing but the time"},
+	{"admission", "clock", "who comes in depends on how many there are, not on who it is"},
 	{"clock", "", "time comes from here and depends on nothing"},
 	{"keyring", "", "keys depend on nothing"},
 	{"card", "payment", "what may be kept of a card is said in payment's words"},
@@ -62,7 +63,7 @@ var Rules = []Rule{
 	{"sandbox", "clock document keyring money ledger merchant outbox page payment risk store wallet webhook wireid dialect processor processor/scripted", "sandbox controls work through the engine like any caller"},
 
 	{
-		"", "admin card clock console dialect dialect/* document engine keyring ledger merchant money move outbox page payment processor processor/* receipt reconcile risk sandbox signature store store/* telemetry throttle vault verify wallet webhook wireid",
+		"", "admin admission card clock console dialect dialect/* document engine keyring ledger merchant money move outbox page payment processor processor/* receipt reconcile risk sandbox signature store store/* telemetry throttle vault verify wallet webhook wireid",
 		"the assembly knows every part, and neither the program nor its tools",
 	},
 	{"bench", "", "the load generator sees the server from outside"},

@@ -29,6 +29,7 @@ type settings struct {
 	million  bool
 	short    bool
 	database bool
+	flood    bool
 	profile  string
 	write    string
 	capstan  string
@@ -45,6 +46,7 @@ func main() {
 	flag.BoolVar(&s.million, "million", false, "capture a million payments more and see what memory does")
 	flag.BoolVar(&s.short, "short", false, "a few seconds of everything; fails on any error, never on a time")
 	flag.BoolVar(&s.database, "postgres", false, "measure PostgreSQL alone, and write nothing")
+	flag.BoolVar(&s.flood, "overload", false, "measure overload alone, and write nothing")
 	flag.StringVar(&s.profile, "cpuprofile", "", "write a CPU profile of the server under 64 connections to this file")
 	flag.StringVar(&s.write, "write", "", "rewrite the table in this document")
 	flag.StringVar(&s.capstan, "capstan", "", "a capstan that is built already")
@@ -84,6 +86,12 @@ func run(ctx context.Context, s settings) error {
 		m := &measurements{settings: s}
 		err := m.measurePostgres(ctx, folder)
 		fmt.Print(m.postgres.report())
+		return err
+	}
+	if s.flood {
+		m := &measurements{settings: s}
+		err := m.measureOverload(ctx, folder)
+		fmt.Print(reportOverload(m.overloads))
 		return err
 	}
 	m, err := measure(ctx, s, folder)
