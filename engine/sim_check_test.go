@@ -95,16 +95,11 @@ func (w *world) truth(all bool) {
 }
 
 // reconcile reports to the engines what the bank has performed against its own
-// word; with news only what they have not taken back yet.
-func (w *world) reconcile(news bool) {
+// word.
+func (w *world) reconcile() {
 	for _, id := range slices.Sorted(maps.Keys(w.bank.known)) {
 		p, op := w.operation(id)
 		if op == nil || op.Status != payment.OpFailed || !w.bank.known[id].approved {
-			continue
-		}
-		if news && slices.ContainsFunc(p.Operations, func(back payment.Operation) bool {
-			return back.Kind == payment.OpCorrection && back.Parent == op.Number
-		}) {
 			continue
 		}
 		w.say("the bank says that it has performed %s after all", id)
@@ -145,6 +140,7 @@ func (w *world) corrections() {
 func (w *world) atRest() {
 	w.truth(true)
 	w.corrections()
+	w.sink.told(w.payments())
 	now := w.clock.Now()
 	for _, p := range w.payments() {
 		if op := p.Pending(); op != nil {

@@ -121,7 +121,7 @@ func (w *world) command(r *simRequest) payment.Command {
 	if p, _ := w.store.Payment(context.Background(), 1, r.on, 0); p.HeldUp() && len(w.asked)%2 == 0 {
 		return payment.Review{Passed: len(w.asked)%4 == 0 || len(w.asked)%3 == 0, Note: r.name}
 	}
-	amount := []int64{0, 100, 300, 400, 1100}[w.random.IntN(5)]
+	amount := []int64{0, 100, 300, 400, 1001, 1100}[w.random.IntN(6)]
 	asked := payment.Asked{Reference: r.name}
 	switch n := w.random.IntN(12); {
 	case n < 6:
