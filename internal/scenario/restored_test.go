@@ -195,4 +195,45 @@ func TestSettledNamesAreNotUsedAgain(t *testing.T) {
 	w.sound()
 }
 
+// TestHeldIsRetryable: a capture of a payment that is not reconciled is refused
+// in its dialect's word for try again, reads work, and no key is used up: the
+// very same request is carried out when the payment is.
+func TestHeldIsRetryable(t *testing.T) {
+	for dialect, want := range map[string]struct {
+		status int
+		text   string
+	}{
+		"wepay": {500, "UNEXPECTED_ERROR"}, "intents": {429, `"code": "rate_limit"`}, "begateway": {429, "Too many requests"},
+	} {
+		t.Run(dialect, func(t *testing.T) {
+			w := newWorld(t)
+			c := w.client(dialect)
+			id := w.authorized(c, "a")
+			of := strings.TrimSuffix(w.authorization(), "1")
+			w.serve(w.restored(func() {
+				w.want(drive.Done, drive.Unknown)(c.Capture(t.Context(), id, 700, "before", false))
+			}))
+			w.found("unwritten " + of + "2")
+			c = w.client(dialect)
+			for range 2 {
+				if r, err := c.Capture(t.Context(), id, 500, "after", false); err != nil || r.Status != want.status || !strings.Contains(string(r.Answer), want.text) {
+					t.Errorf("it is %d %s %v", r.Status, r.Answer, err)
+				}
+				if r, err := c.Query(t.Context(), id); err != nil || r.Status != 200 {
+					t.Errorf("a read is %d %s %v", r.Status, r.Answer, err)
+				}
+			}
+			if err := w.Settle(t.Context(), of+"2", "jane: given back by the acquirer"); err != nil {
+				t.Fatal(err)
+			}
+			w.want(drive.Done, drive.Unknown)(c.Capture(t.Context(), id, 500, "after", false))
+			if captured, count := peer.Sum(w.peer.Effects(t), "capture"); captured != 1200 || count != 2 {
+				t.Errorf("%d captured by %d captures", captured, count)
+			}
+			w.found()
+			w.sound()
+		})
+	}
+}
+
 func capture(authorization string) string { return authorization[:len(authorization)-1] + "2" }
