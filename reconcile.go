@@ -2,8 +2,10 @@ package capstan
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"time"
 
@@ -37,7 +39,7 @@ func (s *Server) Reconcile(ctx context.Context, since time.Time) (findings []rec
 	for _, name := range slices.Sorted(maps.Keys(s.remotes)) {
 		found, err := reconcile.Run(ctx, s.Store, s.remotes[name], since, func(m payment.Method) bool { return s.remote(m) == name })
 		if err != nil {
-			return nil, fmt.Errorf("reconcile with %s: %w", name, err)
+			return nil, unanswered(err)
 		}
 		for _, f := range found {
 			f.Processor = name
@@ -48,6 +50,15 @@ func (s *Server) Reconcile(ctx context.Context, since time.Time) (findings []rec
 		}
 	}
 	return findings, nil
+}
+
+// unanswered tells an operator why a processor could not be asked; any other
+// error is ours.
+func unanswered(err error) error {
+	if errors.Is(err, reconcile.ErrProcessor) {
+		return admin.Problem{Status: http.StatusBadGateway, Text: err.Error()}
+	}
+	return err
 }
 
 // takeBack has an operation taken back that was performed after all.
@@ -90,7 +101,7 @@ func (s *Server) Adopt(ctx context.Context, id, note string) error {
 	}
 	effects, err := processor.Performed(ctx, p.ID.Time().Add(-reconcileEvery)) // its clock may be another
 	if err != nil {
-		return err
+		return unanswered(fmt.Errorf("%w: %w", reconcile.ErrProcessor, err))
 	}
 	i := slices.IndexFunc(effects, func(e remote.Effect) bool { return e.ID == id })
 	if i < 0 {

@@ -26,13 +26,17 @@ type Store interface {
 	Events(ctx context.Context, tenant int64, id payment.ID) ([]payment.Event, error)
 }
 
+// ErrProcessor is wrapped by an error of a processor that could not be asked, or
+// whose answer is none.
+var ErrProcessor = errors.New("the books could not be compared")
+
 // Run compares what a processor has performed since a moment with the history.
 // It may run beside a server that is at work: what goes on meanwhile is no
 // finding. An error means that nothing can be said.
 func Run(ctx context.Context, st Store, from Source, since time.Time, covers func(payment.Method) bool) ([]Finding, error) {
 	effects, err := from.Performed(ctx, since) // first: whatever is in it was written before it was sent
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrProcessor, err)
 	}
 	findings, err := compare(ctx, st, effects, since, covers)
 	if err != nil {
@@ -46,7 +50,7 @@ func Run(ctx context.Context, st Store, from Source, since time.Time, covers fun
 			case err == nil && answer.Result == payment.Approved:
 				continue
 			case err != nil && !errors.Is(err, processor.ErrNoTrace):
-				return nil, fmt.Errorf("look up %s: %w", f.ID, err)
+				return nil, fmt.Errorf("%w: look up %s: %w", ErrProcessor, f.ID, err)
 			}
 		}
 		kept = append(kept, f)
