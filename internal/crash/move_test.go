@@ -16,9 +16,6 @@ import (
 	"github.com/capstan-pay/capstan/internal/drive"
 	"github.com/capstan-pay/capstan/internal/pgtest"
 	"github.com/capstan-pay/capstan/move"
-	"github.com/capstan-pay/capstan/store"
-	"github.com/capstan-pay/capstan/store/postgres"
-	"github.com/capstan-pay/capstan/store/sqlite"
 )
 
 // TestMoveIsKilled: a move to PostgreSQL, and one back, is killed again and
@@ -138,13 +135,7 @@ func moveKilled(t *testing.T, program, from, to, keys string, random *rand.Rand)
 // incomplete tells whether a part of a move is in a store.
 func incomplete(t *testing.T, address string) bool {
 	t.Helper()
-	var st store.Store
-	var err error
-	if strings.HasPrefix(address, "postgres:") {
-		st, err = postgres.OpenReadOnly(t.Context(), address)
-	} else {
-		st, err = sqlite.OpenReadOnly(t.Context(), address)
-	}
+	st, err := openReadOnly(t.Context(), address)
 	if err != nil {
 		return false // there is no store yet
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/capstan-pay/capstan/internal/failpoint"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/store"
 )
@@ -85,6 +86,7 @@ func (s *Store) begin(ctx context.Context, touched store.Touched) (*batch, error
 		b.undo()
 		return nil, fmt.Errorf("postgres: load a batch: %w", err)
 	}
+	failpoint.Reach("postgres.batch.locked")
 	return b, nil
 }
 

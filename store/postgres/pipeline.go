@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/capstan-pay/capstan/internal/failpoint"
 )
 
 // rows are rows for a statement: an array for each column, cut into pieces
@@ -97,6 +99,7 @@ func (t *trip) home() (tag pgconn.CommandTag, err error) {
 	if e := t.pipe.Sync(); e != nil {
 		note(e)
 	}
+	failpoint.Reach("postgres.trip.sent")
 	for _, read := range t.reads {
 		result, e := t.pipe.GetResults()
 		if e != nil {
