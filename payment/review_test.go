@@ -109,6 +109,20 @@ func TestWhatIsReviewed(t *testing.T) {
 	}
 }
 
+func TestReviewed(t *testing.T) {
+	for want, d := range map[string]*desk{
+		"":          authorized(t),
+		"in_review": inReview(t),
+		"passed":    inReview(t).after(approve, passed),
+		"failed":    inReview(t).after(approve, failed),
+		"undecided": inReview(t).in(week).after(approve, payment.Expire{}),
+	} {
+		if got := d.p.Reviewed(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 // A planned capture whose time came during the review is put on the agenda; the
 // operator's words are in the history.
 func TestReviewPutsOff(t *testing.T) {

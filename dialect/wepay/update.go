@@ -38,7 +38,7 @@ func (d *Dialect) update(c *call) ([]byte, *problem) {
 	if problem != nil {
 		return nil, problem
 	}
-	return c.render(res.payment, view{fresh: res.fresh}), nil
+	return c.render(res.payment, view{}), nil
 }
 
 // readChange reads the body of an update. Wrong says what is wrong with it;
