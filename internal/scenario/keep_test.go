@@ -14,6 +14,7 @@ import (
 // dialect says so, and nowhere else.
 func TestRefusedRequestAndItsKey(t *testing.T) {
 	burns := map[string]bool{
+		"alipay":    true,  // section 3, rule a: what is final is kept, S or F
 		"intents":   true,  // section 2: the outcome of a request that was begun is kept, whatever it is
 		"wepay":     false, // section 2.6: only what succeeded is kept
 		"begateway": false, // has no keys
