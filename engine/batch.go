@@ -192,7 +192,7 @@ func (b *batch) held(p *payment.Payment, c payment.Command) payment.Decision {
 		return payment.Decision{}
 	}
 	switch c.(type) {
-	case payment.Capture, payment.Increment, payment.Void, payment.Cancel, payment.Refund, payment.Expire:
+	case payment.Capture, payment.Increment, payment.Void, payment.Cancel, payment.Refund, payment.Expire, payment.Review:
 		if b.engine.Held(p.ID) {
 			r := payment.Refuse(payment.OperationPending)
 			r.Status, r.Ended, r.Currency = p.Status, p.Ended, p.Currency

@@ -161,6 +161,9 @@ func (w *world) atRest() {
 		if p.Captured > 0 {
 			w.seen.captured++
 		}
+		if p.Review == payment.ReviewPassed || p.Ended == payment.EndedByReview {
+			w.seen.reviewed++
+		}
 	}
 	if due, err := w.store.Due(context.Background(), now.Add(-time.Minute), 10); err != nil || len(due) > 0 {
 		w.fail("timers are overdue: %+v, %v", due, err)

@@ -179,7 +179,7 @@ func (w *world) rest() {
 }
 
 // sightings counts what was seen.
-type sightings struct{ commits, faults, crashes, calls, lost, sealed, expired, captured, replays, corrected, told, retold int }
+type sightings struct{ commits, faults, crashes, calls, lost, sealed, expired, captured, replays, corrected, told, retold, reviewed int }
 
 func (a *sightings) add(b sightings) {
 	a.commits += b.commits
@@ -194,13 +194,14 @@ func (a *sightings) add(b sightings) {
 	a.corrected += b.corrected
 	a.told += b.told
 	a.retold += b.retold
+	a.reviewed += b.reviewed
 }
 
 func (a sightings) String() string {
-	return fmt.Sprintf("%d commits, %d of them with faults; %d crashes; %d calls to processors, %d messages lost or late, %d authorizations sealed; %d holds expired, %d captures; %d answers repeated; %d corrections; %d messages to merchants, %d heard again",
-		a.commits, a.faults, a.crashes, a.calls, a.lost, a.sealed, a.expired, a.captured, a.replays, a.corrected, a.told, a.retold)
+	return fmt.Sprintf("%d commits, %d of them with faults; %d crashes; %d calls to processors, %d messages lost or late, %d authorizations sealed; %d holds expired, %d captures; %d answers repeated; %d corrections; %d messages to merchants, %d heard again; %d reviews",
+		a.commits, a.faults, a.crashes, a.calls, a.lost, a.sealed, a.expired, a.captured, a.replays, a.corrected, a.told, a.retold, a.reviewed)
 }
 
 func (a sightings) boring() bool {
-	return min(a.commits, a.faults, a.crashes, a.calls, a.lost, a.sealed, a.expired, a.captured, a.replays, a.corrected, a.told, a.retold) == 0
+	return min(a.commits, a.faults, a.crashes, a.calls, a.lost, a.sealed, a.expired, a.captured, a.replays, a.corrected, a.told, a.retold, a.reviewed) == 0
 }

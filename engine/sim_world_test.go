@@ -19,6 +19,7 @@ import (
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor"
 	"github.com/capstan-pay/capstan/processor/book"
+	"github.com/capstan-pay/capstan/risk"
 	"github.com/capstan-pay/capstan/store"
 	"github.com/capstan-pay/capstan/store/faulty"
 	"github.com/capstan-pay/capstan/store/memory"
@@ -180,6 +181,7 @@ func (w *world) start() {
 		},
 		Subscriber: func(context.Context, int64) (outbox.Subscriber, error) { return w.sink, nil },
 		Noticed:    i.post.Wake,
+		Checks:     func(context.Context, int64, bool) (*risk.Checks, error) { return lookAtAll, nil },
 		gathering:  func() { i.wait(&gate{name: "gather"}, nil) },
 	})
 }
@@ -203,6 +205,20 @@ func (l simLog) Handle(_ context.Context, r slog.Record) error {
 
 func (l simLog) WithAttrs([]slog.Attr) slog.Handler { return l }
 func (l simLog) WithGroup(string) slog.Handler      { return l }
+
+// lookAtAll wants an operator to look at every authorization. Only some policies
+// hold them up for that.
+var lookAtAll = func() *risk.Checks {
+	config, err := risk.Parse([]byte(`{"rules":[{"level":"shop","alias":"all","action":"review","cel":"operation.type == 'authorization' || operation.type == 'payment'"}]}`))
+	if err != nil {
+		panic(err)
+	}
+	checks, err := config.Compile(risk.Setup{Names: risk.Levels{Shop: "shop", Merchant: "merchant", PSP: "psp"}})
+	if err != nil {
+		panic(err)
+	}
+	return checks
+}()
 
 // crash ends an engine at once: what was being written is there or not, and
 // nobody hears anything more of it.

@@ -71,6 +71,10 @@ func (p *Payment) timers(e Event) []Timer {
 			timers = append(timers, p.timer(CaptureTimer, p.Policy.CaptureAt, e.Operation))
 		}
 		return timers
+	case HoldPassed:
+		if at := p.Policy.CaptureAt; !at.IsZero() && !at.After(e.At) { // it has come while the hold was held up
+			return []Timer{p.timer(CaptureTimer, e.At, 0)}
+		}
 	case HoldCaptured:
 		return p.settles(e, p.Policy.SettleAfter)
 	case MoneyRefunded:

@@ -86,6 +86,8 @@ func (t *trip) send(r *rows, read func(row) error) {
 // the database has.
 type errReading struct{ error }
 
+func (e errReading) Unwrap() error { return e.error }
+
 // home sends what was collected and reads the results. It returns the first
 // error there is, and the tag of the last statement.
 func (t *trip) home() (tag pgconn.CommandTag, err error) {
