@@ -72,8 +72,11 @@ func (p *Payment) timers(e Event) []Timer {
 		}
 		return timers
 	case HoldPassed:
-		if at := p.Policy.CaptureAt; !at.IsZero() && !at.After(e.At) { // it has come while the hold was held up
-			return []Timer{p.timer(CaptureTimer, e.At, 0)}
+		if at := p.Policy.CaptureAt; !at.IsZero() { // it may have come while the hold was held up, and the clock been set back since
+			if at.Before(e.At) {
+				at = e.At
+			}
+			return []Timer{p.timer(CaptureTimer, at, p.Authorization().Number)}
 		}
 	case HoldCaptured:
 		return p.settles(e, p.Policy.SettleAfter)
