@@ -24,7 +24,7 @@ import (
 // Desk returns the desk from which the server's store is administered.
 func (s *Server) Desk() *admin.Desk {
 	return admin.NewDesk(admin.Config{
-		Processors: s, Store: s.Store, Keys: s.Keys, IDs: s.IDs, Clock: s.Clock, Dialects: s.known, Settings: Settings(), RiskName: metaRisk, CheckRisk: CheckServerRisk,
+		Processors: s, Reviewer: s, Store: s.Store, Keys: s.Keys, IDs: s.IDs, Clock: s.Clock, Dialects: s.known, Settings: Settings(), RiskName: metaRisk, CheckRisk: CheckServerRisk,
 		Signing: s.Deliverer.Signing, MessageID: s.Deliverer.ID, Redeliver: s.Deliverer.Redeliver, Changed: s.Merchants.Forget,
 	})
 }

@@ -53,6 +53,7 @@ type Config struct {
 	Settings merchant.Settings // that there are
 
 	Processors Reconciliation // nil where no server runs
+	Reviewer   Reviewer       // the same
 
 	RiskName  string                      // of the store's value for the risk configuration of all merchants
 	CheckRisk func(document []byte) error // says what is wrong with one

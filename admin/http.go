@@ -99,6 +99,13 @@ func NewAPI(desk *Desk, logger *slog.Logger, open bool) *API {
 		},
 		"GET /api/merchants/{merchant}/deliveries": deliveries,
 		"GET /api/merchants/{merchant}/reviews":    reviews,
+		"POST /api/payments/{id}/review": func(d *Desk, r *http.Request) (any, error) {
+			var in Verdict
+			if err := read(r, &in); err != nil {
+				return nil, err
+			}
+			return d.Review(r.Context(), r.PathValue("id"), in)
+		},
 		"POST /api/merchants/{merchant}/deliveries/repeat": func(d *Desk, r *http.Request) (any, error) {
 			var in Redelivery
 			if err := read(r, &in); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/capstan-pay/capstan/internal/failpoint"
@@ -28,6 +29,9 @@ func (e *Engine) commitLoop() {
 		batch = append(batch[:0], first)
 		if e.gathering != nil {
 			e.gathering()
+		}
+		if len(e.queue) == 0 {
+			runtime.Gosched() // whoever is about to ask may come along
 		}
 	gather:
 		for len(batch) < e.BatchLimit {

@@ -54,7 +54,7 @@ func (w *world) chance(name string) int {
 func (b *simBank) of(o processor.Order) *simOperation {
 	op := b.known[o.ID]
 	if op == nil {
-		op = &simOperation{order: o, looked: map[*instance]bool{}, fickle: b.w.chance("fickle"+o.ID) < 2}
+		op = &simOperation{order: o, looked: map[*instance]bool{}, fickle: b.w.chance("fickle"+o.ID) < 6}
 		b.known[o.ID] = op
 	}
 	return op

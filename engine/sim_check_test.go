@@ -140,6 +140,7 @@ func (w *world) corrections() {
 func (w *world) atRest() {
 	w.truth(true)
 	w.corrections()
+	w.sink.told(w.payments())
 	now := w.clock.Now()
 	for _, p := range w.payments() {
 		if op := p.Pending(); op != nil {
@@ -164,6 +165,9 @@ func (w *world) atRest() {
 			return op.Kind == payment.OpIncrement && op.Status == payment.OpApproved
 		}) {
 			w.seen.raised++
+		}
+		if p.Review == payment.ReviewPassed || p.Ended == payment.EndedByReview {
+			w.seen.reviewed++
 		}
 	}
 	if due, err := w.store.Due(context.Background(), now.Add(-time.Minute), 10); err != nil || len(due) > 0 {

@@ -120,7 +120,10 @@ func (w *world) command(r *simRequest) payment.Command {
 	}
 	r.on = known[max(w.random.IntN(len(known)), w.random.IntN(len(known)))]
 	r.payment = r.on
-	amount := []int64{0, 100, 300, 400, 1100}[w.random.IntN(5)]
+	if p, _ := w.store.Payment(context.Background(), 1, r.on, 0); p.HeldUp() && len(w.asked)%2 == 0 {
+		return payment.Review{Passed: len(w.asked)%4 == 0 || len(w.asked)%3 == 0, Note: r.name}
+	}
+	amount := []int64{0, 100, 300, 400, 1001, 1100}[w.random.IntN(6)]
 	asked := payment.Asked{Reference: r.name}
 	switch n := w.random.IntN(12); {
 	case w.chance("raise"+r.name) < 12:
@@ -162,6 +165,7 @@ func (w *world) intake(name string) payment.Intake {
 	if w.random.IntN(2) == 0 {
 		i.Policy.SettleAfter = time.Duration(1+w.random.IntN(120)) * time.Minute
 		i.Policy.RefundSettleAfter = i.Policy.SettleAfter / 2
+		i.Policy.ReviewsHold = i.Policy.SettleAfter > 90*time.Minute
 	}
 	return i
 }

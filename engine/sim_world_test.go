@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -13,13 +14,17 @@ import (
 	"time"
 
 	"github.com/capstan-pay/capstan/clock"
+	"github.com/capstan-pay/capstan/merchant"
+	"github.com/capstan-pay/capstan/outbox"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor"
 	"github.com/capstan-pay/capstan/processor/book"
+	"github.com/capstan-pay/capstan/risk"
 	"github.com/capstan-pay/capstan/store"
 	"github.com/capstan-pay/capstan/store/faulty"
 	"github.com/capstan-pay/capstan/store/memory"
 	"github.com/capstan-pay/capstan/wallet"
+	"github.com/capstan-pay/capstan/webhook"
 )
 
 // world is a simulation. Whatever may take time waits at a gate, and one gate
@@ -39,6 +44,7 @@ type world struct {
 	store   *memory.Store
 	engines []*instance // all there ever were
 	bank    *simBank
+	sink    *simSink
 	users   []int64
 	clients []*simClient
 	asked   []*simRequest // all there ever were
@@ -50,23 +56,29 @@ type world struct {
 	gates     map[string]*gate
 	calmed    bool
 	lookFails bool
-	written   int // commits
+	written   int                    // commits
+	agenda    map[payment.Timer]bool // timers that are set
 }
 
 // gate is where a goroutine waits until the simulation lets it go on.
 type gate struct {
 	name   string
 	of     *instance
-	call   *simCall // of a processor; nil for the store's
+	call   *simCall   // of a processor
+	letter *simLetter // to the merchant
 	commit bool
 	open   chan passage
 }
 
+// outside tells whether it is not the store that is waited for.
+func (g *gate) outside() bool { return g.call != nil || g.letter != nil }
+
 // passage is what whoever waited at a gate meets behind it.
 type passage struct {
-	fault  faulty.Fault
-	answer payment.Answer
-	err    error
+	fault   faulty.Fault
+	answer  payment.Answer
+	err     error
+	refused bool // by the merchant
 }
 
 // simClock is the machine's clock, some years later; it can be set.
@@ -97,14 +109,20 @@ type instance struct {
 	w    *world
 	n    int
 	e    *Engine
+	post *webhook.Deliverer
+	gone chan struct{} // closed when it dies
 	dead bool
 }
 
 func newWorld(seed uint64) *world {
 	w := &world{
 		seed: seed, random: rand.New(rand.NewPCG(seed, 0)), clock: &simClock{offset: 26 * 365 * 24 * time.Hour},
-		store: memory.Open(), gates: map[string]*gate{},
+		store: memory.Open(), gates: map[string]*gate{}, agenda: map[payment.Timer]bool{},
 	}
+	if err := w.store.CreateMerchant(context.Background(), &merchant.Merchant{Name: "sim"}, nil); err != nil {
+		w.fail("%v", err)
+	}
+	w.sink = newSimSink(w)
 	w.bank = &simBank{w: w, known: map[string]*simOperation{}, strays: map[string]*simCall{}}
 	for range 2 {
 		u := wallet.User{Tenant: 1}
@@ -147,20 +165,60 @@ func (w *world) start() {
 	if len(w.live()) > int(w.seed%4)/3 {
 		return
 	}
-	i := &instance{w: w, n: len(w.engines)}
+	i := &instance{w: w, n: len(w.engines), gone: make(chan struct{})}
+	w.mu.Lock()
 	w.engines = append(w.engines, i)
+	w.mu.Unlock()
 	w.say("engine %d starts", i.n)
+	i.post = w.sink.deliverer(i)
 	i.e = New(Config{
-		Store: faulty.New(counting{w.store, w}, i.strike), Clock: w.clock, IDs: payment.NewIDs(i.n % 1024), Logger: slog.New(slog.DiscardHandler),
+		Store: faulty.New(counting{w.store, w}, i.strike), Clock: w.clock, IDs: payment.NewIDs(i.n % 1024), Logger: slog.New(simLog{w}),
 		Processor: func(_ int64, m payment.Method) processor.Processor {
 			if m.Kind == payment.WalletMethod {
 				return book.Processor{}
 			}
 			return simLine{w.bank, i}
 		},
-		gathering: func() { i.wait(&gate{name: "gather"}, nil) },
+		Subscriber: func(context.Context, int64) (outbox.Subscriber, error) { return w.sink, nil },
+		Noticed:    i.post.Wake,
+		Checks:     func(context.Context, int64, bool) (*risk.Checks, error) { return lookAtAll, nil },
+		gathering:  func() { i.wait(&gate{name: "gather"}, nil) },
 	})
 }
+
+// simLog reads what an engine complains of. That a rule of ours is broken is
+// told to nobody else where it was not a client who asked.
+type simLog struct{ w *world }
+
+func (simLog) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelError }
+
+func (l simLog) Handle(_ context.Context, r slog.Record) error {
+	r.Attrs(func(a slog.Attr) bool {
+		err, _ := a.Value.Any().(error)
+		if _, broken := errors.AsType[undecided](err); broken {
+			l.w.fail("%s: %v", r.Message, err)
+		}
+		return true
+	})
+	return nil
+}
+
+func (l simLog) WithAttrs([]slog.Attr) slog.Handler { return l }
+func (l simLog) WithGroup(string) slog.Handler      { return l }
+
+// lookAtAll wants an operator to look at every authorization. Only some policies
+// hold them up for that.
+var lookAtAll = func() *risk.Checks {
+	config, err := risk.Parse([]byte(`{"rules":[{"level":"shop","alias":"all","action":"review","cel":"operation.type == 'authorization' || operation.type == 'payment'"}]}`))
+	if err != nil {
+		panic(err)
+	}
+	checks, err := config.Compile(risk.Setup{Names: risk.Levels{Shop: "shop", Merchant: "merchant", PSP: "psp"}})
+	if err != nil {
+		panic(err)
+	}
+	return checks
+}()
 
 // crash ends an engine at once: what was being written is there or not, and
 // nobody hears anything more of it.
@@ -179,8 +237,9 @@ func (w *world) end(i *instance) {
 	fate := faulty.Fate(w.random.IntN(2))
 	w.mu.Lock()
 	i.dead = true
+	close(i.gone)
 	for _, name := range slices.Sorted(maps.Keys(w.gates)) {
-		if g := w.gates[name]; g.of == i && g.call == nil {
+		if g := w.gates[name]; g.of == i && !g.outside() {
 			delete(w.gates, name)
 			g.open <- passage{fault: faulty.Fault{Err: store.ErrBroken, Fate: fate}}
 		}
@@ -189,6 +248,11 @@ func (w *world) end(i *instance) {
 	w.closing.Go(func() {
 		_, _ = i.e.Do(context.Background(), payment.Request{Tenant: 1, Merchant: 1, Payment: 1, Command: payment.Expire{}})
 		_ = i.e.Close(context.Background())
+	})
+	w.closing.Go(func() {
+		over, cancel := context.WithCancel(context.Background())
+		cancel()
+		i.post.Close(over)
 	})
 }
 
@@ -211,6 +275,9 @@ func (w *world) calm() {
 	for len(w.bank.strays) > 0 {
 		w.stray()
 	}
+	for len(w.sink.strays) > 0 {
+		w.sink.late()
+	}
 }
 
 // settle lets everything go on until nothing more happens by itself.
@@ -225,7 +292,7 @@ func (i *instance) wait(g *gate, done <-chan struct{}) (passage, bool) {
 	g.of, g.open = i, make(chan passage, 1)
 	g.name = fmt.Sprintf("engine %d: %s", i.n, g.name)
 	w.mu.Lock()
-	if i.dead && g.call == nil {
+	if i.dead && !g.outside() {
 		w.mu.Unlock()
 		return passage{fault: faulty.Fault{Err: store.ErrBroken}}, true
 	}
@@ -277,10 +344,12 @@ func (w *world) letGo() bool {
 	switch {
 	case g.call != nil:
 		p = w.bank.carry(g.call)
+	case g.letter != nil:
+		p = w.sink.carry(g.letter)
 	case !calmed:
 		p.fault = w.fault(g)
 	}
-	if g.call == nil {
+	if !g.outside() {
 		w.say("%s: %v %v", g.name, p.fault.Err, p.fault.Fate)
 	}
 	g.open <- p
@@ -321,9 +390,33 @@ type countingBatch struct {
 
 func (b countingBatch) Commit(ctx context.Context, changes []store.Change) error {
 	err := b.Batch.Commit(ctx, changes)
+	if err == nil {
+		b.w.fired(changes)
+	}
 	b.w.mu.Lock()
 	defer b.w.mu.Unlock()
 	b.w.written++
 	b.w.seen.commits++
 	return err
+}
+
+// fired looks whether each timer was done once.
+func (w *world) fired(changes []store.Change) {
+	twice := ""
+	w.mu.Lock()
+	for i := range changes {
+		for _, t := range changes[i].Done {
+			if !w.agenda[t] {
+				twice = fmt.Sprintf("the %s timer of payment %s, due %s, is done, and was done before", t.Kind, t.Payment, t.Due)
+			}
+			delete(w.agenda, t)
+		}
+		for _, t := range changes[i].Timers {
+			w.agenda[t] = true
+		}
+	}
+	w.mu.Unlock()
+	if twice != "" {
+		w.fail("%s", twice)
+	}
 }

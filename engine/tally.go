@@ -39,20 +39,14 @@ func (b *batch) loadTallies(ctx context.Context, items []*item) error {
 		}
 	}
 	for _, it := range items {
-		c, resolves := it.Command.(payment.Resolve)
-		if it.checks == nil && !resolves {
-			continue
-		}
 		p := b.loaded.Payment(it.Payment)
-		if resolves && p != nil {
-			if op := p.Op(c.Operation); op != nil {
-				names, err := counted(p, op)
-				if err != nil {
-					return err
-				}
-				for _, name := range names {
-					want(it, name)
-				}
+		if op := moves(it.Command, p); op != nil {
+			names, err := counted(p, op)
+			if err != nil {
+				return err
+			}
+			for _, name := range names {
+				want(it, name)
 			}
 		}
 		if it.checks == nil {
@@ -65,6 +59,21 @@ func (b *batch) loadTallies(ctx context.Context, items []*item) error {
 		}
 	}
 	return b.load(ctx, refs)
+}
+
+// moves is the operation of p that a command will most probably move on, as far
+// as it counts: the one that is answered, or the authorization that is held up.
+func moves(c payment.Command, p *payment.Payment) *payment.Operation {
+	if p == nil {
+		return nil
+	}
+	if resolve, ok := c.(payment.Resolve); ok {
+		return p.Op(resolve.Operation)
+	}
+	if p.HeldUp() && p.Policy.AutoCapture {
+		return p.Authorization()
+	}
+	return nil
 }
 
 // load adds counters to those that the batch has.
@@ -109,8 +118,8 @@ func (b *batch) tally(it *item, c risk.Counter) *tally {
 }
 
 // count moves the counters by what an item's decision did: an operation is
-// held while its processor has not answered, and taken when it succeeded. It
-// returns the counters that the item has set.
+// held while its processor has not answered, or an operator has not looked at it,
+// and taken when it succeeded. It returns the counters that the item has set.
 func (b *batch) count(it *item, before *payment.Payment, d payment.Decision) ([]store.Counter, error) {
 	if d.Payment != nil {
 		for i := range d.Payment.Operations {
@@ -122,7 +131,7 @@ func (b *batch) count(it *item, before *payment.Payment, d payment.Decision) ([]
 			if before != nil {
 				was = before.Op(now.Number)
 			}
-			if was != nil && was.Status == now.Status {
+			if was != nil && was.Status == now.Status && (now.Kind != payment.OpAuthorize || before.HeldUp() == d.Payment.HeldUp()) {
 				continue
 			}
 			b.book(it, before, was, -1)
@@ -155,7 +164,7 @@ func (b *batch) book(it *item, p *payment.Payment, op *payment.Operation, sign i
 	held, taken := int64(0), int64(0)
 	switch {
 	case op.Kind == payment.OpCapture && op.Status == payment.OpPending,
-		op.Kind == payment.OpAuthorize && op.Status == payment.OpPending && p.Policy.AutoCapture:
+		op.Kind == payment.OpAuthorize && p.Policy.AutoCapture && (op.Status == payment.OpPending || op.Status == payment.OpApproved && p.HeldUp()):
 		held = sign
 	case op.Kind == payment.OpCapture && op.Status == payment.OpApproved:
 		taken = sign

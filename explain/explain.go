@@ -41,9 +41,10 @@ type Story struct {
 	Payment    string             `json:"payment"` // the number by which the auditor and the logs call it
 	Merchant   string             `json:"merchant"`
 	Status     string             `json:"status"`
-	Ended      string             `json:"ended,omitempty"` // why the hold is over
-	IDs        map[string]*string `json:"ids"`             // how each dialect calls it; null where it cannot
-	MadeBy     string             `json:"made_by"`         // the dialect
+	Ended      string             `json:"ended,omitempty"`  // why the hold is over
+	Review     string             `json:"review,omitempty"` // in_review, passed or failed, where the hold was held up for one
+	IDs        map[string]*string `json:"ids"`              // how each dialect calls it; null where it cannot
+	MadeBy     string             `json:"made_by"`          // the dialect
 	Test       bool               `json:"test,omitempty"`
 	About      int                `json:"about_operation,omitempty"` // the operation whose id was asked for
 	Currency   string             `json:"currency"`
@@ -94,6 +95,7 @@ type Event struct {
 	Parent    int             `json:"parent,omitempty"`
 	Processor *Processor      `json:"processor,omitempty"`
 	Risk      json.RawMessage `json:"risk,omitempty"` // the verdict as it was written down
+	Note      string          `json:"note,omitempty"` // of an operator: who he is, and why
 	Postings  []Posting       `json:"postings,omitempty"`
 }
 
@@ -204,6 +206,9 @@ func (s *Story) describe(p *payment.Payment) {
 	if p.Ended != payment.Open {
 		s.Ended = p.Ended.String()
 	}
+	if p.Review != payment.NotReviewed {
+		s.Review = p.Review.String()
+	}
 	s.Currency, s.Amount, s.Authorized, s.Extended = string(p.Currency), p.Amount, p.Authorized, p.Extended
 	s.Captured, s.Voided, s.Released, s.Refunded, s.Settled = p.Captured, p.Voided, p.Released, p.Refunded, p.Settled
 	s.Remaining, s.CreatedAt, s.UpdatedAt, s.ExpiresAt = p.Remaining(), p.CreatedAt, p.UpdatedAt, moment(p.ExpiresAt)
@@ -230,7 +235,9 @@ func event(number int, e payment.Event, after *payment.Payment, entry ledger.Ent
 		out.AskedBy, out.Reference, out.Parent = e.Asked.Dialect, e.Asked.Reference, e.Asked.Parent
 	}
 	if a := e.Answer; a != nil {
-		if a.Result != 0 {
+		if a.Result == 0 {
+			out.Note = a.Message
+		} else {
 			out.Processor = &Processor{results[a.Result], string(a.Reason), a.Reference, a.AuthCode, a.Message}
 		}
 		if json.Valid(a.Screening) {

@@ -98,6 +98,9 @@ func (w *writer) head(s *Story) {
 	if s.Remaining > 0 {
 		row("still held", "%s", w.money(s.Remaining))
 	}
+	if s.Review != "" {
+		row("review", "%s", s.Review)
+	}
 	if s.ExpiresAt != nil && s.Ended == "" {
 		row("expires", "%s", s.ExpiresAt.Format(stamp))
 	}
@@ -140,7 +143,7 @@ var sentences = map[string]string{
 	"void_pending": "processor asked to void %s", "hold_voided": "%s voided", "void_declined": "void of %s declined",
 	"payment_cancelled": "cancelled", "hold_expired": "the deadline passed",
 	"refund_pending": "processor asked to refund %s", "money_refunded": "%s refunded", "refund_declined": "refund of %s declined",
-	"capture_settled":   "%s settled", "refund_settled": "refund of %s settled",
+	"capture_settled": "%s settled", "refund_settled": "refund of %s settled", "hold_passed": "let go on after a review", "hold_rejected": "not let go on after a review",
 	"increment_pending": "processor asked to raise the hold by %s", "hold_incremented": "hold raised by %s", "increment_declined": "raise of the hold by %s declined",
 }
 
@@ -185,6 +188,9 @@ func (w *writer) event(e Event, about int) {
 			text += fmt.Sprintf(", %q", p.Message)
 		}
 		w.detail("processor", "%s", text)
+	}
+	if e.Note != "" {
+		w.detail("note", "%s", printable(e.Note))
 	}
 	if e.Risk != nil {
 		w.detail("risk", "%s", printable(string(e.Risk)))

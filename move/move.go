@@ -19,7 +19,7 @@ import (
 )
 
 // MetaName is under what a store is marked that is being moved, or was.
-const MetaName = "move"
+const MetaName = store.MetaMove
 
 // mark is what is kept under MetaName.
 type mark struct {

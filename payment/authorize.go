@@ -125,7 +125,7 @@ func (c Revise) decide(d *decision) {
 	waiting := p.Status == AwaitingPayer && p.Policy.RetryDeclined
 	changes := p.terms() != now.terms() || p.plan() != now.plan()
 	r := now.guards()
-	if c.OfHold && p.Status == Authorized && !lapsed && p.Captures() == 0 && !p.inDoubt() {
+	if c.OfHold && p.Status == Authorized && !lapsed && p.Captures() == 0 && !p.inDoubt() && !p.HeldUp() {
 		r.when(p.terms() != now.terms(), NotCreated)
 		if p.Amount != now.Amount {
 			r.Limit, r.Least = p.Capturable(), max(p.Policy.MinCapture, 1)
@@ -234,7 +234,7 @@ func (d *decision) concludeAuthorization(number int, a Answer, asked *Asked) {
 		d.noAnswer(number, a)
 	}
 	d.emit(e)
-	if e.Kind == HoldAuthorized && d.p.Policy.AutoCapture && d.err == nil {
+	if e.Kind == HoldAuthorized && d.p.Policy.AutoCapture && d.err == nil && !d.p.HeldUp() {
 		d.autoCapture(number)
 	}
 }
@@ -249,6 +249,7 @@ func (d *decision) autoCapture(authorization int) {
 }
 
 func (p *Payment) applyAuthorization(op *Operation, e Event) ledger.Entry {
+	p.flag(e)
 	p.ExpiresAt = time.Time{} // the payer's deadline is over, or a new one is set
 	switch e.Kind {
 	case AuthorizationPending:

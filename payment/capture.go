@@ -98,6 +98,7 @@ func (c Capture) guards(d *decision, lapsed bool) *Refusal {
 	enlarges := amount > p.Remaining() && amount <= r.Limit
 	r.when(p.inDoubt() && (!c.Alongside || p.aloneInFlight() || c.mayClose(p) || enlarges), OperationPending)
 	r.when(p.Status != Authorized, NotCapturable)
+	r.when(p.HeldUp(), NotCapturable)
 	r.when(lapsed, HoldOver)
 	r.when(p.Policy.ScheduledOnly && !c.Scheduled, ScheduledCapture)
 	r.when(c.Currency != "" && c.Currency != p.Currency, CurrencyMismatch)
@@ -177,7 +178,7 @@ func tighter(a, b int64) int64 {
 // deadline, and was not tried yet.
 func (p *Payment) scheduled(at time.Time) bool {
 	due := p.Policy.CaptureAt
-	if p.Status != Authorized || due.IsZero() || due.After(at) || due.After(p.ExpiresAt) {
+	if p.Status != Authorized || p.HeldUp() || due.IsZero() || due.After(at) || due.After(p.ExpiresAt) {
 		return false
 	}
 	for i := range p.Operations {

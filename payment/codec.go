@@ -27,6 +27,7 @@ const (
 	hasKept
 	hasTold
 	hasRefundTransit
+	reviewsHold
 	knownParts = 1<<iota - 1
 )
 
@@ -65,6 +66,9 @@ func (e Event) AppendBody(b []byte) []byte {
 	}
 	if e.Intake != nil && e.Intake.Policy.RefundSettleAfter != 0 {
 		parts |= hasRefundTransit
+	}
+	if e.Intake != nil && e.Intake.Policy.ReviewsHold {
+		parts |= reviewsHold
 	}
 	if parts == 0 && e.Ending == Open {
 		return b
@@ -115,7 +119,7 @@ func (e *Event) DecodeBody(body []byte) error {
 		return errCorrupt
 	}
 	parts := r.uint()
-	ofIntake := parts&(hasIntakeLabels|hasRefundTransit) != 0
+	ofIntake := parts&(hasIntakeLabels|hasRefundTransit|reviewsHold) != 0
 	if parts > knownParts || ofIntake && parts&hasIntake == 0 || (parts&hasAskedLabels != 0 && parts&hasAsked == 0) {
 		return errCorrupt
 	}
@@ -126,6 +130,7 @@ func (e *Event) DecodeBody(body []byte) error {
 	}
 	if parts&hasIntake != 0 {
 		e.Intake = r.intake()
+		e.Intake.Policy.ReviewsHold = parts&reviewsHold != 0
 	}
 	if parts&hasAsked != 0 {
 		e.Asked = r.asked()

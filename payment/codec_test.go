@@ -24,7 +24,7 @@ func full() payment.Event {
 			},
 			Policy: payment.Policy{
 				HoldFor: week, FromCreation: true, AutoCapture: true, CaptureAt: noon, ScheduledOnly: true, MaxCaptures: 50,
-				OverCapture: payment.NoCap, MinCapture: 100, FeePercent: 20, SettleAfter: time.Second, RefundSettleAfter: time.Minute, RetryDeclined: true,
+				OverCapture: payment.NoCap, MinCapture: 100, FeePercent: 20, SettleAfter: time.Second, RefundSettleAfter: time.Minute, ReviewsHold: true, RetryDeclined: true,
 				DeclinedCaptureEnds: true, PayerDeadline: time.Hour, CancelFor: 90 * time.Minute,
 			},
 			Reference: "order", Description: "socks", Email: "j@example.com", IP: "::1", Test: true, Details: []byte(`{"a":1}`),

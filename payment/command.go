@@ -10,7 +10,7 @@ import (
 
 // Command is something that is asked of one payment. The commands are Create,
 // Revise, Authorize, PayerAnswer, Increment, Capture, Void, Cancel, Refund, Expire,
-// Settle, Resolve, Inquire, Correct and Nothing.
+// Settle, Review, Resolve, Inquire, Correct and Nothing.
 type Command interface {
 	decide(*decision)
 }
@@ -47,6 +47,8 @@ func CommandName(c Command) string {
 		return "expire"
 	case Settle:
 		return "settle"
+	case Review:
+		return "review"
 	case Resolve:
 		return "resolve"
 	case Inquire:

@@ -48,6 +48,7 @@ type desk struct {
 	asked   []payment.Instruction
 	screen  func(payment.Instruction) payment.Answer
 	key     payment.Key
+	flagged bool // the risk checks want an operator to look at what is asked for
 	setBack bool // the clock was
 }
 
@@ -60,7 +61,7 @@ func (d *desk) do(c payment.Command) payment.Decision {
 	d.t.Helper()
 	before := d.p
 	kept := clonePayment(before)
-	got, err := payment.Decide(before, c, payment.Env{Now: d.now, Key: d.key, Ask: d.ask, Screen: d.screen})
+	got, err := payment.Decide(before, c, d.env())
 	if err != nil {
 		d.t.Fatalf("%T on %s: %v", c, state(before), err)
 	}
@@ -76,6 +77,17 @@ func (d *desk) do(c payment.Command) payment.Decision {
 	d.post(got)
 	d.check(before, got)
 	return got
+}
+
+func (d *desk) env() payment.Env {
+	env := payment.Env{Now: d.now, Key: d.key, Ask: d.ask, Screen: d.screen}
+	if d.flagged {
+		if env.Screen == nil {
+			env.Screen = func(payment.Instruction) payment.Answer { return approve }
+		}
+		env.Flags = func() []payment.Label { return []payment.Label{payment.ToReview} }
+	}
+	return env
 }
 
 // ask is the processor: it says what was put in answers, else yes.
@@ -212,6 +224,9 @@ func state(p *payment.Payment) string {
 			fmt.Fprintf(&b, ", %s %d %s", op.Kind, op.Number, op.Status)
 		}
 	}
+	if p.Review != payment.NotReviewed {
+		fmt.Fprintf(&b, ", review %s", p.Review)
+	}
 	return b.String()
 }
 
@@ -269,6 +284,9 @@ func (d *desk) check(before *payment.Payment, got payment.Decision) {
 	}
 	if p.Refunded > p.Captured {
 		fail("more refunded than captured: %s", state(p))
+	}
+	if before.HeldUp() && p.Captures() > 0 && !slices.ContainsFunc(got.Events, func(e payment.Event) bool { return e.Kind == payment.HoldPassed }) {
+		fail("captured while it is held up: %s", state(p))
 	}
 	if before.Status.Final() && p.Status != before.Status {
 		fail("%s became %s", before.Status, p.Status)

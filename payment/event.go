@@ -43,6 +43,8 @@ const (
 	HoldIncremented
 	IncrementDeclined
 	RefundSettled
+	HoldPassed   // an operator has let it go on
+	HoldRejected // an operator has not: it is voided next
 	eventKindCount
 )
 
@@ -58,7 +60,7 @@ var eventNames = [...]string{
 	PayoutPending:  "payout_pending", MoneyPaidOut: "money_paid_out", PayoutDeclined: "payout_declined",
 	CorrectionPending: "correction_pending", CorrectionMade: "correction_made", CorrectionDeclined: "correction_declined",
 	IncrementPending: "increment_pending", HoldIncremented: "hold_incremented", IncrementDeclined: "increment_declined",
-	RefundSettled: "refund_settled",
+	RefundSettled: "refund_settled", HoldPassed: "hold_passed", HoldRejected: "hold_rejected",
 }
 
 // String is the name of the kind in reports, such as "hold_captured".
@@ -156,6 +158,8 @@ func (p *Payment) apply(e Event) (ledger.Entry, error) {
 		return nil, p.applyIntake(e)
 	case HoldExpired:
 		return p.applyExpired(e), nil
+	case HoldPassed, HoldRejected:
+		return nil, p.applyReview(e)
 	}
 	op, err := p.operation(e)
 	if err != nil {

@@ -18,7 +18,7 @@ func (c Increment) decide(d *decision) {
 	lapsed := d.expireIfDue()
 	r := &Refusal{Least: p.Authorized + 1, Limit: MaxAmount}
 	r.when(p.inDoubt(), OperationPending)
-	r.when(p.Status != Authorized || p.Captures() > 0 || p.Voided > 0, NotCapturable)
+	r.when(p.Status != Authorized || p.HeldUp() || p.Captures() > 0 || p.Voided > 0, NotCapturable)
 	r.when(lapsed, HoldOver)
 	r.when(c.Amount < r.Least, AmountTooSmall)
 	r.when(c.Amount > r.Limit, AmountTooLarge)

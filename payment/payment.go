@@ -20,6 +20,7 @@ type Payment struct {
 
 	Status Status
 	Ended  Ending
+	Review ReviewStatus
 
 	CreatedAt    time.Time
 	UpdatedAt    time.Time // of its last event
@@ -294,6 +295,8 @@ func (p *Payment) Check() error {
 		return p.broken("operations sum to %d settled and %d settled of refunds, not %d and %d", sums.Settled, sums.RefundsSettled, p.Settled, p.RefundsSettled)
 	case (p.Captured > 0) != (p.Status == Captured) && p.Status != Authorized:
 		return p.broken("is %s with %d captured", p.Status, p.Captured)
+	case p.HeldUp() && p.Captures() > 0:
+		return p.broken("has %d captures, its review is %s", p.Captures(), p.Review)
 	case p.Policy.MaxCaptures > 0 && p.Captures() > p.Policy.MaxCaptures:
 		return p.broken("has %d captures of at most %d", p.Captures(), p.Policy.MaxCaptures)
 	}

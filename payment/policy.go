@@ -48,6 +48,10 @@ type Policy struct {
 	// it; 0 is at once. In between what the payer has got back is in transit.
 	RefundSettleAfter time.Duration
 
+	// ReviewsHold: an authorization that the risk checks want an operator to look
+	// at is held up until he has. Without it nothing is held up by that.
+	ReviewsHold bool
+
 	// RetryDeclined lets another authorization follow a declined one.
 	RetryDeclined bool
 

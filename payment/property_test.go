@@ -28,8 +28,9 @@ func moves(d *desk, t *rapid.T) map[string]func(*rapid.T) {
 	return map[string]func(*rapid.T){
 		"authorize": func(t *rapid.T) {
 			d.says(anyAnswer(t, payment.PayerRequired))
+			d.flagged = rapid.Bool().Draw(t, "flagged")
 			d.do(payment.Authorize{Attempt: payment.Attempt{PayerAbsent: rapid.Bool().Draw(t, "payer absent"), Asked: anyAsked.Draw(t, "asked")}})
-			d.answers = nil
+			d.answers, d.flagged = nil, false
 		},
 		"authorize again": func(t *rapid.T) {
 			next := anyIntake.Draw(t, "intake")
@@ -44,7 +45,13 @@ func moves(d *desk, t *rapid.T) map[string]func(*rapid.T) {
 				c.Method = &payment.Method{Kind: payment.WalletMethod, User: 11}
 			}
 			d.says(anyAnswer(t, payment.PayerRequired))
+			d.flagged = rapid.Bool().Draw(t, "flagged")
 			d.do(c)
+			d.answers, d.flagged = nil, false
+		},
+		"review": func(t *rapid.T) {
+			d.says(anyAnswer(t))
+			d.do(payment.Review{Passed: rapid.Bool().Draw(t, "passed"), Note: "alice"})
 			d.answers = nil
 		},
 		"revise": func(t *rapid.T) {
@@ -235,6 +242,7 @@ var anyIntake = rapid.Custom(func(t *rapid.T) payment.Intake {
 	p.FeePercent = rapid.SampledFrom([]int64{0, 20}).Draw(t, "fee percent")
 	p.SettleAfter = rapid.SampledFrom([]time.Duration{0, time.Second}).Draw(t, "settle after")
 	p.RefundSettleAfter = rapid.SampledFrom([]time.Duration{0, time.Second, week}).Draw(t, "refunds settle after")
+	p.ReviewsHold = rapid.Bool().Draw(t, "reviews hold")
 	p.RetryDeclined = rapid.Bool().Draw(t, "retry declined")
 	p.DeclinedCaptureEnds = rapid.Bool().Draw(t, "declined capture ends")
 	p.PayerDeadline = rapid.SampledFrom([]time.Duration{0, time.Hour}).Draw(t, "payer deadline")

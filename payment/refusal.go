@@ -20,7 +20,7 @@ const (
 	OperationPending                // another operation of the payment waits for the processor
 	NotCreated                      // only possible before the authorization
 	NotAwaitingPayer                // the payer is not asked for anything
-	NotCapturable                   // no hold is open
+	NotCapturable                   // no hold is open, or a review holds it up
 	NotVoidable                     // nothing is held, or not any more
 	NotCancellable                  // something was captured, voided or refunded, or it is too late
 	NotRefundable                   // nothing was captured, or not settled yet, or the operation named is no capture

@@ -28,6 +28,9 @@ func (c Resolve) decide(d *decision) {
 		d.concludeCapture(e, c.Answer)
 	case OpVoid:
 		e.Ending = EndedByVoid
+		if d.p.Review == ReviewFailed {
+			e.Ending = EndedByReview
+		}
 		d.concludeVoid(e, c.Answer)
 	case OpCancel:
 		e.Ending = EndedByCancel

@@ -52,7 +52,7 @@ func document(t *testing.T) string {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", s, final, meanings[constant(s.String())])
 	}
 	b.WriteString("\nA payment that is over says what ended it:\n\n| Ended by | Meaning |\n|---|---|\n")
-	for e := payment.EndedByCapture; e <= payment.EndedByPayout; e++ {
+	for e := payment.EndedByCapture; e <= payment.EndedByReview; e++ {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", e, meanings["EndedBy"+constant(e.String())])
 	}
 	b.WriteString("\n## Moves\n")
@@ -119,9 +119,10 @@ func TestNames(t *testing.T) {
 	check("status", names(payment.Statuses())...)
 	check("event", names(payment.EventKinds())...)
 	check("guard", names(payment.Guards())...)
-	check("ending", names([]payment.Ending{payment.Open, payment.EndedByCapture, payment.EndedByVoid, payment.EndedByCancel, payment.EndedByDeadline, payment.EndedByDecline, payment.EndedByPayout})...)
+	check("ending", names([]payment.Ending{payment.Open, payment.EndedByCapture, payment.EndedByVoid, payment.EndedByCancel, payment.EndedByDeadline, payment.EndedByDecline, payment.EndedByPayout, payment.EndedByReview})...)
 	check("operation", names([]payment.OperationKind{payment.OpAuthorize, payment.OpCapture, payment.OpVoid, payment.OpCancel, payment.OpRefund, payment.OpPayout, payment.OpCorrection})...)
 	check("operation status", names([]payment.OperationStatus{payment.OpPending, payment.OpAwaiting, payment.OpApproved, payment.OpFailed})...)
+	check("review", names([]payment.ReviewStatus{payment.NotReviewed, payment.InReview, payment.ReviewPassed, payment.ReviewFailed})...)
 	check("method", names([]payment.MethodKind{payment.NoMethod, payment.CardMethod, payment.WalletMethod, payment.PayeeCard})...)
 	var reasons []string
 	for _, r := range payment.Reasons() {
@@ -130,8 +131,8 @@ func TestNames(t *testing.T) {
 	check("reason", reasons...)
 
 	for _, odd := range []fmt.Stringer{
-		payment.Status(len(payment.Statuses())), payment.EndedByPayout + 1, payment.EventKind(0), payment.EventKind(len(payment.EventKinds()) + 1),
-		payment.OperationKind(0), payment.OpIncrement + 1, payment.OperationStatus(0), payment.OpFailed + 1,
+		payment.Status(len(payment.Statuses())), payment.EndedByReview + 1, payment.EventKind(0), payment.EventKind(len(payment.EventKinds()) + 1),
+		payment.OperationKind(0), payment.OpIncrement + 1, payment.OperationStatus(0), payment.OpFailed + 1, payment.ReviewFailed + 1,
 	} {
 		if got := odd.String(); !strings.HasPrefix(got, "payment.") {
 			t.Errorf("%T out of range is called %q", odd, got)

@@ -61,12 +61,13 @@ const (
 	EndedByDeadline               // the deadline passed
 	EndedByDecline                // declined by the processor
 	EndedByPayout                 // the payee was paid
+	EndedByReview                 // voided because an operator did not let it go on
 	endingCount
 )
 
 var endingNames = [...]string{
 	Open: "open", EndedByCapture: "capture", EndedByVoid: "void", EndedByCancel: "cancel",
-	EndedByDeadline: "deadline", EndedByDecline: "decline", EndedByPayout: "payout",
+	EndedByDeadline: "deadline", EndedByDecline: "decline", EndedByPayout: "payout", EndedByReview: "review",
 }
 
 // String is the name of the ending in reports, such as "void".
@@ -131,7 +132,7 @@ func Edges() []Edge {
 			edges = append(edges, Edge{s, e, s})
 		}
 	}
-	for _, e := range []EventKind{CapturePending, VoidPending, VoidDeclined, IncrementPending, HoldIncremented, IncrementDeclined} {
+	for _, e := range []EventKind{CapturePending, VoidPending, VoidDeclined, IncrementPending, HoldIncremented, IncrementDeclined, HoldPassed, HoldRejected} {
 		edges = append(edges, Edge{Authorized, e, Authorized})
 	}
 	for _, s := range []Status{Authorized, Captured} {

@@ -71,6 +71,13 @@ func (p *Payment) timers(e Event) []Timer {
 			timers = append(timers, p.timer(CaptureTimer, p.Policy.CaptureAt, e.Operation))
 		}
 		return timers
+	case HoldPassed:
+		if at := p.Policy.CaptureAt; !at.IsZero() { // it may have come while the hold was held up, also by a clock that was set back since
+			if at.Before(e.At) {
+				at = e.At
+			}
+			return []Timer{p.timer(CaptureTimer, at, 0)}
+		}
 	case HoldCaptured:
 		return p.settles(e, p.Policy.SettleAfter)
 	case MoneyRefunded:

@@ -142,6 +142,9 @@ func (s *Sandbox) getPayment(r *http.Request) (any, error) {
 		}
 	}
 	answer := map[string]any{"status": p.Status.String(), "ids": ids, "receipt_url": s.ReceiptURL(p, 0)}
+	if p.Review != payment.NotReviewed {
+		answer["review"] = p.Review.String()
+	}
 	if found := screenings(p); len(found) > 0 {
 		answer["screenings"] = found
 	}
@@ -285,6 +288,42 @@ func (s *Sandbox) postWalletRevoke(r *http.Request) (any, error) {
 	}
 	g.Revoked = true
 	return map[string]bool{"revoked": true}, s.Store.PutGrant(r.Context(), *g)
+}
+
+// reviewPatience is how long a review waits for what its decision brings about.
+const reviewPatience = 10 * time.Second
+
+// postReview plays the operator who looks at a payment that is held up.
+func (s *Sandbox) postReview(r *http.Request) (any, error) {
+	var in struct {
+		Decision string `json:"decision"`
+	}
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	if in.Decision != "approve" && in.Decision != "reject" {
+		return nil, bad("decision must be approve or reject")
+	}
+	p, err := s.findPayment(r.Context(), r.PathValue("payment"))
+	switch {
+	case err != nil:
+		return nil, err
+	case p == nil:
+		return nil, errUnknown
+	case !p.HeldUp():
+		return nil, problem{http.StatusConflict, "no review waits under that id"}
+	}
+	out, err := s.Engine.Do(r.Context(), payment.Request{
+		Tenant: p.Tenant, Merchant: p.Merchant, Payment: p.ID, Patience: reviewPatience,
+		Command: payment.Review{Passed: in.Decision == "approve", Note: "sandbox"},
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case out.Refusal != nil:
+		return nil, problem{http.StatusConflict, "the review cannot be decided: " + out.Refusal.Error()}
+	}
+	return map[string]string{"status": out.Payment.Status.String(), "review": out.Payment.Review.String()}, nil
 }
 
 func (s *Sandbox) postWalletOrder(r *http.Request) (any, error) {

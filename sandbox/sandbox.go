@@ -92,6 +92,7 @@ func New(c Config) *Sandbox {
 		"PATCH /_sandbox/settings":                s.patchSettings,
 		"PUT /_sandbox/risk":                      s.putRisk,
 		"PUT /_sandbox/risk/psp":                  s.putServerRisk,
+		"POST /_sandbox/reviews/{payment}":        s.postReview,
 		"GET /_sandbox/ledger":                    s.getLedger,
 		"GET /_sandbox/payments/{id}":             s.getPayment,
 		"GET /_sandbox/webhooks":                  s.getWebhooks,

@@ -12,6 +12,10 @@ import (
 	"github.com/capstan-pay/capstan/wallet"
 )
 
+// MetaMove is the name of the value that marks a store which is being moved
+// elsewhere, or was, or of which not all is there yet: no server takes it.
+const MetaMove = "move"
+
 // Movable is a Store whose contents can be moved into another one, also of
 // another kind.
 type Movable interface {

@@ -18,6 +18,7 @@ type account struct {
 	booked           int64 // the merchant in the postings
 	version          int
 	status           payment.Status
+	review           payment.ReviewStatus
 	updated, created time.Time
 	over             time.Time // the hold's deadline, or the payer's
 	policy           payment.Policy
@@ -102,6 +103,7 @@ func (acc *account) source() ledger.Kind {
 func (acc *account) fold(sequence int, e *payment.Event) {
 	want := &acc.events[sequence-1]
 	op := acc.operation(sequence, e)
+	acc.reviewed(sequence, e)
 	switch e.Kind {
 	case payment.PaymentCreated, payment.PaymentRevised:
 		acc.intake(sequence, e)

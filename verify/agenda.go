@@ -59,7 +59,7 @@ func (acc *account) agenda() {
 		}
 	}
 	open := acc.status == payment.Authorized
-	if open && !planned.IsZero() && !planned.After(acc.over) {
+	if open && !acc.heldUp() && !planned.IsZero() && !planned.After(acc.over) {
 		if !acc.on(payment.CaptureTimer, 0, func(due time.Time) bool { return !due.Before(planned) }) {
 			acc.add("a capture is planned for %s, but not on the agenda", planned.Format(time.RFC3339Nano))
 		}

@@ -31,13 +31,14 @@ func (a *audit) counter(c store.Counter) error {
 
 // count adds up what the operations of a payment count for. A capture counts;
 // so does an authorization that is captured at once, while it waits for its
-// processor.
+// processor or for an operator.
 func (a *audit) count(acc *account) {
 	if len(a.counters) == 0 {
 		return
 	}
-	for _, op := range acc.operations {
-		held := op.pending && (op.kind == payment.OpCapture || op.kind == payment.OpAuthorize && acc.policy.AutoCapture)
+	for i, op := range acc.operations {
+		waits := op.pending || i+1 == acc.authorization && acc.heldUp()
+		held := waits && (op.kind == payment.OpCapture || op.kind == payment.OpAuthorize && acc.policy.AutoCapture)
 		if !held && !(op.kind == payment.OpCapture && op.approved) {
 			continue
 		}

@@ -3,6 +3,7 @@ package verify_test
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor"
 	"github.com/capstan-pay/capstan/processor/book"
+	"github.com/capstan-pay/capstan/risk"
 	"github.com/capstan-pay/capstan/store"
 	storesqlite "github.com/capstan-pay/capstan/store/sqlite"
 	"github.com/capstan-pay/capstan/verify"
@@ -46,17 +48,33 @@ func (silent) Perform(_ context.Context, o processor.Order) (payment.Answer, err
 // build makes a store with a payment of each kind: captured in parts, settled
 // later, voided, refunded, expired, paid from a wallet, one whose hold was
 // enlarged in vain, one that is to be captured later, one that waits for its
-// payer, and one whose processor does not answer.
+// payer, one whose processor does not answer, refunds on their way, and holds that
+// an operator has to look at or has looked at.
 func build(t *testing.T, path string) {
 	t.Helper()
 	st, err := storesqlite.Open(t.Context(), path, storesqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	config, err := risk.Parse([]byte(`{"rules":[{"level":"shop","alias":"all","action":"review","cel":"operation.amount > 0"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	checks, err := config.Compile(risk.Setup{Names: risk.Levels{Shop: "shop", Merchant: "merchant", PSP: "psp"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var looked atomic.Bool
 	now := clock.NewShifted(clock.Fixed(noon), 0)
 	e := engine.New(engine.Config{
 		Store: st, Clock: now, IDs: payment.NewIDs(0),
 		Processor: func(int64, payment.Method) processor.Processor { return silent{} },
+		Checks: func(context.Context, int64, bool) (*risk.Checks, error) {
+			if !looked.Load() {
+				return nil, nil
+			}
+			return checks, nil
+		},
 	})
 	m := merchant.Merchant{Name: "m"}
 	user := wallet.User{}
@@ -122,6 +140,15 @@ func build(t *testing.T, path string) {
 	retain = 0
 	if err := e.Advance(t.Context(), now, 2*time.Minute); err != nil {
 		t.Fatal(err)
+	}
+	for _, decided := range []payment.Command{payment.Nothing{}, payment.Review{Passed: true}, payment.Review{}} {
+		looked.Store(true)
+		held := hold(850, func(i *payment.Intake) { i.Policy.ReviewsHold = true })
+		looked.Store(false)
+		do(held, decided)
+		if decided == (payment.Review{Passed: true}) {
+			do(held, payment.Capture{Final: true})
+		}
 	}
 	transit := hold(900, func(i *payment.Intake) { i.Policy.SettleAfter, i.Policy.RefundSettleAfter = time.Hour, 2*time.Hour })
 	do(transit, payment.Capture{Final: true})

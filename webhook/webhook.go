@@ -47,6 +47,10 @@ type Config struct {
 
 	Observer Observer // nil if nobody watches
 
+	// Transport carries requests; nil is the network, as far as the guard lets
+	// them. Any other is for simulations.
+	Transport http.RoundTripper
+
 	// KeepBodies keeps what was sent with each attempt, not only its headers.
 	KeepBodies bool
 
@@ -139,6 +143,9 @@ func New(c Config) *Deliverer {
 		lanes: map[outbox.Lane]*lane{}, places: map[outbox.Lanes]*place{}, runs: map[run]*queue{}, attempts: map[underWay]bool{}, moved: make(chan struct{}),
 	}
 	d.client = newClient(c.Guard)
+	if c.Transport != nil {
+		d.client.Transport = c.Transport
+	}
 	d.base, d.stop = context.WithCancel(context.Background())
 	go d.recordLoop()
 	go d.loop()

@@ -13,6 +13,9 @@ import (
 	"strings"
 	"testing"
 
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+
 	"github.com/capstan-pay/capstan/internal/drive"
 	"github.com/capstan-pay/capstan/internal/pgtest"
 	"github.com/capstan-pay/capstan/move"
@@ -256,4 +259,74 @@ func TestBar(t *testing.T) {
 	if slices.Contains(drawn.Bytes(), '\n') {
 		t.Errorf("%q", &drawn)
 	}
+}
+
+// What is moved to PostgreSQL and back is, row for row, what it was: of every
+// table there is, but for the numbers that a store gives for itself alone.
+func TestMoveThereAndBack(t *testing.T) {
+	dir := t.TempDir()
+	file, back, database := filepath.Join(dir, "capstan.db"), filepath.Join(dir, "back.db"), pgtest.URL(t)
+	busy(t, file)
+	ends(t, exitOK, "move", "--from", file, "--to", database)
+	ends(t, exitOK, "move", "--from", database, "--to", back, "--keys", file+".keys")
+	was, is := tables(t, file), tables(t, back)
+	if len(was) < 15 || len(is) != len(was) {
+		t.Errorf("%d tables, %d after", len(was), len(is))
+	}
+	for name, rows := range was {
+		if !slices.Equal(rows, is[name]) {
+			t.Errorf("%s: %d rows, %d after; the first that differ are\n%s", name, len(rows), len(is[name]), different(rows, is[name]))
+		}
+	}
+}
+
+// ownNumbers are columns that a store fills as it likes.
+var ownNumbers = map[string][]string{"events": {"id", "previous", "checksum"}, "states": {"last_event"}, "entries": {"id"}, "records": {"id"}}
+
+// tables reads all tables of a file.
+func tables(t *testing.T, file string) map[string][]string {
+	t.Helper()
+	conn, err := sqlite.OpenConn(file, sqlite.OpenReadOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	texts := func(query string, arguments ...any) (all []string) {
+		t.Helper()
+		err := sqlitex.Execute(conn, query, &sqlitex.ExecOptions{Args: arguments, ResultFunc: func(row *sqlite.Stmt) error {
+			all = append(all, row.ColumnText(0))
+			return nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	found := map[string][]string{}
+	for _, table := range texts(`SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`) {
+		var columns []string
+		for _, column := range texts(`SELECT name FROM pragma_table_info(?)`, table) {
+			if !slices.Contains(ownNumbers[table], column) {
+				columns = append(columns, "quote("+column+")")
+			}
+		}
+		rows := texts(`SELECT ` + strings.Join(columns, " || ' ' || ") + ` FROM ` + table)
+		slices.Sort(rows)
+		found[table] = slices.DeleteFunc(rows, func(row string) bool { return table == "meta" && strings.HasPrefix(row, "'"+move.MetaName+"'") })
+	}
+	return found
+}
+
+// different returns the first rows that one has and the other has not.
+func different(a, b []string) string {
+	var only []string
+	for _, pair := range [][2][]string{{a, b}, {b, a}} {
+		for _, row := range pair[0] {
+			if !slices.Contains(pair[1], row) {
+				only = append(only, fmt.Sprintf("%.200s", row))
+				break
+			}
+		}
+	}
+	return strings.Join(only, "\n")
 }

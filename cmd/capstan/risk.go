@@ -18,6 +18,8 @@ type riskCommand struct {
 	Clear riskClear `cmd:"" help:"Take the risk configuration for all merchants away."`
 
 	Reviews riskReviews `cmd:"" help:"List operations of a merchant that a rule wants somebody to look at."`
+	Approve riskApprove `cmd:"" help:"Let a payment go on that is held up for a review."`
+	Reject  riskReject  `cmd:"" help:"Give the hold of a payment back that is held up for a review."`
 }
 
 type riskShow struct {
@@ -87,7 +89,8 @@ type riskReviews struct {
 }
 
 func (c riskReviews) Help() string {
-	return `The latest first. A rule with the action review holds nothing up: void or refund what should not have been.
+	return `The latest first. Payments that were made through wepay are held up until somebody approves or rejects them: those are in_review.
+Nothing else is held up by a rule with the action review: void or refund what should not have been.
 
 Examples:
   capstan risk reviews mer_3CfBQ2mWNPAC0dKtGiCVmfDj --since 1d
@@ -106,9 +109,58 @@ func (c riskReviews) Run(o *output) error {
 		return o.print(all)
 	}
 	w := tabwriter.NewWriter(o.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "AT (UTC)\tPAYMENT\tOPERATION\tSTATUS\tAMOUNT")
+	fmt.Fprintln(w, "AT (UTC)\tPAYMENT\tOPERATION\tSTATUS\tAMOUNT\tREVIEW")
 	for _, r := range all {
-		fmt.Fprintf(w, "%s\t%s\t%d %s\t%s\t%s\n", explain.Time(r.At), r.Payment, r.Operation, r.Kind, r.Status, money.Of(r.Amount, money.Currency(r.Currency)))
+		fmt.Fprintf(w, "%s\t%s\t%d %s\t%s\t%s\t%s\n", explain.Time(r.At), r.Payment, r.Operation, r.Kind, r.Status, money.Of(r.Amount, money.Currency(r.Currency)), r.Review)
 	}
 	return w.Flush()
+}
+
+// verdict is what somebody has decided of a payment.
+type verdict struct {
+	Payment string `arg:"" help:"The payment: the number that the list shows, or any dialect's id of it."`
+	place
+	Reason string `required:"" help:"Why. It is kept in the payment's history, with your name."`
+	JSON   bool   `help:"Print JSON." name:"json"`
+}
+
+type riskApprove struct{ verdict }
+
+func (c riskApprove) Help() string {
+	return `What was held up follows: a payment that is captured at once is captured, and so is one whose planned capture has come meanwhile.
+
+Example: capstan risk approve 118640279 --reason 'known customer' --admin http://127.0.0.1:8081`
+}
+
+// Run lets the payment go on.
+func (c riskApprove) Run(o *output) error { return c.decide(o, "approve") }
+
+type riskReject struct{ verdict }
+
+func (c riskReject) Help() string {
+	return `The payment has failed then. It may be said again where the processor would not give the hold back.
+
+Example: capstan risk reject 118640279 --reason 'stolen card' --admin http://127.0.0.1:8081`
+}
+
+// Run gives the hold back.
+func (c riskReject) Run(o *output) error { return c.decide(o, "reject") }
+
+func (v verdict) decide(o *output, decision string) error {
+	if v.server() == "" {
+		return usageError("only a running server carries payments on: --admin URL")
+	}
+	client, err := v.client(v.server())
+	if err != nil {
+		return err
+	}
+	after, err := client.Review(o, v.Payment, admin.Verdict{Decision: decision, Reason: v.Reason})
+	switch {
+	case err != nil:
+		return err
+	case v.JSON:
+		return o.print(after)
+	}
+	_, err = fmt.Fprintf(o.out, "Payment %s is %s, its review has %s\n", after.Payment, after.Status, after.Review)
+	return err
 }

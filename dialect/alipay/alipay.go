@@ -9,6 +9,7 @@ package alipay
 import (
 	"context"
 	"net/http"
+	"runtime"
 	"strings"
 	"time"
 
@@ -25,14 +26,14 @@ const Name = "alipay"
 // Dialect serves the API.
 type Dialect struct {
 	dialect.Services
-	signer signer
+	signer *signer
 	server serverKeys
 	shelf  shelf
 }
 
 // New returns the dialect on its services.
 func New(s dialect.Services) *Dialect {
-	return &Dialect{Services: s, signer: newSigner()}
+	return &Dialect{Services: s, signer: newSigner(runtime.GOMAXPROCS(0))}
 }
 
 // Name returns "alipay".

@@ -3,7 +3,6 @@ package alipay
 import (
 	"crypto"
 	"crypto/rsa"
-	"mime"
 	"net/http"
 	"strconv"
 	"strings"
@@ -112,13 +111,20 @@ func acceptable(h http.Header) bool {
 	return !given
 }
 
+// isJSON tells whether a Content-Type is JSON. Of its parameters the charset
+// alone counts, which is UTF-8 if there is one.
 func isJSON(contentType string) bool {
-	kind, parameters, err := mime.ParseMediaType(contentType)
-	if err != nil || kind != "application/json" {
+	kind, parameters, _ := strings.Cut(contentType, ";")
+	if !strings.EqualFold(strings.TrimSpace(kind), "application/json") {
 		return false
 	}
-	charset, given := parameters["charset"]
-	return !given || strings.EqualFold(charset, "UTF-8")
+	for p := range strings.SplitSeq(parameters, ";") {
+		name, value, _ := strings.Cut(p, "=")
+		if strings.EqualFold(strings.TrimSpace(name), "charset") && !strings.EqualFold(strings.Trim(strings.TrimSpace(value), `"`), "UTF-8") {
+			return false
+		}
+	}
+	return true
 }
 
 // accepts tells whether one item of an Accept header is content with JSON, or

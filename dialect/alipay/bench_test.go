@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"testing"
 	"time"
 
@@ -17,7 +18,7 @@ func BenchmarkSign(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s, sum := newSigner(), digest("POST", "/v2/payments/capture", vectorClient, "2026-01-15T12:00:00Z", []byte(vectors[0].body))
+	s, sum := newSigner(runtime.GOMAXPROCS(0)), digest("POST", "/v2/payments/capture", vectorClient, "2026-01-15T12:00:00Z", []byte(vectors[0].body))
 	b.ReportAllocs()
 	b.RunParallel(func(p *testing.PB) {
 		for p.Next() {

@@ -2,6 +2,7 @@ package alipay
 
 import (
 	"context"
+	"slices"
 
 	"github.com/capstan-pay/capstan/payment"
 )
@@ -48,7 +49,7 @@ func (d *Dialect) cancelPayment(ctx context.Context, c *client, id, requestID st
 		asked.Details = cancelMark
 		command = payment.Refund{Amount: p.Captured, Asked: asked}
 	}
-	out, err := d.Engine.Do(ctx, payment.Request{
+	out, err := d.do(ctx, payment.Request{
 		Tenant: c.tenant, Merchant: c.merchant, Payment: p.ID, Command: command, Patience: c.settings.patience,
 	})
 	if err != nil {
@@ -61,6 +62,8 @@ func (d *Dialect) cancelPayment(ctx context.Context, c *client, id, requestID st
 	switch {
 	case cancellation(p) != nil:
 		return success, p, nil
+	case cancelling(p):
+		return unknownException, p, nil
 	case out.Refusal != nil:
 		return refused(cancelRefusals, out.Refusal).result, p, nil
 	case op != nil && op.Status == payment.OpFailed:
@@ -82,6 +85,13 @@ func cancellation(p *payment.Payment) *payment.Operation {
 		}
 	}
 	return nil
+}
+
+// cancelling tells whether a charge's money is on its way back, or may be.
+func cancelling(p *payment.Payment) bool {
+	return slices.ContainsFunc(p.Operations, func(op payment.Operation) bool {
+		return op.Status == payment.OpPending && isCancellation(&op)
+	})
 }
 
 // isCancellation tells whether a refund cancelled a charge.

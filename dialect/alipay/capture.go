@@ -48,7 +48,7 @@ func (d *Dialect) capture(ctx context.Context, c *call) []byte {
 		currency = unsupported
 	}
 	key := c.client.requestKey("capture", r.requestID)
-	out, err := d.Engine.Do(ctx, payment.Request{
+	out, err := d.do(ctx, payment.Request{
 		Tenant: c.client.tenant, Merchant: c.client.merchant, Payment: id, Sees: sees,
 		Command: payment.Capture{
 			Amount: r.amount.minor, Currency: currency, Final: r.last,

@@ -3,10 +3,12 @@ package alipay
 import (
 	"bytes"
 	"encoding/json"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -45,11 +47,45 @@ func (f fields) text(name string, limit int) string {
 		return ""
 	}
 	var s string
-	if json.Unmarshal(v, &s) != nil || utf8.RuneCountInString(s) > limit {
+	if json.Unmarshal(v, &s) != nil || utf8.RuneCountInString(s) > limit || (strings.ContainsRune(s, utf8.RuneError) && unpaired(v)) {
 		f.fail()
 		return ""
 	}
 	return s
+}
+
+// unpaired tells whether a JSON string has a surrogate without its other half,
+// of which decoding makes the same character as of any other.
+func unpaired(v json.RawMessage) bool {
+	for i := 0; i < len(v); i++ {
+		if v[i] != '\\' {
+			continue
+		}
+		switch unit := escaped(v[i:]); {
+		case unit < 0: // a short escape
+			i++
+		case utf16.IsSurrogate(unit) && utf16.DecodeRune(unit, escaped(v[i+6:])) == utf8.RuneError:
+			return true
+		case utf16.IsSurrogate(unit):
+			i += 11
+		default:
+			i += 5
+		}
+	}
+	return false
+}
+
+// escaped is the code unit that the text begins with, written \u0000; -1 if it
+// begins with anything else.
+func escaped(text []byte) rune {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return -1
+	}
+	unit, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	if err != nil {
+		return -1
+	}
+	return rune(unit)
 }
 
 // id reads a name: a string without control characters.
@@ -94,17 +130,31 @@ func (f fields) object(name string) fields {
 	return inner
 }
 
-// time reads an ISO 8601 time, zero if it is absent.
-func (f fields) time(name string) time.Time {
+// time reads an ISO 8601 time, nil if it is absent.
+func (f fields) time(name string) *time.Time {
 	s := f.text(name, 64)
 	if s == "" {
-		return time.Time{}
+		return nil
 	}
 	t, ok := parseTime(s)
 	if !ok {
 		f.fail()
 	}
-	return t
+	return &t
+}
+
+// address reads an http or https URL that a notification may be sent to.
+func (f fields) address(name string, limit int) string {
+	s := f.id(name, limit)
+	if s == "" {
+		return ""
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.Contains(u.RawQuery, " ") {
+		f.fail()
+		return ""
+	}
+	return s
 }
 
 // amount is what an Amount says. The currency is well-formed, which does not

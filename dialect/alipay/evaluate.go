@@ -11,8 +11,8 @@ import (
 // evaluate tells whether a payment would go through, and moves nothing
 // (isPaymentEvaluation).
 func (d *Dialect) evaluate(ctx context.Context, c *call, r payRequest, method payment.Method) (result, error) {
-	if !c.client.settings.supports(r.amount.currency) {
-		return currencyNotSupport, nil
+	if no := r.denied(c, method); no != nil {
+		return refused(payRefusals, no).result, nil
 	}
 	if r.token == "" && r.code == "" {
 		return success, nil // who pays is not known yet

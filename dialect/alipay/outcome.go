@@ -1,6 +1,8 @@
 package alipay
 
 import (
+	"context"
+
 	"github.com/capstan-pay/capstan/payment"
 )
 
@@ -8,6 +10,13 @@ import (
 // the API.
 func (c *client) requestKey(api, requestID string) payment.Key {
 	return payment.NewKey(c.tenant, Name+" "+api+" "+c.id, requestID)
+}
+
+// do carries out a command, together with others if the answers to earlier ones
+// are still to be signed.
+func (d *Dialect) do(ctx context.Context, r payment.Request) (payment.Outcome, error) {
+	d.signer.gather()
+	return d.Engine.Do(ctx, r)
 }
 
 // fingerprint digests what a repeat must have in common with the first

@@ -28,9 +28,9 @@ type payRequest struct {
 	token      string // of the user, for an agreement payment
 	code       string // that the user shows at a till; without it and a token it is a cashier payment
 	metadata   string
-	authorizes bool // the money is captured later
-	evaluates  bool // nothing is moved
-	expires    time.Time
+	authorizes bool       // the money is captured later
+	evaluates  bool       // nothing is moved
+	expires    *time.Time // an order that nobody has confirmed; nil is the usual time
 	title      string
 	details    payDetails
 	context    replyContext
@@ -67,7 +67,7 @@ func readPay(c *call) (payRequest, bool) {
 		expires:   f.time("paymentExpiryTime"),
 		title:     order.text("orderDescription", 256),
 		details: payDetails{
-			Version: 1, NotifyURL: f.id("paymentNotifyUrl", 1024), VoidNotifyURL: f.id("voidNotifyUrl", 2048),
+			Version: 1, NotifyURL: f.address("paymentNotifyUrl", 1024), VoidNotifyURL: f.address("voidNotifyUrl", 2048),
 			RedirectURL: f.id("paymentRedirectUrl", 1024), Order: compact(f.raw("order")), ExtendInfo: f.extend(),
 		},
 	}
@@ -170,7 +170,7 @@ func (d *Dialect) pay(ctx context.Context, c *call) []byte {
 	if err != nil {
 		return fail(err)
 	}
-	out, err := d.Engine.Do(ctx, payment.Request{
+	out, err := d.do(ctx, payment.Request{
 		Tenant: c.client.tenant, Merchant: c.client.merchant, Command: create, Key: c.client.requestKey("pay", r.requestID),
 		Fingerprint: r.fingerprint(d), Keeps: keepsPay, Context: r.context.encode(), Patience: c.client.settings.patience,
 	})
@@ -242,30 +242,44 @@ func (d *Dialect) create(c *call, r payRequest, method payment.Method) (payment.
 	if !r.authorizes {
 		policy.AutoCapture, policy.DeclinedCaptureEnds = true, true
 	}
-	create := payment.Create{Attempt: &payment.Attempt{Asked: payment.Asked{Dialect: Name, Reference: r.requestID}}}
 	if method.User == 0 {
-		policy.PayerDeadline = orderValidity
-		if !r.expires.IsZero() {
-			policy.PayerDeadline = r.expires.Sub(c.now)
-		}
-		if policy.PayerDeadline <= 0 {
-			create.Denied = payment.Refuse(payment.HoldOver)
-		}
+		policy.PayerDeadline = r.deadline(c)
 	}
-	if !c.client.settings.supports(r.amount.currency) {
-		create.Denied = payment.Refuse(payment.CurrencyMismatch)
+	return payment.Create{
+		Attempt: &payment.Attempt{Asked: payment.Asked{Dialect: Name, Reference: r.requestID}},
+		Denied:  r.denied(c, method),
+		Intake: payment.Intake{
+			Dialect: Name, Currency: money.Currency(r.amount.currency), Amount: r.amount.minor, Method: method, Policy: policy,
+			Reference: r.requestID, Description: r.title, Test: d.Sandbox, Details: details,
+		},
+	}, nil
+}
+
+// deadline is how long an order waits for its payer; not above 0 if that is
+// over already.
+func (r payRequest) deadline(c *call) time.Duration {
+	if r.expires == nil {
+		return orderValidity
 	}
+	return r.expires.Sub(c.now)
+}
+
+// denied is what this API's own rules say against a payment, whoever pays; nil
+// is nothing.
+func (r payRequest) denied(c *call, method payment.Method) *payment.Refusal {
 	switch c.client.settings.partner {
 	case partnerFrozen:
-		create.Denied = payment.Refuse(payment.MerchantBarred)
+		return payment.Refuse(payment.MerchantBarred)
 	case partnerClosed:
-		create.Denied = payment.Refuse(payment.MerchantBarred, payment.NotFound)
+		return payment.Refuse(payment.MerchantBarred, payment.NotFound)
 	}
-	create.Intake = payment.Intake{
-		Dialect: Name, Currency: money.Currency(r.amount.currency), Amount: r.amount.minor, Method: method, Policy: policy,
-		Reference: r.requestID, Description: r.title, Test: d.Sandbox, Details: details,
+	switch {
+	case !c.client.settings.supports(r.amount.currency):
+		return payment.Refuse(payment.CurrencyMismatch)
+	case method.User == 0 && r.deadline(c) <= 0:
+		return payment.Refuse(payment.HoldOver)
 	}
-	return create, nil
+	return nil
 }
 
 func keepsPay(r *payment.Refusal) bool { return refused(payRefusals, r).keeps }

@@ -82,7 +82,7 @@ func (d *Dialect) refund(ctx context.Context, c *call) []byte {
 			return fail(err)
 		}
 	}
-	out, err := d.Engine.Do(ctx, payment.Request{
+	out, err := d.do(ctx, payment.Request{
 		Tenant: c.client.tenant, Merchant: c.client.merchant, Payment: of, Sees: sees, Command: command,
 		Key: c.client.requestKey("refund", r.requestID), Fingerprint: r.fingerprint(d, of), Keeps: keepsRefund,
 		Context: r.context.encode(), Patience: c.client.settings.patience,

@@ -1,13 +1,10 @@
 package alipay
 
 import (
-	"crypto"
-	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"io"
 	"net/url"
-	"runtime"
 	"strings"
 )
 
@@ -23,23 +20,6 @@ func digest(method, target, client, at string, body []byte) [sha256.Size]byte {
 	}
 	h.Write(body)
 	return [sha256.Size]byte(h.Sum(nil))
-}
-
-// signer signs, on no more processors than there are: more at once would only
-// make each other late.
-type signer struct{ slots chan struct{} }
-
-func newSigner() signer { return signer{make(chan struct{}, runtime.GOMAXPROCS(0))} }
-
-// sign returns the signature of a digest, in base64 and percent-encoded.
-func (s signer) sign(key *rsa.PrivateKey, sum [sha256.Size]byte) (string, error) {
-	s.slots <- struct{}{}
-	raw, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, sum[:])
-	<-s.slots
-	if err != nil {
-		return "", err
-	}
-	return encodeSignature(raw), nil
 }
 
 // encodeSignature is base64 with padding, then percent-encoding. The API's

@@ -59,7 +59,7 @@ func TestVectors(t *testing.T) {
 			if got := hex.EncodeToString(sum[:]); got != v.sum {
 				t.Fatalf("digest %s, want %s", got, v.sum)
 			}
-			got, err := newSigner().sign(key, sum)
+			got, err := newSigner(1).sign(key, sum)
 			if err != nil || got != v.signature {
 				t.Errorf("signature\n%s, want\n%s (%v)", got, v.signature, err)
 			}

@@ -52,7 +52,7 @@ func (d *Dialect) void(ctx context.Context, c *call) []byte {
 		}
 	}
 	id, _ := d.ParsePaymentID(r.paymentID)
-	out, err := d.Engine.Do(ctx, payment.Request{
+	out, err := d.do(ctx, payment.Request{
 		Tenant: c.client.tenant, Merchant: c.client.merchant, Payment: id, Sees: sees,
 		Command: payment.Void{
 			Amount: r.amount.minor, All: r.all, Currency: money.Currency(r.amount.currency),

@@ -170,7 +170,7 @@ const inThePast = "This is in the past."
 func (c *call) intake(d draft, now time.Time) payment.Intake {
 	policy := payment.Policy{
 		HoldFor: c.captureFor, FromCreation: true, MaxCaptures: 1, MinCapture: minAmount, FeePercent: c.feePercent,
-		SettleAfter: c.settleAfter, RefundSettleAfter: c.settleAfter, DeclinedCaptureEnds: true,
+		SettleAfter: c.settleAfter, RefundSettleAfter: c.settleAfter, DeclinedCaptureEnds: true, ReviewsHold: true,
 		AutoCapture: d.autoCapture && !d.scheduled, ScheduledOnly: d.autoCapture && d.scheduled,
 	}
 	if d.method.kept.Present {

@@ -9,6 +9,7 @@ type reason struct{ code, message, detailCode, detailMessage string }
 // The reasons that a payment may show (section 3 of the dialect's document).
 var (
 	pendingCapture = reason{"PENDING_CAPTURE", "Payment pending capture.", "", ""}
+	underReview    = reason{"IN_REVIEW", "Payment is in review.", "", ""}
 	processing     = reason{"PROCESSING", "Payment is being processed.", "processing", "The payment currently under processing."}
 	expired        = reason{"PAYMENT_EXPIRED", "Failed to capture the payment as it has expired", "request_expired", "The payment was not captured in time."}
 	rejected       = reason{"REVIEW", "Failed to capture the payment.", "risk_review", "The payment did not pass the risk review."}

@@ -122,6 +122,7 @@ type subscriber map[string][]string
 // The topics of what happens here.
 const (
 	paymentCreated   = "payments.created"
+	paymentInReview  = "payments.in_review"
 	paymentCompleted = "payments.completed"
 	paymentCanceled  = "payments.canceled"
 	paymentFailed    = "payments.failed"
@@ -132,7 +133,7 @@ const (
 
 // fired are the topics that are told of.
 var fired = map[string]bool{
-	paymentCreated: true, paymentCompleted: true, paymentCanceled: true, paymentFailed: true,
+	paymentCreated: true, paymentInReview: true, paymentCompleted: true, paymentCanceled: true, paymentFailed: true,
 	refundCreated: true, refundCompleted: true, refundFailed: true,
 }
 
@@ -158,6 +159,9 @@ func (s subscriber) Notices(o outbox.Occasion) (told []outbox.Notice) {
 		before, _ = statusOf(o.Before, false)
 	} else {
 		tell(p.Version, paymentCreated, 0)
+	}
+	if p.HeldUp() && (o.Before == nil || !o.Before.HeldUp()) {
+		tell(p.Version, paymentInReview, 0)
 	}
 	if now, _ := statusOf(p, false); now != before {
 		tell(p.Version, outcomes[now], 0)

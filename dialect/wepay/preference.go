@@ -54,7 +54,7 @@ func isTopic(topic string) bool {
 			return false
 		}
 	}
-	return family != "payments" && family != "refunds" || fired[topic] || topic == "payments.in_review"
+	return family != "payments" && family != "refunds" || fired[topic]
 }
 
 func preferenceName(m *merchant.Merchant, id string) document.Name {

@@ -95,16 +95,23 @@ func fee(p *payment.Payment) int64 {
 func statusOf(p *payment.Payment, fresh bool) (string, reason) {
 	switch p.Status {
 	case payment.Authorized:
-		if p.InFlight(payment.OpCapture) == 0 {
+		switch {
+		case p.HeldUp():
+			return "pending", underReview
+		case p.InFlight(payment.OpCapture) == 0:
 			return "pending", pendingCapture
 		}
 	case payment.Captured:
 		if !fresh && p.Settled == p.Captured {
 			return "completed", reason{}
 		}
-	case payment.Voided:
-		return "canceled", reason{}
-	case payment.Expired:
+	case payment.Voided, payment.Expired:
+		switch {
+		case p.Review == payment.ReviewFailed && p.Ended != payment.EndedByCancel:
+			return "failed", rejected
+		case p.Status == payment.Voided:
+			return "canceled", reason{}
+		}
 		return "failed", expired
 	case payment.Declined:
 		return "failed", failure(p)

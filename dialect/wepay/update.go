@@ -83,7 +83,7 @@ func (c *call) readChange() (change, []detail) {
 // edit makes the new intake of a payment.
 func (a change) edit(p *payment.Payment) (payment.Intake, *payment.Refusal) {
 	now := p.Intake
-	waits := p.Status == payment.Authorized && p.Captures() == 0 && p.Pending() == nil
+	waits := p.Status == payment.Authorized && p.Captures() == 0 && p.Pending() == nil && !p.HeldUp()
 	if p.Dialect != Name || (a.amounts || a.captureAt != nil) && !waits {
 		return now, payment.Refuse(payment.NotCreated)
 	}

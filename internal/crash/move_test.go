@@ -3,19 +3,19 @@ package crash
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"math/rand/v2"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/capstan-pay/capstan/bench"
+	"github.com/capstan-pay/capstan/internal/drive"
 	"github.com/capstan-pay/capstan/internal/pgtest"
 	"github.com/capstan-pay/capstan/move"
-	"github.com/capstan-pay/capstan/store"
-	"github.com/capstan-pay/capstan/store/postgres"
-	"github.com/capstan-pay/capstan/store/sqlite"
 )
 
 // TestMoveIsKilled: a move to PostgreSQL, and one back, is killed again and
@@ -135,16 +135,47 @@ func moveKilled(t *testing.T, program, from, to, keys string, random *rand.Rand)
 // incomplete tells whether a part of a move is in a store.
 func incomplete(t *testing.T, address string) bool {
 	t.Helper()
-	var st store.Store
-	var err error
-	if strings.HasPrefix(address, "postgres:") {
-		st, err = postgres.OpenReadOnly(t.Context(), address)
-	} else {
-		st, err = sqlite.OpenReadOnly(t.Context(), address)
-	}
+	st, err := openReadOnly(t.Context(), address)
 	if err != nil {
 		return false // there is no store yet
 	}
 	defer st.Close()
 	return move.Check(t.Context(), st) != nil
+}
+
+// TestMovedWhileAnInstanceStoodStill: a database is moved while an instance on it
+// stands still for longer than its lease, so that nobody knows of it. When it goes
+// on it captures nothing, since what it has is history, and ends.
+func TestMovedWhileAnInstanceStoodStill(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts processes, which the race detector does not see")
+	}
+	program, address, file := build(t), pgtest.URL(t), filepath.Join(t.TempDir(), "capstan.db")
+	s := startLogging(t, program, address, io.Discard)
+	client, err := drive.New("intents", s.Credentials)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := client.Authorize(t.Context(), held, "k")
+	if err != nil || r.Verdict != drive.Done {
+		t.Fatalf("%s %v", r.Verdict, err)
+	}
+	s.stand(t, true)
+	t.Cleanup(func() { _ = s.command.Process.Signal(syscall.SIGCONT) })
+	time.Sleep(leaseOver)
+	if out, err := exec.Command(program, "move", "--from", address, "--to", file).CombinedOutput(); err != nil {
+		t.Fatalf("move: %v\n%s", err, out)
+	}
+	s.stand(t, false)
+	if r, err := client.Capture(t.Context(), r.ID, part, "c", true); err == nil && r.Verdict == drive.Done {
+		t.Error("it has captured what was moved away")
+	}
+	select {
+	case <-s.ended:
+	case <-time.After(10 * time.Second):
+		t.Error("it goes on")
+	}
+	if out, err := exec.Command(program, "verify", "--store", file).CombinedOutput(); err != nil {
+		t.Errorf("verify: %v\n%s", err, out)
+	}
 }

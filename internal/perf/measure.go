@@ -32,6 +32,7 @@ type measurements struct {
 	began    time.Time
 	samples  map[string][]sample // by the name of the load, one of each round
 	signing  []float64           // RSA-2048 signatures a second on all cores, before each round
+	signed   []float64           // CPU microseconds of each of them
 	syncing  []float64           // milliseconds for 4 KiB and fdatasync, before each round
 	captures int                 // made by the server in all
 	errors   int                 // answers that were not a first, successful capture
@@ -84,7 +85,8 @@ func (m *measurements) load(ctx context.Context, noop, server *child) error {
 	for round := range m.rounds {
 		fmt.Fprintf(os.Stderr, "round %d of %d\n", round+1, m.rounds)
 		quiet(ctx, m.wait)
-		m.signing = append(m.signing, signatures(m.duration()/4))
+		rate, cpu := signatures(m.duration() / 4)
+		m.signing, m.signed = append(m.signing, rate), append(m.signed, cpu)
 		syncing, err := syncTime(filepath.Dir(m.capstan))
 		if err != nil {
 			return err
@@ -251,8 +253,8 @@ func compacted(folder string) (int64, error) {
 }
 
 // signatures is how many RSA-2048 signatures the machine makes a second with
-// all its cores.
-func signatures(d time.Duration) float64 {
+// all its cores, and the CPU microseconds that each of them takes.
+func signatures(d time.Duration) (rate, cpu float64) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		panic(err) // there is no randomness
@@ -260,7 +262,7 @@ func signatures(d time.Duration) float64 {
 	digest := sha256.Sum256([]byte("something to sign"))
 	var made atomic.Int64
 	var signers sync.WaitGroup
-	begin := time.Now()
+	begin, used := time.Now(), cpuOf(os.Getpid())
 	for range runtime.NumCPU() {
 		signers.Go(func() {
 			for time.Since(begin) < d {
@@ -272,7 +274,8 @@ func signatures(d time.Duration) float64 {
 		})
 	}
 	signers.Wait()
-	return float64(made.Load()) / time.Since(begin).Seconds()
+	n := float64(made.Load())
+	return n / time.Since(begin).Seconds(), micros(cpuOf(os.Getpid())-used) / n
 }
 
 // syncTime is the median time, in milliseconds, that 4 KiB at the end of a

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/capstan-pay/capstan/internal/failpoint"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/store"
 )
@@ -85,6 +86,7 @@ func (s *Store) begin(ctx context.Context, touched store.Touched) (*batch, error
 		b.undo()
 		return nil, fmt.Errorf("postgres: load a batch: %w", err)
 	}
+	failpoint.Reach("postgres.batch.locked")
 	return b, nil
 }
 
@@ -136,6 +138,9 @@ func (b *batch) load(ctx context.Context, touched store.Touched) error {
 	})
 	t.do(selectTime, func(r row) error {
 		b.now = time.UnixMilli(r.int(0) + r.int(1)).UTC()
+		if r.bool(2) { // an instance that stood still meanwhile: whoever moves the store has not seen it
+			return fmt.Errorf("%w: the store is being moved, or was", store.ErrBroken)
+		}
 		return nil
 	})
 	if _, err := t.home(); err != nil {
@@ -217,35 +222,37 @@ func (b *batch) Payers(ctx context.Context, now time.Time, of []store.PayerRef) 
 		c[1].int8(ref.User)
 		c[2].text(string(ref.Currency))
 	}
-	each := func(fn func(ref *store.PayerRef, payer *payment.Payer)) {
-		for i := range of {
-			fn(&of[i], &payers[i])
+	type person struct{ tenant, user int64 }
+	asked := make(map[person][]int, len(of)) // by whom they name
+	charged := map[name[string]][]int{}      // by the grant
+	for i := range of {
+		who := person{of[i].Tenant, of[i].User}
+		asked[who] = append(asked[who], i)
+		if of[i].Grant != "" {
+			by := name[string]{Tenant: of[i].Tenant, Name: of[i].Grant}
+			charged[by] = append(charged[by], i)
 		}
 	}
 	t := travel(ctx, b.conn.Conn())
 	t.send(&users, func(r row) error {
-		each(func(ref *store.PayerRef, payer *payment.Payer) {
-			if ref.Tenant == r.int(0) && ref.User == r.int(1) {
-				payer.Frozen = r.bool(2)
-			}
-		})
+		for _, i := range asked[person{r.int(0), r.int(1)}] {
+			payers[i].Frozen = r.bool(2)
+		}
 		return nil
 	})
 	t.send(&balances, func(r row) error {
-		each(func(ref *store.PayerRef, payer *payment.Payer) {
-			if ref.Tenant == r.int(0) && ref.User == r.int(1) && string(ref.Currency) == r.text(2) {
-				payer.Available = r.int(3)
+		for _, i := range asked[person{r.int(0), r.int(1)}] {
+			if string(of[i].Currency) == r.text(2) {
+				payers[i].Available = r.int(3)
 			}
-		})
+		}
 		return nil
 	})
 	t.send(&grants, func(r row) error {
 		g := grantOf(r)
-		each(func(ref *store.PayerRef, payer *payment.Payer) {
-			if ref.Tenant == g.Tenant && ref.Grant == g.Name {
-				payer.GrantOver = g.User != ref.User || !g.Valid(now)
-			}
-		})
+		for _, i := range charged[name[string]{Tenant: g.Tenant, Name: g.Name}] {
+			payers[i].GrantOver = g.User != of[i].User || !g.Valid(now)
+		}
 		return nil
 	})
 	if _, err := t.home(); err != nil {

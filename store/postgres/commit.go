@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/capstan-pay/capstan/internal/failpoint"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/store"
 )
@@ -69,7 +70,9 @@ func (b *batch) write(ctx context.Context, w *writing, anew bool) error {
 		t.send(r, nil)
 	}
 	t.do(commitWork, nil)
+	failpoint.Reach("postgres.commit.before")
 	tag, err := t.home()
+	failpoint.Reach("postgres.commit.after")
 	if err == nil && tag.String() != "COMMIT" {
 		err = errReading{fmt.Errorf("postgres: COMMIT was answered with %s", tag)}
 	}

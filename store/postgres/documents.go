@@ -161,7 +161,7 @@ type filed struct {
 	now *document.Document
 }
 
-// file puts the documents of changes. They are looked up and locked first.
+// file looks up the documents of changes, and locks them.
 func (w *writing) file(ctx context.Context, changes []store.Change) error {
 	var names []document.Name
 	for i := range changes {
@@ -176,14 +176,27 @@ func (w *writing) file(ctx context.Context, changes []store.Change) error {
 		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Merchant, b.Merchant), cmp.Compare(a.Dialect, b.Dialect), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
 	})
 	w.documents = map[document.Name]*filed{}
+	var those rows
+	those.reset(lockDocuments)
 	for _, n := range slices.Compact(names) {
-		old, err := loadDocument(ctx, w.b.conn.Conn(), selectDocument+documentNamed+` FOR UPDATE`, n)
-		if err != nil {
-			return fmt.Errorf("postgres: look a document up: %w", err)
+		w.documents[n] = &filed{}
+		c := those.next()
+		c[0].int8(n.Tenant)
+		c[1].int8(n.Merchant)
+		c[2].text(n.Dialect)
+		c[3].text(n.Kind)
+		c[4].text(n.ID)
+	}
+	t := travel(ctx, w.b.conn.Conn())
+	t.send(&those, func(r row) error {
+		old := documentOf(r)
+		if f := w.documents[old.Name]; f != nil {
+			f.was, f.now = old.Version, &old
 		}
-		if w.documents[n] = (&filed{}); old != nil {
-			w.documents[n] = &filed{old.Version, old}
-		}
+		return nil
+	})
+	if _, err := t.home(); err != nil {
+		return fmt.Errorf("postgres: look documents up: %w", err)
 	}
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/capstan-pay/capstan/internal/failpoint"
 )
 
 // migrations are applied in the order of their names. One that was released is
@@ -30,7 +32,7 @@ func migrate(ctx context.Context, config *pgx.ConnConfig) error {
 	if version, err := schemaOf(ctx, conn); err != nil || version == latest() {
 		return err
 	}
-	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('capstan schema'), hashtext(current_schema()))`); err != nil {
 			return err
 		}
@@ -62,8 +64,11 @@ func migrate(ctx context.Context, config *pgx.ConnConfig) error {
 				return err
 			}
 		}
+		failpoint.Reach("postgres.migrate.before")
 		return nil
 	})
+	failpoint.Reach("postgres.migrate.after")
+	return err
 }
 
 // schemaOf returns the version of the store's schema, 0 if there is none. A

@@ -1,8 +1,11 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -87,22 +90,25 @@ func (w *writing) lineUp(ctx context.Context, changes []store.Change) error {
 	if w.queues == nil {
 		return nil
 	}
-	var tenants, payments []int64
-	var dialects, endpoints []string
-	for q := range w.queues {
-		tenants, payments = append(tenants, q.tenant), append(payments, int64(q.payment))
-		dialects, endpoints = append(dialects, q.dialect), append(endpoints, q.endpoint)
+	order := slices.SortedFunc(maps.Keys(w.queues), func(a, b queue) int {
+		return cmp.Or(cmp.Compare(a.tenant, b.tenant), cmp.Compare(a.payment, b.payment), cmp.Compare(a.dialect, b.dialect), cmp.Compare(a.endpoint, b.endpoint))
+	})
+	var those rows
+	those.reset(joinQueues)
+	for _, q := range order {
+		c := those.next()
+		c[0].int8(q.tenant)
+		c[1].int8(int64(q.payment))
+		c[2].text(q.dialect)
+		c[3].text(q.endpoint)
 	}
-	err := each(ctx, w.b.conn.Conn(), `UPDATE deliveries d SET followers = d.followers + 1
-		FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[]) AS t (tenant, payment, dialect, endpoint)
-		WHERE d.tenant = t.tenant AND d.payment = t.payment AND d.dialect = t.dialect AND d.endpoint = t.endpoint AND d.ordered AND d.state = 1
-		RETURNING `+deliveryColumns,
-		func(r row) error {
-			d := deliveryOf(r)
-			w.waits(&d)
-			return nil
-		}, tenants, payments, dialects, endpoints)
-	if err != nil {
+	t := travel(ctx, w.b.conn.Conn())
+	t.send(&those, func(r row) error {
+		d := deliveryOf(r)
+		w.waits(&d)
+		return nil
+	})
+	if _, err := t.home(); err != nil {
 		return fmt.Errorf("postgres: look up deliveries that wait: %w", err)
 	}
 	return nil

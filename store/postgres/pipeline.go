@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/capstan-pay/capstan/internal/failpoint"
 )
 
 // rows are rows for a statement: an array for each column, cut into pieces
@@ -84,6 +86,8 @@ func (t *trip) send(r *rows, read func(row) error) {
 // the database has.
 type errReading struct{ error }
 
+func (e errReading) Unwrap() error { return e.error }
+
 // home sends what was collected and reads the results. It returns the first
 // error there is, and the tag of the last statement.
 func (t *trip) home() (tag pgconn.CommandTag, err error) {
@@ -95,6 +99,7 @@ func (t *trip) home() (tag pgconn.CommandTag, err error) {
 	if e := t.pipe.Sync(); e != nil {
 		note(e)
 	}
+	failpoint.Reach("postgres.trip.sent")
 	for _, read := range t.reads {
 		result, e := t.pipe.GetResults()
 		if e != nil {

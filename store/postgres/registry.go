@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/capstan-pay/capstan/internal/failpoint"
 	"github.com/capstan-pay/capstan/merchant"
 	"github.com/capstan-pay/capstan/store"
 )
@@ -27,7 +28,12 @@ func (s *Store) changeAt(ctx context.Context, level pgx.TxIsoLevel, fn func(tx p
 	}
 	return again(ctx, func() error {
 		return s.writers.AcquireFunc(ctx, func(c *pgxpool.Conn) error {
-			err := pgx.BeginTxFunc(ctx, c, pgx.TxOptions{IsoLevel: level}, func(tx pgx.Tx) error { return fn(texts{tx}) })
+			err := pgx.BeginTxFunc(ctx, c, pgx.TxOptions{IsoLevel: level}, func(tx pgx.Tx) error {
+				err := fn(texts{tx})
+				failpoint.Reach("postgres.change.before")
+				return err
+			})
+			failpoint.Reach("postgres.change.after")
 			if err == nil {
 				err = waited(ctx, c.Conn())
 			}

@@ -1,5 +1,7 @@
 package postgres
 
+import "github.com/capstan-pay/capstan/store"
+
 // statement is prepared once on each connection that writes. Its parameters
 // are arrays of the element types given, one for each column, all of one
 // length; with counted set the last parameter is how many rows it must change.
@@ -34,7 +36,8 @@ var (
 		JOIN records r ON r.tenant = t.tenant AND r.key = t.key`}
 
 	selectTime = &statement{"select_time", nil, false, `
-		SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, ahead FROM sandbox_clock`}
+		SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, ahead, EXISTS (SELECT FROM meta WHERE name = '` + store.MetaMove + `')
+		FROM sandbox_clock`}
 
 	selectPayers = &statement{"select_payers", []uint32{typeInt8, typeInt8}, false, `
 		SELECT u.tenant, u.id, u.frozen
@@ -57,6 +60,25 @@ var (
 		FROM unnest($1::bigint[], $2::text[]) AS t (tenant, name)
 		JOIN counters c ON c.tenant = t.tenant AND c.name = t.name
 		ORDER BY c.tenant, c.name FOR NO KEY UPDATE OF c`}
+
+	lockDocuments = &statement{"lock_documents", []uint32{typeInt8, typeInt8, typeText, typeText, typeText}, false, `
+		SELECT ` + documentColumns + `
+		FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[]) AS t (tenant, merchant, dialect, kind, id)
+		JOIN documents d ON d.tenant = t.tenant AND d.merchant = t.merchant AND d.dialect = t.dialect AND d.kind = t.kind AND d.id = t.id
+		ORDER BY d.tenant, d.merchant, d.dialect, d.kind, d.id FOR NO KEY UPDATE OF d`}
+
+	// What waits in a queue that something is put behind.
+	joinQueues = &statement{"join_queues", []uint32{typeInt8, typeInt8, typeText, typeText}, false, `
+		WITH waiting AS (
+			SELECT d.tenant, d.payment, d.dialect, d.endpoint, d.version, d.number
+			FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[]) AS t (tenant, payment, dialect, endpoint)
+			JOIN deliveries d ON d.tenant = t.tenant AND d.payment = t.payment AND d.dialect = t.dialect AND d.endpoint = t.endpoint
+			WHERE d.ordered AND d.state = 1
+			ORDER BY d.tenant, d.payment, d.dialect, d.endpoint, d.version, d.number FOR NO KEY UPDATE OF d)
+		UPDATE deliveries d SET followers = d.followers + 1 FROM waiting w
+		WHERE d.tenant = w.tenant AND d.payment = w.payment AND d.dialect = w.dialect AND d.endpoint = w.endpoint
+			AND d.version = w.version AND d.number = w.number
+		RETURNING ` + deliveryColumns}
 )
 
 const recordColumns = `r.key, r.tenant, r.fingerprint, r.payment, r.version, r.operation, r.refusal, r.pending, r.at, r.expires, r.context`
@@ -224,7 +246,7 @@ const (
 
 // prepared are the statements of a connection that writes.
 var prepared = []*statement{
-	lockStates, selectEvents, selectRecords, selectTime, selectPayers, lockPurses, selectGrants, lockCounters,
+	lockStates, selectEvents, selectRecords, selectTime, selectPayers, lockPurses, selectGrants, lockCounters, lockDocuments, joinQueues,
 	addStates, moveStates, addEvents, addRecords, moveRecords, dropTimers, clearTimers, setTimers, addBalances,
 	openPurses, movePurses, addCounters, moveCounters, addMarks, addDocuments, moveDocuments, addNotices, addDeliveries, commitWork, rollbackWork,
 }

@@ -7,6 +7,8 @@ import (
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
+
+	"github.com/capstan-pay/capstan/internal/failpoint"
 )
 
 // patience is how long a connection waits for a lock that another process
@@ -49,7 +51,9 @@ func openWriter(path string) (_ *sqlite.Conn, err error) {
 	if err := set(conn, "cache_size", "-8192", "-8192"); err != nil {
 		return nil, err
 	}
-	return conn, migrate(conn)
+	err = migrate(conn)
+	failpoint.Reach("sqlite.migrate.after")
+	return conn, err
 }
 
 // durable makes commits survive a loss of power, and checks that they will.

@@ -8,6 +8,8 @@ import (
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
+
+	"github.com/capstan-pay/capstan/internal/failpoint"
 )
 
 // applicationID marks an SQLite file as a store of ours: "Caps".
@@ -86,6 +88,7 @@ func migrate(conn *sqlite.Conn) (err error) {
 			return fmt.Errorf("apply %s: %w", name, err)
 		}
 	}
+	failpoint.Reach("sqlite.migrate.before")
 	return nil
 }
 
