@@ -161,13 +161,13 @@ func (w *world) atRest() {
 		if p.Captured > 0 {
 			w.seen.captured++
 		}
+		if p.Review == payment.ReviewPassed || p.Ended == payment.EndedByReview {
+			w.seen.reviewed++
+		}
 		if p.Authorized > 1000 && slices.ContainsFunc(p.Operations, func(op payment.Operation) bool {
 			return op.Kind == payment.OpIncrement && op.Status == payment.OpApproved
 		}) {
 			w.seen.raised++
-		}
-		if p.Review == payment.ReviewPassed || p.Ended == payment.EndedByReview {
-			w.seen.reviewed++
 		}
 	}
 	if due, err := w.store.Due(context.Background(), now.Add(-time.Minute), 10); err != nil || len(due) > 0 {
