@@ -155,7 +155,7 @@ func (b *batch) change(it *item, d payment.Decision, at time.Time) *store.Change
 				c.Record.Expires = later(waiting.Expires, b.now.Add(waiting.Expires.Sub(waiting.At)))
 			}
 		}
-	} else if len(d.Events) == 0 && (it.timers != nil || answers(it.Command)) { // it may be decided again without harm
+	} else if len(d.Events) == 0 && (it.timers != nil || it.nameless && len(it.Documents) == 0) { // it changed nothing, and nobody can ask again
 		c.Record = store.Record{}
 	}
 	if d.Refusal == nil {
@@ -206,13 +206,6 @@ func (b *batch) held(p *payment.Payment, c payment.Command) payment.Decision {
 // of its own, whose answer comes under the key of the command.
 func corrects(d payment.Decision) bool {
 	return slices.ContainsFunc(d.Events, func(e payment.Event) bool { return e.Kind == payment.CorrectionPending })
-}
-
-// answers tells whether a command is what a processor said. One that is known
-// already leaves nothing: its record would pass for that of the event before.
-func answers(c payment.Command) bool {
-	_, ok := c.(payment.Resolve)
-	return ok
 }
 
 // promise writes on the event of a decision that decides it, until when its
