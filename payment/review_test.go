@@ -109,8 +109,22 @@ func TestWhatIsReviewed(t *testing.T) {
 	}
 }
 
-// A planned capture whose time came during the review is put on the agenda; the
-// operator's words are in the history.
+func TestReviewed(t *testing.T) {
+	for want, d := range map[string]*desk{
+		"":          authorized(t),
+		"in_review": inReview(t),
+		"passed":    inReview(t).after(approve, passed),
+		"failed":    inReview(t).after(approve, failed),
+		"undecided": inReview(t).in(week).after(approve, payment.Expire{}),
+	} {
+		if got := d.p.Reviewed(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// A planned capture, whose timer may have fired during the review, is put on the
+// agenda again; the operator's words are in the history.
 func TestReviewPutsOff(t *testing.T) {
 	d := inReview(t, policy(func(p *payment.Policy) { p.CaptureAt = noon.Add(time.Hour) })).in(2 * time.Hour)
 	got := d.do(passed)
