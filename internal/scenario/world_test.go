@@ -21,9 +21,10 @@ import (
 	"github.com/capstan-pay/capstan/internal/pgtest"
 )
 
-// dialects that take cards; alipay's payers have wallets, which are settled in
-// our own books.
-var dialects = []string{"wepay", "intents", "begateway"}
+// dialects are all of them. Cards are captured by a processor far away. The
+// payers of alipay have wallets, which are our own books: the sandbox has the
+// same happen to what is asked of these.
+var dialects = []string{"alipay", "wepay", "intents", "begateway"}
 
 const hold = 2000
 
@@ -36,9 +37,10 @@ var instances = 1
 type world struct {
 	t *testing.T
 	*capstantest.Server
-	others []*capstantest.Server
-	sent   atomic.Int64 // requests
-	peer   *peer.Peer
+	others  []*capstantest.Server
+	sent    atomic.Int64 // requests
+	peer    *peer.Peer
+	wallets bool // it is played with wallets
 }
 
 func newWorld(t *testing.T) *world {
@@ -148,7 +150,7 @@ func (w *world) want(verdicts ...drive.Verdict) func(drive.Result, error) drive.
 
 // settled lets time pass until whatever was unknown is known, and holds the
 // processor's journal against the books. It returns what was captured, voided
-// and refunded there.
+// and refunded there; of wallets, which have no journal, what the books have.
 func (w *world) settled() (captured, voided, refunded int64) {
 	w.t.Helper()
 	for range 3 {
@@ -162,7 +164,11 @@ func (w *world) settled() (captured, voided, refunded int64) {
 	voided, _ = peer.Sum(effects, "void")
 	refunded, _ = peer.Sum(effects, "refund")
 	books := w.Balances(w.t, "USD")
-	if net := books["merchant"] + books["in_transit"] + books["platform_fees"]; net != captured-refunded {
+	net := books["merchant"] + books["in_transit"] + books["platform_fees"]
+	if w.wallets {
+		return net, 0, 0
+	}
+	if net != captured-refunded {
 		w.t.Errorf("the books have %d, the processor has moved %d", net, captured-refunded)
 	}
 	return captured, voided, refunded
@@ -176,10 +182,31 @@ func (w *world) wants(captured, voided, refunded int64) {
 	}
 }
 
-// lose makes the processor lose its next answers to an operation.
+// shows wants a client to be shown how much was captured, where its dialect
+// tells.
+func (w *world) shows(c drive.Client, id string, captured int64) {
+	w.t.Helper()
+	r, err := c.Query(w.t.Context(), id)
+	if err != nil || r.Captured >= 0 && r.Captured != captured {
+		w.t.Errorf("%d captured, %s is shown %d: %s %v", captured, c.Name(), r.Captured, r.Answer, err)
+	}
+}
+
+// lose makes the processor lose its next answer to an operation, or whatever
+// else the outcome says.
 func (w *world) lose(operation, outcome string) {
 	w.t.Helper()
-	w.peer.Expect(w.t, operation, outcome, 0, 1)
+	w.late(operation, outcome, 0)
+}
+
+// late is lose, after a while.
+func (w *world) late(operation, outcome string, delay time.Duration) {
+	w.t.Helper()
+	if w.wallets {
+		w.Control(w.t, http.MethodPost, "/_sandbox/processor", map[string]any{"operation": operation, "outcome": outcome, "delay_ms": delay.Milliseconds()}, nil)
+		return
+	}
+	w.peer.Expect(w.t, operation, outcome, delay, 1)
 }
 
 // post sends a form to the intents dialect.
