@@ -271,6 +271,25 @@ func (c *call) conclude(out payment.Outcome, table []refusal) (result, *problem)
 	return result{now, false, now.Op(out.Operation)}, nil
 }
 
+// settled returns what is wrong with a payment's state. While nobody knows
+// whether its hold was given back, nothing is wrong with it for good: it may
+// turn out to be open.
+func (c *call) settled(wrong *problem) *problem {
+	if wrong != notCapturable && wrong != notCancelable && wrong != notUpdatable {
+		return wrong
+	}
+	p, err := c.find(c.payment())
+	if err != nil {
+		return c.failed(err)
+	}
+	if p != nil {
+		if op := p.Pending(); op != nil && (op.Kind == payment.OpVoid || op.Kind == payment.OpCancel) {
+			return unexpected
+		}
+	}
+	return wrong
+}
+
 // find returns a payment of the caller's as it is now, nil if there is none
 // that this dialect can express.
 func (c *call) find(id payment.ID) (*payment.Payment, error) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/capstan-pay/capstan/capstantest"
 )
@@ -101,5 +102,32 @@ func TestARepeatIsAnswered(t *testing.T) {
 		w.set("wepay.account_can_accept_payments", true)
 		w.set("wepay.account_currency", nil)
 		w.set("wepay.fee_threshold_percent", nil)
+	}
+}
+
+// TestUnknownCancellation: while nobody knows whether a payment was canceled,
+// what depends on that is not refused for good; when the acquirer has declined
+// to cancel it, the payment can be captured.
+func TestUnknownCancellation(t *testing.T) {
+	s := capstantest.Run(t, inMemory)
+	w := &world{client: newClient(t, s, s.Credentials)}
+	p := w.authorize("1", "")
+	w.set("wepay.processor_patience_ms", 10)
+	s.Control(t, http.MethodPost, "/_sandbox/processor", map[string]any{"operation": "void", "outcome": "lost_then_declined"}, nil)
+	cancel := func() reply { return w.do(http.MethodPost, "/payments/"+p.ID+"/cancel", `{"cancel_reason":"x"}`, "") }
+	if r := cancel(); r.status != http.StatusInternalServerError {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	for name, r := range map[string]reply{
+		"capture": w.capture(p.ID, "", "later"), "cancel": cancel(),
+		"update": w.do(http.MethodPost, "/payments/"+p.ID, `{"amounts":{"amount":1500,"currency":"USD"}}`, ""),
+	} {
+		if r.status != http.StatusInternalServerError || r.ErrorCode != "UNEXPECTED_ERROR" {
+			t.Errorf("%s meanwhile: %d %s", name, r.status, r.body)
+		}
+	}
+	s.Advance(t, time.Hour)
+	if r := w.capture(p.ID, "", "later"); r.why() != "PROCESSING" {
+		t.Errorf("then: %d %s", r.status, r.body)
 	}
 }

@@ -36,7 +36,7 @@ func (d *Dialect) update(c *call) ([]byte, *problem) {
 	request.Command = payment.Revise{Edit: asked.edit, OfHold: true}
 	res, problem := c.do(request, updateRefusals)
 	if problem != nil {
-		return nil, problem
+		return nil, c.settled(problem)
 	}
 	return c.render(res.payment, view{}), nil
 }
