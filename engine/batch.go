@@ -155,7 +155,7 @@ func (b *batch) change(it *item, d payment.Decision, at time.Time) *store.Change
 				c.Record.Expires = later(waiting.Expires, b.now.Add(waiting.Expires.Sub(waiting.At)))
 			}
 		}
-	} else if len(d.Events) == 0 && (it.timers != nil || answers(it.Command)) { // it may be decided again without harm
+	} else if len(d.Events) == 0 && (it.timers != nil || it.nameless && len(it.Documents) == 0) { // it changed nothing, and nobody can ask again
 		c.Record = store.Record{}
 	}
 	if d.Refusal == nil {
@@ -194,7 +194,11 @@ func (b *batch) held(p *payment.Payment, c payment.Command) payment.Decision {
 	switch c.(type) {
 	case payment.Capture, payment.Increment, payment.Void, payment.Cancel, payment.Refund, payment.Expire, payment.Review:
 		if b.engine.Held(p.ID) {
-			r := payment.Refuse(payment.OperationPending)
+			// Busy is what all dialects take for try again, and keep under no key.
+			r := payment.Refuse(payment.OperationPending, payment.Busy)
+			if _, closes := c.(payment.Expire); closes {
+				r = payment.Refuse(payment.OperationPending)
+			}
 			r.Status, r.Ended, r.Currency = p.Status, p.Ended, p.Currency
 			return payment.Decision{Payment: p, Refusal: r}
 		}
@@ -206,13 +210,6 @@ func (b *batch) held(p *payment.Payment, c payment.Command) payment.Decision {
 // of its own, whose answer comes under the key of the command.
 func corrects(d payment.Decision) bool {
 	return slices.ContainsFunc(d.Events, func(e payment.Event) bool { return e.Kind == payment.CorrectionPending })
-}
-
-// answers tells whether a command is what a processor said. One that is known
-// already leaves nothing: its record would pass for that of the event before.
-func answers(c payment.Command) bool {
-	_, ok := c.(payment.Resolve)
-	return ok
 }
 
 // promise writes on the event of a decision that decides it, until when its

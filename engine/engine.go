@@ -57,7 +57,7 @@ type Config struct {
 
 	// Held tells whether a payment may not be moved on before it is reconciled
 	// with its processor: whatever would take from its hold, end it or give money
-	// back is refused with OperationPending, and timers wait. It is called for
+	// back is refused with Busy and OperationPending, and timers wait. It is called for
 	// every such command and must be quick. A nil func is never.
 	Held func(payment.ID) bool
 
@@ -163,6 +163,7 @@ type item struct {
 	secret   payment.Secret  // of an authorization, for the first call of its processor
 	timers   []payment.Timer // done with, when the command is
 	resolves payment.Key     // of the record that the command's outcome completes
+	nameless bool            // the request brought no key
 	err      error
 	checks   *risk.Checks // that the command is held against
 	told     outbox.Subscriber
@@ -208,7 +209,7 @@ func (e *Engine) Do(ctx context.Context, r payment.Request) (payment.Outcome, er
 func (e *Engine) do(ctx context.Context, it *item) (payment.Outcome, error) {
 	r := &it.Request
 	if it.Key == (payment.Key{}) {
-		it.Key, it.Retain = e.newKey(), keylessKept
+		it.Key, it.Retain, it.nameless = e.newKey(), keylessKept, true
 	}
 	switch c := r.Command.(type) {
 	case payment.Create:

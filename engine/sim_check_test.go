@@ -164,6 +164,11 @@ func (w *world) atRest() {
 		if p.Review == payment.ReviewPassed || p.Ended == payment.EndedByReview {
 			w.seen.reviewed++
 		}
+		if p.Authorized > 1000 && slices.ContainsFunc(p.Operations, func(op payment.Operation) bool {
+			return op.Kind == payment.OpIncrement && op.Status == payment.OpApproved
+		}) {
+			w.seen.raised++
+		}
 	}
 	if due, err := w.store.Due(context.Background(), now.Add(-time.Minute), 10); err != nil || len(due) > 0 {
 		w.fail("timers are overdue: %+v, %v", due, err)

@@ -71,6 +71,8 @@ func amountOf(c payment.Command) int64 {
 		return c.Amount
 	case payment.Capture:
 		return c.Amount
+	case payment.Increment:
+		return c.Amount
 	case payment.Void:
 		return c.Amount
 	case payment.Refund:
@@ -124,6 +126,8 @@ func (w *world) command(r *simRequest) payment.Command {
 	amount := []int64{0, 100, 300, 400, 1001, 1100}[w.random.IntN(6)]
 	asked := payment.Asked{Reference: r.name}
 	switch n := w.random.IntN(12); {
+	case w.chance("raise"+r.name) < 12:
+		return payment.Increment{Amount: 1000 + amount, Most: 3, Asked: asked}
 	case n < 6:
 		return payment.Capture{Amount: amount, Final: w.random.IntN(3) == 0, Alongside: w.random.IntN(4) == 0, Reference: r.name}
 	case n < 8:

@@ -179,7 +179,7 @@ func (w *world) rest() {
 }
 
 // sightings counts what was seen.
-type sightings struct{ commits, faults, crashes, calls, lost, sealed, expired, captured, replays, corrected, told, retold, reviewed int }
+type sightings struct{ commits, faults, crashes, calls, lost, sealed, expired, captured, raised, replays, corrected, told, retold, reviewed int }
 
 func (a *sightings) add(b sightings) {
 	a.commits += b.commits
@@ -190,6 +190,7 @@ func (a *sightings) add(b sightings) {
 	a.sealed += b.sealed
 	a.expired += b.expired
 	a.captured += b.captured
+	a.raised += b.raised
 	a.replays += b.replays
 	a.corrected += b.corrected
 	a.told += b.told
@@ -198,10 +199,10 @@ func (a *sightings) add(b sightings) {
 }
 
 func (a sightings) String() string {
-	return fmt.Sprintf("%d commits, %d of them with faults; %d crashes; %d calls to processors, %d messages lost or late, %d authorizations sealed; %d holds expired, %d captures; %d answers repeated; %d corrections; %d messages to merchants, %d heard again; %d reviews",
-		a.commits, a.faults, a.crashes, a.calls, a.lost, a.sealed, a.expired, a.captured, a.replays, a.corrected, a.told, a.retold, a.reviewed)
+	return fmt.Sprintf("%d commits, %d of them with faults; %d crashes; %d calls to processors, %d messages lost or late, %d authorizations sealed; %d holds expired, %d raised, %d captures; %d answers repeated; %d corrections; %d messages to merchants, %d heard again; %d reviews",
+		a.commits, a.faults, a.crashes, a.calls, a.lost, a.sealed, a.expired, a.raised, a.captured, a.replays, a.corrected, a.told, a.retold, a.reviewed)
 }
 
 func (a sightings) boring() bool {
-	return min(a.commits, a.faults, a.crashes, a.calls, a.lost, a.sealed, a.expired, a.captured, a.replays, a.corrected, a.told, a.retold, a.reviewed) == 0
+	return min(a.commits, a.faults, a.crashes, a.calls, a.lost, a.sealed, a.expired, a.raised, a.captured, a.replays, a.corrected, a.told, a.retold, a.reviewed) == 0
 }

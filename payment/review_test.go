@@ -123,7 +123,8 @@ func TestReviewed(t *testing.T) {
 	}
 }
 
-// A planned capture whose time came during the review is put on the agenda; the
+// A planned capture, whose timer may have fired during the review, is put on the
+// agenda again; the
 // operator's words are in the history.
 func TestReviewPutsOff(t *testing.T) {
 	d := inReview(t, policy(func(p *payment.Policy) { p.CaptureAt = noon.Add(time.Hour) })).in(2 * time.Hour)
@@ -134,7 +135,7 @@ func TestReviewPutsOff(t *testing.T) {
 	if e := got.Events[0]; e.Kind != payment.HoldPassed || e.Answer.Message != passed.Note {
 		t.Errorf("the history says %+v", e)
 	}
-	if early := inReview(t, policy(func(p *payment.Policy) { p.CaptureAt = noon.Add(time.Hour) })).do(passed); early.Timers != nil {
+	if early := inReview(t, policy(func(p *payment.Policy) { p.CaptureAt = noon.Add(time.Hour) })).do(passed); len(early.Timers) != 1 || !early.Timers[0].Due.Equal(noon.Add(time.Hour)) {
 		t.Errorf("before its time: %+v", early.Timers)
 	}
 	for name, test := range map[string]struct {

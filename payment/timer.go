@@ -72,8 +72,11 @@ func (p *Payment) timers(e Event) []Timer {
 		}
 		return timers
 	case HoldPassed:
-		if at := p.Policy.CaptureAt; !at.IsZero() && !at.After(e.At) { // it has come while the hold was held up
-			return []Timer{p.timer(CaptureTimer, e.At, 0)}
+		if due := p.Policy.CaptureAt; !due.IsZero() { // its timer may have fired while the hold was held up, and the clock may have been set back since
+			if due.Before(e.At) {
+				due = e.At
+			}
+			return []Timer{p.timer(CaptureTimer, due, 0)}
 		}
 	case HoldCaptured:
 		return p.settles(e, p.Policy.SettleAfter)

@@ -62,7 +62,9 @@ func (c *changes) common(x *exchange) {
 			p.fail(invalid("currency", "Invalid currency: "+strings.ToLower(quotable(code))+". Supported currencies are: "+supportedCurrencies()+"."))
 		}
 	}
-	if n, sent := p.integer("application_fee_amount"); sent {
+	if p.unset("application_fee_amount") {
+		c.fee = new(int64)
+	} else if n, sent := p.integer("application_fee_amount"); sent {
 		if n < 0 || c.amount != nil && n > *c.amount {
 			p.fail(invalid("application_fee_amount", "The application fee must not be negative or greater than the amount."))
 		}
@@ -75,7 +77,9 @@ func (c *changes) common(x *exchange) {
 	c.string(p, fieldStatement, "statement_descriptor", maxDescriptor)
 	c.string(p, fieldStatementSuffix, "statement_descriptor_suffix", maxDescriptor)
 	c.string(p, fieldTransferGroup, "transfer_group", 255)
-	if n, sent := p.integer("quantity"); sent {
+	if p.unset("quantity") {
+		c.put(fieldQuantity, nil)
+	} else if n, sent := p.integer("quantity"); sent {
 		c.put(fieldQuantity, strconv.AppendInt(nil, n, 10))
 	}
 	c.readTransfer(p)

@@ -51,13 +51,24 @@ type intent struct {
 
 func (c *client) do(method, path, body, key string) answer {
 	c.t.Helper()
+	return c.ask(method, path, "application/x-www-form-urlencoded", body, key)
+}
+
+// send is do for a body of JSON.
+func (c *client) send(method, path, body string) answer {
+	c.t.Helper()
+	return c.ask(method, path, "application/json", body, "")
+}
+
+func (c *client) ask(method, path, kind, body, key string) answer {
+	c.t.Helper()
 	r, err := http.NewRequestWithContext(c.t.Context(), method, c.url+path, strings.NewReader(body))
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	r.Header.Set("Authorization", "Bearer "+c.key)
 	if body != "" {
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Content-Type", kind)
 	}
 	if key != "" {
 		r.Header.Set("Idempotency-Key", key)

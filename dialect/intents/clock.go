@@ -74,7 +74,7 @@ func (x *exchange) liveClock() *problem {
 func (x *exchange) createClock(ctx context.Context) *problem {
 	c := clockBody{Version: 1, Frozen: x.params.frozenTime()}
 	c.Name, _ = x.params.text("name", 300)
-	x.params.ignore("expand")
+	_, _ = x.expand(nil)
 	if bad := or(x.params.problem(), x.liveClock()); bad != nil {
 		return bad
 	}
@@ -100,7 +100,7 @@ func noClock(id string) *problem { return missing(http.StatusNotFound, "test_clo
 
 // retrieveClock answers GET /v1/test_helpers/test_clocks/{id}.
 func (x *exchange) retrieveClock(ctx context.Context) *problem {
-	x.params.ignore("expand")
+	_, _ = x.expand(nil)
 	if bad := x.params.problem(); bad != nil {
 		return bad
 	}
@@ -121,7 +121,7 @@ func (x *exchange) retrieveClock(ctx context.Context) *problem {
 // returns, what fell due on the clock is done.
 func (x *exchange) advanceClock(ctx context.Context) *problem {
 	to := x.params.frozenTime()
-	x.params.ignore("expand")
+	_, _ = x.expand(nil)
 	if bad := x.params.problem(); bad != nil {
 		return bad
 	}
@@ -220,7 +220,7 @@ func (x *exchange) removeCustomersOn(ctx context.Context, clock string) *problem
 // listClocks answers GET /v1/test_helpers/test_clocks.
 func (x *exchange) listClocks(ctx context.Context) *problem {
 	l := x.params.paging()
-	x.params.ignore("expand")
+	_, _ = x.expand(nil)
 	if bad := x.params.problem(); bad != nil {
 		return bad
 	}

@@ -26,6 +26,8 @@ const (
 	customerPrefix = "cus_"
 )
 
+var customerPaths = []expansion{{"test_clock", 0}, {"default_source", 0}, {"discount", 0}, {"invoice_settings.default_payment_method", 0}}
+
 // loadCustomer finds a customer of the account; nil if there is none.
 func (x *exchange) loadCustomer(ctx context.Context, id string) (*customerBody, *problem) {
 	var body customerBody
@@ -80,7 +82,6 @@ func (p *params) customer(c *customerBody) *problem {
 	}
 	var full *problem
 	c.Metadata, full = addMetadata(c.Metadata, p.metadata())
-	p.ignore("expand")
 	return or(p.problem(), full)
 }
 
@@ -88,6 +89,7 @@ func (p *params) customer(c *customerBody) *problem {
 func (x *exchange) createCustomer(ctx context.Context) *problem {
 	c := customerBody{Version: 1}
 	c.Clock, _ = x.params.text("test_clock", 255)
+	_, _ = x.expand(customerPaths)
 	if bad := x.params.customer(&c); bad != nil {
 		return bad
 	}
@@ -123,7 +125,7 @@ func noCustomer(id string) *problem { return missing(http.StatusNotFound, "id", 
 
 // retrieveCustomer answers GET /v1/customers/{id}.
 func (x *exchange) retrieveCustomer(ctx context.Context) *problem {
-	x.params.ignore("expand")
+	_, _ = x.expand(customerPaths)
 	if bad := x.params.problem(); bad != nil {
 		return bad
 	}
@@ -142,6 +144,7 @@ func (x *exchange) retrieveCustomer(ctx context.Context) *problem {
 
 // updateCustomer answers POST /v1/customers/{id}.
 func (x *exchange) updateCustomer(ctx context.Context) *problem {
+	_, _ = x.expand(customerPaths)
 	if bad := x.params.customer(&customerBody{}); bad != nil {
 		return bad
 	}
@@ -180,7 +183,7 @@ func (x *exchange) listCustomers(ctx context.Context) *problem {
 	l := p.listing()
 	email, hasEmail := p.text("email", 512)
 	clock, hasClock := p.text("test_clock", 255)
-	p.ignore("expand")
+	_, _ = x.expand(below(customerPaths))
 	if bad := p.problem(); bad != nil {
 		return bad
 	}

@@ -222,3 +222,111 @@ func TestSearchByCustomer(t *testing.T) {
 		}
 	}
 }
+
+// No call takes a path in expand that its object does not have (section 10).
+func TestUnknownExpansions(t *testing.T) {
+	c := newClient(t, capstantest.Run(t, inMemory))
+	made := func(path, body string) string { return path + "/" + c.do(http.MethodPost, "/v1/"+path, body, "").ID }
+	intent := c.do(http.MethodPost, "/v1/payment_intents", paid, "")
+	customer, method := made("customers", ""), made("payment_methods", storedCard)
+	clock, endpoint := made("test_helpers/test_clocks", "frozen_time=1800000000"), made("webhook_endpoints", "url=https://shop.test/hook&enabled_events[]=*")
+	refund := made("refunds", "payment_intent="+intent.ID+"&amount=1")
+	c.do(http.MethodPost, "/v1/payment_intents", bare, "")
+	told := c.list("/v1/events")
+	event := "events/" + told.ids()[0]
+	for _, ask := range []struct{ method, path, body string }{
+		{"GET", "payment_intents", ""}, {"GET", "payment_intents/" + intent.ID, ""}, {"GET", "payment_intents/search?query=amount>1&", ""},
+		{"POST", "payment_intents", bare + "&"}, {"POST", "payment_intents/" + intent.ID, "description=x&"}, {"POST", "payment_intents/" + intent.ID + "/confirm", ""},
+		{"POST", "payment_intents/" + intent.ID + "/capture", ""}, {"POST", "payment_intents/" + intent.ID + "/cancel", ""},
+		{"POST", "payment_intents/" + intent.ID + "/increment_authorization", "amount=5&"},
+		{"GET", "charges", ""}, {"GET", "charges/" + text(intent.Charge), ""}, {"POST", "charges/" + text(intent.Charge) + "/capture", ""},
+		{"GET", "refunds", ""}, {"GET", refund, ""}, {"POST", "refunds", "payment_intent=" + intent.ID + "&"},
+		{"GET", "payment_methods", ""}, {"GET", method, ""}, {"POST", method, ""}, {"POST", "payment_methods", storedCard + "&"},
+		{"POST", method + "/attach", "customer=cus_x&"}, {"POST", method + "/detach", ""},
+		{"GET", "customers", ""}, {"GET", customer, ""}, {"POST", customer, ""}, {"POST", "customers", ""},
+		{"GET", "events", ""}, {"GET", event, ""},
+		{"GET", "webhook_endpoints", ""}, {"GET", endpoint, ""}, {"POST", endpoint, ""}, {"POST", endpoint + "/roll_secret", ""},
+		{"POST", "webhook_endpoints", "url=https://shop.test/hook&enabled_events[]=*&"},
+		{"GET", "test_helpers/test_clocks", ""}, {"GET", clock, ""}, {"POST", clock + "/advance", "frozen_time=1800000001&"}, {"POST", "test_helpers/test_clocks", "frozen_time=1800000000&"},
+	} {
+		path, query, _ := strings.Cut(ask.path, "?")
+		body := ask.body + "expand[]=nothing"
+		if ask.method == http.MethodGet {
+			path, body = path+"?"+query+body, ""
+		}
+		if a := c.do(ask.method, "/v1/"+path, body, ""); a.status != http.StatusBadRequest || a.Error.Param != "expand" {
+			t.Errorf("%s %s: %d %s", ask.method, path, a.status, a.body)
+		}
+	}
+}
+
+// The empty text unsets what may be null, numbers included (section 1).
+func TestUnsetNumbers(t *testing.T) {
+	c := newClient(t, capstantest.Run(t, inMemory))
+	a := c.do(http.MethodPost, "/v1/payment_intents", bare+"&quantity=3&application_fee_amount=100", "")
+	for _, want := range []string{`"quantity": 3`, `"application_fee_amount": 100`} {
+		if !strings.Contains(a.body, want) {
+			t.Errorf("no %s in %s", want, a.body)
+		}
+	}
+	a = c.do(http.MethodPost, "/v1/payment_intents/"+a.ID, "quantity=&application_fee_amount=", "")
+	for _, want := range []string{`"quantity": null`, `"application_fee_amount": null`} {
+		if !strings.Contains(a.body, want) {
+			t.Errorf("no %s in %s", want, a.body)
+		}
+	}
+}
+
+// Options of a payment method are shown once they were sent, also with nothing
+// in them, and stay when others are added (section 5, member 17).
+func TestEmptyOptions(t *testing.T) {
+	c := newClient(t, capstantest.Run(t, inMemory))
+	a := c.send(http.MethodPost, "/v1/payment_intents", `{"amount":5,"currency":"usd","payment_method_options":{"sepa_debit":{},"card":{}}}`)
+	b := c.do(http.MethodPost, "/v1/payment_intents/"+a.ID, "payment_method_options[pix][tax_id]=7", "")
+	for body, want := range map[string][]string{a.body: {`"card": {`, `"sepa_debit": {}`}, b.body: {`"card": {`, `"sepa_debit": {}`, `"tax_id": "7"`}} {
+		for _, part := range want {
+			if !strings.Contains(body, part) {
+				t.Errorf("no %s in %s", part, body)
+			}
+		}
+	}
+	if a := c.do(http.MethodPost, "/v1/payment_intents", bare+"&payment_method_options[card]=x", ""); a.Error.Param != "payment_method_options[card]" {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+// Any text is kept and given back as it is, on every store.
+func TestAnyText(t *testing.T) {
+	c := newClient(t, capstantest.Run(t))
+	const odd = "a\x00b\u2028\ufffd\U0001F4B3\"\\<>&'"
+	q := url.QueryEscape(odd)
+	customer := c.do(http.MethodPost, "/v1/customers", "name="+q+"&metadata["+q+"]="+q+"&address[city]="+q, "customer "+q)
+	for name, a := range map[string]answer{
+		"customer": customer,
+		"intent":   c.do(http.MethodPost, "/v1/payment_intents", bare+"&description="+q+"&metadata["+q+"]="+q+"&merchant_order_id="+q+"&shipping[name]="+q+"&customer="+customer.ID, "intent "+q),
+		"endpoint": c.do(http.MethodPost, "/v1/webhook_endpoints", "url=https://shop.test/hook&enabled_events[]=*&description="+q+"&metadata["+q+"]="+q, "endpoint "+q),
+		"method":   c.do(http.MethodPost, "/v1/payment_methods", storedCard+"&billing_details[name]="+q+"&metadata["+q+"]="+q+"&card[name]="+q, "method "+q),
+		"clock":    c.do(http.MethodPost, "/v1/test_helpers/test_clocks", "frozen_time=1800000000&name="+q, "clock "+q),
+	} {
+		if a.status != http.StatusOK || name != "clock" && a.Metadata[odd] != odd {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+	}
+	found := c.list("/v1/payment_intents/search?query=" + url.QueryEscape(`metadata['`+strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(odd)+`']~"`+"b\u2028\ufffd"+`"`))
+	if len(found.ids()) != 1 {
+		t.Errorf("%+v", found)
+	}
+	for _, path := range []string{"payment_intents/", "customers/", "charges/", "refunds/", "payment_methods/", "events/", "webhook_endpoints/", "test_helpers/test_clocks/"} {
+		if a := c.do(http.MethodGet, "/v1/"+path+url.PathEscape(odd), "", ""); a.status != http.StatusNotFound || !strings.Contains(a.Error.Message, odd) {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+		if a := c.do(http.MethodGet, "/v1/"+strings.TrimSuffix(path, "/")+"?starting_after="+q, "", ""); a.status != http.StatusBadRequest || a.Error.Param != "starting_after" {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+	}
+	for _, body := range []string{"payment_method=" + q, "customer=" + q, "currency=" + q, "capture_method=" + q, "confirm=" + q, q + "=1", "expand[]=" + q, "payment_method_types[]=" + q} {
+		if a := c.do(http.MethodPost, "/v1/payment_intents", bare+"&"+body, "odd "+body); a.status != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", body, a.status, a.body)
+		}
+	}
+}

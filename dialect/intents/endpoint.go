@@ -41,7 +41,8 @@ func (x *exchange) createEndpoint(ctx context.Context) *problem {
 	e := webhookEndpoint{Version: 1, Asked: x.w.Header()["Stripe-Version"][0]}
 	full := p.endpoint(x, &e)
 	e.API, _ = p.text("api_version", 40)
-	p.ignore("connect", "expand")
+	p.ignore("connect")
+	_, _ = x.expand(nil)
 	n := x.note(0)
 	if bad := or(p.problem(), full); bad != nil {
 		return bad
@@ -141,7 +142,7 @@ func noEndpoint(id string) *problem {
 func (x *exchange) updateEndpoint(ctx context.Context) *problem {
 	p := &x.params
 	off, switched := p.boolean("disabled")
-	p.ignore("expand")
+	_, _ = x.expand(nil)
 	full := p.endpoint(x, &webhookEndpoint{})
 	if bad := or(p.problem(), full); bad != nil {
 		return bad
@@ -165,7 +166,7 @@ func (x *exchange) rollEndpoint(ctx context.Context) *problem {
 			x.params.fail(invalid("overlap_seconds", "Invalid overlap_seconds: must be from 0 to 604800."))
 		}
 	}
-	x.params.ignore("expand")
+	_, _ = x.expand(nil)
 	if bad := x.params.problem(); bad != nil {
 		return bad
 	}
@@ -200,7 +201,7 @@ func (x *exchange) reviseEndpoint(ctx context.Context, n *note, change func(*doc
 // retrieveEndpoint answers GET /v1/webhook_endpoints/{id}.
 func (x *exchange) retrieveEndpoint(ctx context.Context) *problem {
 	var e webhookEndpoint
-	x.params.ignore("expand")
+	_, _ = x.expand(nil)
 	if bad := x.params.problem(); bad != nil {
 		return bad
 	}
@@ -225,7 +226,7 @@ func (x *exchange) deleteEndpoint(ctx context.Context) *problem {
 // listEndpoints answers GET /v1/webhook_endpoints.
 func (x *exchange) listEndpoints(ctx context.Context) *problem {
 	l := x.params.paging()
-	x.params.ignore("expand")
+	_, _ = x.expand(nil)
 	if bad := x.params.problem(); bad != nil {
 		return bad
 	}

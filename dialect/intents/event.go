@@ -88,7 +88,7 @@ func (d *Dialect) appendSnapshot(b []byte, it *event) []byte {
 
 // event answers GET /v1/events/{id}.
 func (x *exchange) event(ctx context.Context) *problem {
-	x.params.ignore("expand")
+	_, _ = x.expand(nil)
 	if bad := x.params.problem(); bad != nil {
 		return bad
 	}
@@ -142,7 +142,7 @@ func (x *exchange) events(ctx context.Context) *problem {
 		types = []string{kind}
 	}
 	delivered, asked := p.boolean("delivery_success")
-	p.ignore("expand")
+	_, _ = x.expand(nil)
 	if bad := p.problem(); bad != nil {
 		return bad
 	}

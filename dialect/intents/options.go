@@ -60,8 +60,17 @@ func (p *params) options() []param {
 			p.fail(unknownParam(full))
 			continue
 		}
-		if member == "" || strings.Contains(member, "[") || member == "installments" || member == "mandate_options" {
-			continue // an empty object, or one that has no effect here
+		if member == "" {
+			switch {
+			case it.kind == kindEmpty: // it is shown from now on, with nothing in it
+				sent = append(sent, param{name: method, kind: kindEmpty})
+			case it.value != "":
+				p.fail(invalid(full, "Invalid object: "+full))
+			}
+			continue
+		}
+		if strings.Contains(member, "[") || member == "installments" || member == "mandate_options" {
+			continue // no effect here
 		}
 		if words := cardWords[member]; method == "card" && words != nil && !slices.Contains(words, it.value) {
 			p.fail(invalid(full, "Invalid "+full+": must be one of "+either(words)))
@@ -112,7 +121,7 @@ func renderOptions(options []param, types []string) []byte {
 	}
 	b := []byte{'{'}
 	for _, it := range optionMembers {
-		sent := slices.ContainsFunc(options, func(o param) bool { return strings.HasPrefix(o.name, it.method+"[") })
+		sent := slices.ContainsFunc(options, func(o param) bool { return o.name == it.method || strings.HasPrefix(o.name, it.method+"[") })
 		if !sent && !slices.Contains(types, it.method) && !(it.method == "card" && len(types) == 0) {
 			continue
 		}

@@ -129,6 +129,12 @@ func (p *params) integer(name string) (int64, bool) {
 	return n, true
 }
 
+// unset tells whether a parameter was sent as the empty text, which unsets it.
+func (p *params) unset(name string) bool {
+	it := p.find(name)
+	return it != nil && it.kind == kindText && it.value == ""
+}
+
 // quotable is what an error text may say of a value: not one that is long
 // enough to be a card number in the wrong place.
 func quotable(value string) string {

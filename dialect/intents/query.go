@@ -19,6 +19,7 @@ var intentPaths = []expansion{
 	{"latest_charge.refunds", expandCharge | expandRefunds},
 	{"latest_charge.balance_transaction", expandCharge | expandBalance},
 	{"customer", 0}, {"invoice", 0}, {"review", 0}, {"application", 0}, {"on_behalf_of", 0}, {"source", 0},
+	{"latest_charge.customer", expandCharge}, {"payment_method.customer", expandMethod},
 }
 
 var chargePaths = []expansion{

@@ -17,7 +17,7 @@ var refundLabel = payment.Label{Kind: Name + ".refund"}
 var refundPaths = []expansion{
 	{"charge", expandCharge},
 	{"payment_intent", expandIntent},
-	{"balance_transaction", 0}, {"customer", 0}, {"transfer_reversal", 0}, {"source_transfer_reversal", 0},
+	{"balance_transaction", 0}, {"customer", 0}, {"payment_method", 0}, {"transfer_reversal", 0}, {"source_transfer_reversal", 0},
 }
 
 // refundParams is what a refund is asked for with.

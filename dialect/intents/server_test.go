@@ -165,6 +165,9 @@ func TestSecretsStaySecret(t *testing.T) {
 // databaseText is all that a stopped server has written.
 func databaseText(t *testing.T, s *capstantest.Server) (text string) {
 	t.Helper()
+	if s.Path == "" {
+		t.Skip("the file of an SQLite store is what is read")
+	}
 	for _, suffix := range []string{"", "-wal"} {
 		if part, err := os.ReadFile(s.Path + suffix); err == nil {
 			text += string(part)

@@ -203,7 +203,7 @@ func (c *call) do(r payment.Request, table []refusal) (result, *problem) {
 
 // repeated answers a request from what is kept under its key, without
 // carrying anything out. It reports false when the key is free.
-func (c *call) repeated(r payment.Request, table []refusal) (_ result, _ *problem, known bool) {
+func (c *call) repeated(r payment.Request) (_ result, _ *problem, known bool) {
 	r.Payment, r.Command = nobody, payment.Expire{}
 	out, err := c.Engine.Do(c.r.Context(), r)
 	if err != nil {
@@ -212,8 +212,26 @@ func (c *call) repeated(r payment.Request, table []refusal) (_ result, _ *proble
 	if out.Refusal.Has(payment.NotFound) {
 		return result{}, nil, false
 	}
-	res, problem := c.conclude(out, table)
+	res, problem := c.conclude(out, common)
 	return res, problem, true
+}
+
+// unlessRepeated answers a repeat of a request that was right in its time, and
+// anything else with what is wrong with it now. Early says that this is found
+// before a key is looked at, so that one that was used for something else does
+// not come first.
+func (c *call) unlessRepeated(otherwise *problem, early bool) ([]byte, *problem) {
+	if otherwise == unexpected {
+		return nil, otherwise
+	}
+	res, problem, known := c.repeated(c.request(nil))
+	switch {
+	case !known, early && problem != nil && (problem == keyReused || problem.status == http.StatusForbidden):
+		return nil, otherwise
+	case problem != nil:
+		return nil, problem
+	}
+	return c.render(res.payment, view{}), nil
 }
 
 // conclude makes of an outcome what is to be answered. A repeat is shown the

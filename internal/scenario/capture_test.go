@@ -197,9 +197,9 @@ func TestErrorDuringTheSecondOfSeveralCaptures(t *testing.T) {
 // new key, is not charged twice.
 func TestNewKeyAfterATimeout(t *testing.T) {
 	each(t, func(w *world, c drive.Client) {
-		w.Control(w.t, "PATCH", "/_sandbox/settings", map[string]any{"settings": map[string]any{
+		w.set(map[string]any{
 			"intents.processor_patience_ms": 50, "begateway.processor_patience_ms": 50, "wepay.processor_patience_ms": 50, "intents.lock_wait_ms": 0,
-		}}, nil)
+		})
 		id := w.authorized(c, "a")
 		w.peer.Expect(w.t, "capture", "approve", 300*time.Millisecond, 1)
 		w.want(drive.Unknown, drive.InProcess)(c.Capture(w.t.Context(), id, hold, "k1", true))

@@ -10,12 +10,15 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/capstan-pay/capstan"
 	"github.com/capstan-pay/capstan/capstantest"
 	"github.com/capstan-pay/capstan/internal/drive"
 	"github.com/capstan-pay/capstan/internal/peer"
+	"github.com/capstan-pay/capstan/internal/pgtest"
 )
 
 // dialects that take cards; alipay's payers have wallets, which are settled in
@@ -24,32 +27,101 @@ var dialects = []string{"wepay", "intents", "begateway"}
 
 const hold = 2000
 
-// world is a server, and the processor of its cards behind real HTTP.
+// instances is how many servers a world has: one on a file of its own, or
+// several on one PostgreSQL.
+var instances = 1
+
+// world is a server, and the processor of its cards behind real HTTP. Where there
+// are several servers each request goes to the next.
 type world struct {
 	t *testing.T
 	*capstantest.Server
-	peer *peer.Peer
+	others []*capstantest.Server
+	sent   atomic.Int64 // requests
+	peer   *peer.Peer
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	p := peer.Run(t)
-	w := &world{t, capstantest.Run(t, capstantest.With(p.Cards)), p}
-	w.Control(t, http.MethodPatch, "/_sandbox/settings", map[string]any{"settings": map[string]any{
-		"wepay.settlement_delay_seconds": 1, "begateway.multi_capture": true, "intents.lock_wait_ms": 100,
-	}}, nil)
+	w := &world{t: t, peer: peer.Run(t)}
+	if instances == 1 {
+		w.Server = capstantest.Run(t, capstantest.With(w.peer.Cards))
+	} else {
+		address := pgtest.StoreURL(t)
+		for i := range instances {
+			s := capstantest.Run(t, capstantest.On(pgtest.OpenAt(t, address)), capstantest.With(w.peer.Cards),
+				capstantest.With(func(c *capstan.Config) { c.Random = capstantest.Random(uint64(10 + i)) }))
+			if w.Server == nil {
+				w.Server = s
+			} else {
+				w.others = append(w.others, s)
+			}
+		}
+	}
+	w.set(map[string]any{"wepay.settlement_delay_seconds": 1, "begateway.multi_capture": true, "intents.lock_wait_ms": 100})
 	return w
 }
 
+// set changes settings, and has every server know.
+func (w *world) set(settings map[string]any) {
+	w.t.Helper()
+	for _, s := range append(w.others, w.Server) {
+		s.Control(w.t, http.MethodPatch, "/_sandbox/settings", map[string]any{"settings": settings}, nil)
+	}
+}
+
+// Advance moves the clock, when the calls that any server has made have ended.
+func (w *world) Advance(t testing.TB, by time.Duration) {
+	t.Helper()
+	for _, s := range w.others {
+		s.Advance(t, 0)
+	}
+	w.Server.Advance(t, by)
+}
+
+// next is the server for the next request.
+func (w *world) next() *capstantest.Server {
+	n := int(w.sent.Add(1)) % (1 + len(w.others))
+	if n == 0 {
+		return w.Server
+	}
+	return w.others[n-1]
+}
+
+// client speaks a dialect to one server after the other.
 func (w *world) client(dialect string) drive.Client {
 	w.t.Helper()
-	c := w.Credentials
-	c.BaseURL = w.URL
-	client, err := drive.New(dialect, c)
-	if err != nil {
-		w.t.Fatal(err)
+	a := anywhere{w: w, at: map[*capstantest.Server]drive.Client{}}
+	for _, s := range append(w.others, w.Server) {
+		c := s.Credentials
+		c.BaseURL = s.URL
+		client, err := drive.New(dialect, c)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		a.at[s] = client
 	}
-	return client
+	return a
+}
+
+// anywhere is a client of several servers.
+type anywhere struct {
+	w  *world
+	at map[*capstantest.Server]drive.Client
+}
+
+func (a anywhere) Name() string { return a.at[a.w.Server].Name() }
+
+func (a anywhere) Authorize(ctx context.Context, minor int64, key string) (drive.Result, error) {
+	return a.at[a.w.next()].Authorize(ctx, minor, key)
+}
+
+func (a anywhere) Capture(ctx context.Context, id string, minor int64, key string, last bool) (drive.Result, error) {
+	return a.at[a.w.next()].Capture(ctx, id, minor, key, last)
+}
+
+func (a anywhere) Query(ctx context.Context, id string) (drive.Result, error) {
+	return a.at[a.w.next()].Query(ctx, id)
 }
 
 // authorized makes a hold.
@@ -141,7 +213,7 @@ func (w *world) wepay(path, key, body string) (int, map[string]any) {
 
 func (w *world) send(path string, header map[string]string, body string) (int, map[string]any) {
 	w.t.Helper()
-	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, w.URL+path, strings.NewReader(body))
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, w.next().URL+path, strings.NewReader(body))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -193,5 +265,5 @@ func (w *world) planned(key string, at time.Time) string {
 // hurried lets nobody wait for what is in the way.
 func (w *world) hurried() {
 	w.t.Helper()
-	w.Control(w.t, http.MethodPatch, "/_sandbox/settings", map[string]any{"settings": map[string]any{"intents.lock_wait_ms": 0}}, nil)
+	w.set(map[string]any{"intents.lock_wait_ms": 0})
 }

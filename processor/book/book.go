@@ -12,12 +12,12 @@ import (
 // Processor decides for wallet users. Its zero value is ready to use.
 type Processor struct{}
 
-// Decide approves an authorization when the user may pay and has the money;
+// Decide approves an authorization, or more of one, when the user may pay and has the money;
 // a capture when he may still pay; giving money back always. Without a known
 // user an authorization waits for one: the payer confirms at the cashier.
 func (Processor) Decide(i payment.Instruction, payer *payment.Payer) payment.Answer {
 	switch i.Kind {
-	case payment.OpAuthorize:
+	case payment.OpAuthorize, payment.OpIncrement:
 		switch {
 		case i.Payment.Method.User == 0:
 			return payment.Answer{Result: payment.PayerRequired}

@@ -326,7 +326,12 @@ func TestParametersAgainstTheDocument(t *testing.T) {
 	_, customer := r.ask("POST", "/v1/customers", "")
 	_, method := r.ask("POST", "/v1/payment_methods/pm_card_visa/attach", "customer="+text(customer, "id"))
 	_, endpoint := r.ask("POST", "/v1/webhook_endpoints", "url=http://127.0.0.1:9/&enabled_events[]=*")
-	fill := strings.NewReplacer("{intent}", text(made, "id"), "{charge}", text(made, "latest_charge"), "{customer}", text(customer, "id"),
+	_, refund := r.ask("POST", "/v1/refunds", "payment_intent="+text(made, "id")+"&amount=1")
+	_, clock := r.ask("POST", "/v1/test_helpers/test_clocks", "frozen_time=1800000000")
+	_, events := r.ask("GET", "/v1/events", "")
+	told, _ := events["data"].([]any)
+	event, _ := told[0].(map[string]any)
+	fill := strings.NewReplacer("{refund}", text(refund, "id"), "{test_clock}", text(clock, "id"), "{id}", text(event, "id"), "{intent}", text(made, "id"), "{charge}", text(made, "latest_charge"), "{customer}", text(customer, "id"),
 		"{payment_method}", text(method, "id"), "{webhook_endpoint}", text(endpoint, "id"))
 	calls := []string{
 		"POST /v1/payment_intents", "GET /v1/payment_intents", "GET /v1/payment_intents/search", "GET /v1/payment_intents/{intent}",
@@ -335,7 +340,10 @@ func TestParametersAgainstTheDocument(t *testing.T) {
 		"POST /v1/payment_methods", "GET /v1/payment_methods", "GET /v1/payment_methods/{payment_method}", "POST /v1/payment_methods/{payment_method}",
 		"POST /v1/payment_methods/{payment_method}/attach", "POST /v1/payment_methods/{payment_method}/detach", "POST /v1/customers",
 		"GET /v1/customers", "GET /v1/customers/{customer}", "POST /v1/customers/{customer}", "GET /v1/events", "POST /v1/webhook_endpoints",
-		"GET /v1/webhook_endpoints", "POST /v1/webhook_endpoints/{webhook_endpoint}", "POST /v1/test_helpers/test_clocks",
+		"GET /v1/webhook_endpoints", "GET /v1/webhook_endpoints/{webhook_endpoint}", "POST /v1/webhook_endpoints/{webhook_endpoint}",
+		"POST /v1/payment_intents/{intent}/increment_authorization", "POST /v1/charges/{charge}/capture", "GET /v1/refunds/{refund}", "GET /v1/events/{id}",
+		"POST /v1/test_helpers/test_clocks", "GET /v1/test_helpers/test_clocks", "GET /v1/test_helpers/test_clocks/{test_clock}",
+		"POST /v1/test_helpers/test_clocks/{test_clock}/advance",
 	}
 	all := map[string]bool{"amount_to_captur": true, "nothing": true}
 	for _, call := range calls {
@@ -371,19 +379,20 @@ func TestParametersAgainstTheDocument(t *testing.T) {
 // without are parameters of Stripe's that have no meaning here and are refused
 // as unknown, rather than taken and forgotten.
 var without = map[string]string{
-	"POST /v1/payment_intents":                         "confirmation_token customer_account",
-	"GET /v1/payment_intents":                          "customer_account",
-	"POST /v1/payment_intents/{intent}":                "customer_account",
-	"POST /v1/payment_intents/{intent}/confirm":        "confirmation_token amount_to_confirm",
-	"GET /v1/charges":                                  "transfer_group",
-	"POST /v1/refunds":                                 "customer currency",
-	"POST /v1/payment_methods":                         "payment_method",
-	"GET /v1/payment_methods":                          "customer_account",
-	"POST /v1/payment_methods/{payment_method}":        "us_bank_account card payto",
-	"POST /v1/payment_methods/{payment_method}/attach": "customer_account",
-	"POST /v1/customers":                               invoicing + " tax_id_data payment_method",
-	"POST /v1/customers/{customer}":                    invoicing + " bank_account card default_source default_bank_account default_alipay_account default_card",
-	"POST /v1/test_helpers/test_clocks":                "customer",
+	"POST /v1/payment_intents":                                  "confirmation_token customer_account",
+	"GET /v1/payment_intents":                                   "customer_account",
+	"POST /v1/payment_intents/{intent}":                         "customer_account",
+	"POST /v1/payment_intents/{intent}/confirm":                 "confirmation_token amount_to_confirm",
+	"GET /v1/charges":                                           "transfer_group",
+	"POST /v1/payment_intents/{intent}/increment_authorization": "application_fee_amount description",
+	"POST /v1/refunds":                                          "customer currency",
+	"POST /v1/payment_methods":                                  "payment_method",
+	"GET /v1/payment_methods":                                   "customer_account",
+	"POST /v1/payment_methods/{payment_method}":                 "us_bank_account card payto",
+	"POST /v1/payment_methods/{payment_method}/attach":          "customer_account",
+	"POST /v1/customers":                                        invoicing + " tax_id_data payment_method",
+	"POST /v1/customers/{customer}":                             invoicing + " bank_account card default_source default_bank_account default_alipay_account default_card",
+	"POST /v1/test_helpers/test_clocks":                         "customer",
 }
 
 // invoicing is what customers have for invoices, which are not here.
