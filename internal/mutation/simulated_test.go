@@ -143,6 +143,12 @@ var simulated = []Mutation{
 	{Name: "a success after a failure is taken back twice", File: "payment/correct.go", Changes: []Change{
 		{" || d.p.corrected(op.Number) {", " {"},
 	}},
+	{Name: "what is held up for a review is captured", File: "payment/capture.go", Changes: []Change{
+		{"	r.when(p.HeldUp(), NotCapturable)\n", ""},
+	}},
+	{Name: "a refund never leaves transit", File: "payment/timer.go", Changes: []Change{
+		{"		return p.settles(e, p.Policy.RefundSettleAfter)\n", "		return nil\n"},
+	}},
 	{Name: "a payment's time runs backwards", File: "payment/command.go", Changes: []Change{
 		{"		d.env.Now = p.UpdatedAt // a payment's time never runs backwards\n", ""},
 	}},
