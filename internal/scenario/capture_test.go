@@ -198,7 +198,10 @@ func TestRejectedHoldIsNeverCapturable(t *testing.T) {
 // not by its amount, which is that of the first.
 func TestErrorDuringTheSecondOfSeveralCaptures(t *testing.T) {
 	for outcome, second := range map[string]int64{"error": 500, "error_then_approved": 500, "lost_then_approved": 500, "lost_then_declined": 0} {
-		for _, dialect := range []string{"begateway", "alipay"} { // the others take several where a merchant asks for it
+		for _, dialect := range dialects {
+			if dialect != "begateway" && dialect != "alipay" {
+				continue // takes several where a merchant asks for it
+			}
 			t.Run(outcome+"/"+dialect, func(t *testing.T) {
 				w := newWorld(t)
 				c := w.client(dialect)
