@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -111,25 +112,41 @@ func discard(w http.ResponseWriter, rest io.Reader) {
 	_, _ = io.CopyN(io.Discard, rest, discarded)
 }
 
-// turnAway is the answer to a request that is turned away before it is read,
-// nil if it is not for a dialect.
-func (s *Server) turnAway(h admission.Head) []byte {
+// turnAway appends the answer to a request that is turned away before it is read,
+// nothing if it is not for a dialect.
+func (s *Server) turnAway(b []byte, h admission.Head) []byte {
 	path, _, _ := strings.Cut(h.Target, "?")
 	if strings.ContainsRune(path, '%') {
 		decoded, err := url.PathUnescape(path)
 		if err != nil {
-			return nil
+			return b
 		}
 		path = decoded
 	}
 	d := s.at(s.ownerOf(path))
 	host, ok := d.(dialect.Host)
 	if !ok {
-		return nil
+		return b
 	}
 	s.away[d.Name()].Inc()
-	date := clock.System{}.Now().Format(http.TimeFormat)
-	return host.TurnAway(dialect.Asked{Method: h.Method, Target: h.Target, Header: h.Get}).AppendTo(make([]byte, 0, 1024), date)
+	return host.TurnAway(dialect.Asked{Method: h.Method, Target: h.Target, Header: h.Get}).AppendTo(b, s.date.text(clock.System{}.Now()))
+}
+
+// date is what a Date header says, made once a second.
+type date struct{ made atomic.Pointer[dated] }
+
+type dated struct {
+	second int64
+	text   string
+}
+
+func (d *date) text(now time.Time) string {
+	if made := d.made.Load(); made != nil && made.second == now.Unix() {
+		return made.text
+	}
+	made := &dated{now.Unix(), now.Format(http.TimeFormat)}
+	d.made.Store(made)
+	return made.text
 }
 
 // busy turns away what is not for a dialect.

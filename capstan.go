@@ -133,6 +133,7 @@ type Server struct {
 	gate *admission.Gate
 	door *admission.Door
 	away map[string]prometheus.Counter // by dialect, of requests that were turned away
+	date date
 }
 
 // ErrMode is returned for a store of the other mode.

@@ -2,14 +2,18 @@ package capstan
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"time"
 
 	"github.com/capstan-pay/capstan/admin"
 	"github.com/capstan-pay/capstan/clock"
+	"github.com/capstan-pay/capstan/money"
 	"github.com/capstan-pay/capstan/payment"
+	"github.com/capstan-pay/capstan/processor/remote"
 	"github.com/capstan-pay/capstan/reconcile"
 	"github.com/capstan-pay/capstan/store"
 )
@@ -35,7 +39,7 @@ func (s *Server) Reconcile(ctx context.Context, since time.Time) (findings []rec
 	for _, name := range slices.Sorted(maps.Keys(s.remotes)) {
 		found, err := reconcile.Run(ctx, s.Store, s.remotes[name], since, func(m payment.Method) bool { return s.remote(m) == name })
 		if err != nil {
-			return nil, fmt.Errorf("reconcile with %s: %w", name, err)
+			return nil, unanswered(err)
 		}
 		for _, f := range found {
 			f.Processor = name
@@ -46,6 +50,15 @@ func (s *Server) Reconcile(ctx context.Context, since time.Time) (findings []rec
 		}
 	}
 	return findings, nil
+}
+
+// unanswered tells an operator why a processor could not be asked; any other
+// error is ours.
+func unanswered(err error) error {
+	if errors.Is(err, reconcile.ErrProcessor) {
+		return admin.Problem{Status: http.StatusBadGateway, Text: err.Error()}
+	}
+	return err
 }
 
 // takeBack has an operation taken back that was performed after all.
@@ -67,28 +80,68 @@ func (s *Server) takeBack(ctx context.Context, f reconcile.Finding) {
 // Settle writes into the history of an operation's payment how a difference
 // was settled, and who says so: it is no difference any more.
 func (s *Server) Settle(ctx context.Context, id, note string) error {
-	var of int64
-	var number int
-	if n, err := fmt.Sscanf(id, "op_%d_%d", &of, &number); n != 2 || err != nil || payment.OperationID(payment.ID(of), number) != id {
-		return admin.Problem{Status: 422, Text: "an operation is named op_..., as reconcile shows it"}
-	}
-	p, err := s.anywhere(ctx, payment.ID(of))
-	switch {
-	case err != nil:
+	p, number, err := s.subject(ctx, id)
+	if err != nil {
 		return err
-	case p == nil:
-		return admin.Problem{Status: 404, Text: "no payment is known that this operation would belong to: settle it with the processor"}
 	}
-	out, err := s.Engine.Do(ctx, payment.Request{
-		Tenant: p.Tenant, Merchant: p.Merchant, Payment: p.ID, Retain: reconcileEvery, Command: payment.Correct{Operation: number, Note: note},
+	return s.conclude(ctx, p, payment.Correct{Operation: number, Note: note})
+}
+
+// Adopt books what a processor has performed and what is not known here, as if
+// it had been asked for here, with who says so and why. Nothing is asked of the
+// processor but its list.
+func (s *Server) Adopt(ctx context.Context, id, note string) error {
+	p, number, err := s.subject(ctx, id)
+	if err != nil {
+		return err
+	}
+	processor := s.remotes[s.remote(p.Method)]
+	if processor == nil {
+		return admin.Problem{Status: 409, Text: "the payment is no remote processor's"}
+	}
+	effects, err := processor.Performed(ctx, p.ID.Time().Add(-reconcileEvery)) // its clock may be another
+	if err != nil {
+		return unanswered(fmt.Errorf("%w: %w", reconcile.ErrProcessor, err))
+	}
+	i := slices.IndexFunc(effects, func(e remote.Effect) bool { return e.ID == id })
+	if i < 0 {
+		return admin.Problem{Status: 404, Text: "the processor's list does not have it"}
+	}
+	kinds := map[string]payment.OperationKind{"capture": payment.OpCapture, "void": payment.OpVoid, "refund": payment.OpRefund}
+	kind, ok := kinds[effects[i].Operation]
+	if of, _, named := reconcile.ParseOperationID(effects[i].Payment); !ok || !named || of != p.ID {
+		return admin.Problem{Status: 409, Text: "only a capture, a void or a refund of this very payment can be adopted: settle it with the processor"}
+	}
+	return s.conclude(ctx, p, payment.Adopt{
+		Operation: number, Kind: kind, Amount: effects[i].Amount, Currency: money.Currency(effects[i].Currency), Note: note,
 	})
+}
+
+// subject finds the payment of an operation, by our name for the operation.
+func (s *Server) subject(ctx context.Context, id string) (*payment.Payment, int, error) {
+	of, number, ok := reconcile.ParseOperationID(id)
+	if !ok {
+		return nil, 0, admin.Problem{Status: 422, Text: "an operation is named op_..., as reconcile shows it"}
+	}
+	p, err := s.anywhere(ctx, of)
+	if err == nil && p == nil {
+		err = admin.Problem{Status: 404, Text: "no payment is known that this operation would belong to: settle it with the processor"}
+	}
+	return p, number, err
+}
+
+// conclude carries out what an operator wants of a payment that differs.
+func (s *Server) conclude(ctx context.Context, p *payment.Payment, c payment.Command) error {
+	out, err := s.Engine.Do(ctx, payment.Request{Tenant: p.Tenant, Merchant: p.Merchant, Payment: p.ID, Retain: reconcileEvery, Command: c})
 	switch {
 	case err != nil:
 		return err
 	case out.Refusal.Has(payment.DuplicateOperation):
-		return admin.Problem{Status: 409, Text: "it is settled already"}
+		return admin.Problem{Status: 409, Text: "it is settled already, or its name is another operation's here"}
+	case out.Refusal.Has(payment.Busy):
+		return admin.Problem{Status: 503, Text: "the server is busy: try again"}
 	case out.Refusal != nil:
-		return out.Refusal
+		return admin.Problem{Status: 409, Text: "the payment as it is here could not have asked for it (" + out.Refusal.Error() + "): settle it by hand"}
 	}
 	if s.held.Load() != nil {
 		_, err = s.Reconcile(ctx, time.Time{})
@@ -138,9 +191,8 @@ func (s *Server) release(ctx context.Context, findings []reconcile.Finding) erro
 		if f.Kind != reconcile.Against { // which is being taken back
 			still[f.Payment] = true
 			if f.Payment == 0 { // of an operation that is not known of a payment that may be
-				var of int64
-				if _, err := fmt.Sscanf(f.ID, "op_%d_", &of); err == nil {
-					still[payment.ID(of)] = true
+				if of, _, ok := reconcile.ParseOperationID(f.ID); ok {
+					still[of] = true
 				}
 			}
 		}

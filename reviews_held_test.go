@@ -44,6 +44,10 @@ func TestHeldUp(t *testing.T) {
 			}
 		}
 	}
+	intent, err := clients(t, o.Server)["intents"].Query(ctx, *held["intents"])
+	if err != nil || intent.State != "processing" {
+		t.Errorf("as an intent it is %s, %v", intent.State, err)
+	}
 	waiting := 0
 	found, err := o.desk.Reviews(ctx, o.Credentials.Merchant, admin.ReviewQuery{})
 	for _, r := range found {

@@ -61,7 +61,10 @@ func (c *Client) send(ctx context.Context, method, address string, in, out any) 
 	if err != nil {
 		return fmt.Errorf("read the server's answer: %w", err)
 	}
-	if answer.StatusCode == http.StatusOK {
+	switch {
+	case answer.StatusCode == http.StatusOK && out == nil:
+		return nil
+	case answer.StatusCode == http.StatusOK:
 		return json.Unmarshal(text, out)
 	}
 	var problem struct{ Error string }

@@ -128,6 +128,13 @@ func NewAPI(desk *Desk, logger *slog.Logger, open bool) *API {
 			}
 			return in, d.Settle(r.Context(), in)
 		},
+		"POST /api/reconcile/adopt": func(d *Desk, r *http.Request) (any, error) {
+			var in Settlement
+			if err := read(r, &in); err != nil {
+				return nil, err
+			}
+			return in, d.Adopt(r.Context(), in)
+		},
 		"GET /api/log":           log,
 		"GET /api/payments/{id}": func(d *Desk, r *http.Request) (any, error) { return d.Explain(r.Context(), r.PathValue("id")) },
 	} {

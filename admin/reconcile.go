@@ -14,6 +14,7 @@ import (
 type Reconciliation interface {
 	Reconcile(ctx context.Context, since time.Time) ([]reconcile.Finding, error)
 	Settle(ctx context.Context, operation, note string) error
+	Adopt(ctx context.Context, operation, note string) error
 }
 
 // Since is how far back to look; zero is from the beginning.
@@ -41,14 +42,33 @@ func (d *Desk) Reconcile(ctx context.Context, s Since) ([]reconcile.Finding, err
 
 // Settle writes down how a difference was settled, and who says so.
 func (d *Desk) Settle(ctx context.Context, s Settlement) error {
+	note, err := d.note(s)
+	if err != nil {
+		return err
+	}
+	return d.Processors.Settle(ctx, s.Operation, note)
+}
+
+// Adopt books what a processor has performed and what is not known here, with
+// who says so.
+func (d *Desk) Adopt(ctx context.Context, s Settlement) error {
+	note, err := d.note(s)
+	if err != nil {
+		return err
+	}
+	return d.Processors.Adopt(ctx, s.Operation, note)
+}
+
+// note is who says why.
+func (d *Desk) note(s Settlement) (string, error) {
 	s.Reason = strings.TrimSpace(s.Reason)
 	switch {
 	case d.Processors == nil:
-		return noProcessors
+		return "", noProcessors
 	case s.Reason == "" || len(s.Reason) > longestReason:
-		return invalid("a reason of up to %d bytes is wanted", longestReason)
+		return "", invalid("a reason of up to %d bytes is wanted", longestReason)
 	}
-	return d.Processors.Settle(ctx, s.Operation, d.by+": "+s.Reason)
+	return d.by + ": " + s.Reason, nil
 }
 
 // Reconcile asks the server in what its books and the processors differ.
@@ -60,4 +80,9 @@ func (c *Client) Reconcile(ctx context.Context, s Since) ([]reconcile.Finding, e
 // Settle has the server write down how a difference was settled.
 func (c *Client) Settle(ctx context.Context, s Settlement) error {
 	return c.call(ctx, http.MethodPost, s, nil, "api/reconcile/settle")
+}
+
+// Adopt has the server book what a processor has performed.
+func (c *Client) Adopt(ctx context.Context, s Settlement) error {
+	return c.call(ctx, http.MethodPost, s, nil, "api/reconcile/adopt")
 }

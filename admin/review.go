@@ -22,7 +22,7 @@ type Review struct {
 	Status    string          `json:"status"` // of the operation
 	Amount    int64           `json:"amount"` // minor units
 	Currency  string          `json:"currency"`
-	Review    string          `json:"review,omitempty"` // in_review, passed or failed
+	Review    string          `json:"review,omitempty"` // in_review, passed, failed or undecided
 	Screening json.RawMessage `json:"screening"`        // the verdict with its facts, as docs/risk.md describes it
 }
 
@@ -61,8 +61,8 @@ func (d *Desk) Reviews(ctx context.Context, id string, q ReviewQuery) ([]Review,
 			continue
 		}
 		review := ""
-		if p.Review != payment.NotReviewed && op == p.Authorization() {
-			review = p.Review.String()
+		if op == p.Authorization() {
+			review = p.Reviewed()
 		}
 		shown = append(shown, Review{
 			Review: review, At: place.At, Payment: p.ID.String(), Operation: op.Number, Kind: op.Kind.String(), Status: op.Status.String(), Amount: op.Amount,

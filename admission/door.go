@@ -21,9 +21,9 @@ type Door struct {
 	Gate        *Gate
 	Connections int // at a time; 0 is 8192
 
-	// Refuse returns the whole answer to a request that is turned away; nil if
-	// it has to be served as any other. It is called by many at a time.
-	Refuse func(Head) []byte
+	// Refuse appends the whole answer to a request that is turned away; nothing
+	// if it has to be served as any other. It is called by many at a time.
+	Refuse func(b []byte, h Head) []byte
 
 	mu     sync.Mutex
 	open   map[*conn]struct{}
@@ -186,7 +186,7 @@ const unknown = -1
 // had none served is left to the server in good time before the server's own
 // deadline, which runs from its beginning.
 const (
-	untilServed = 3 * time.Second
+	untilServed = 5 * time.Second
 	writing     = 10 * time.Second
 )
 
@@ -229,16 +229,22 @@ func (c *conn) Read(p []byte) (int, error) {
 	}
 }
 
+// answers are buffers for answers, which nobody keeps.
+var answers = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
+
 // turnAway answers a request that is whole, and tells whether it did.
 func (c *conn) turnAway(h Head) bool {
 	now := clock.Ticks()
 	if !c.served && now-c.began > untilServed {
 		return false
 	}
-	answer := c.door.Refuse(h)
-	if answer == nil {
+	room := answers.Get().(*[]byte)
+	defer answers.Put(room)
+	answer := c.door.Refuse((*room)[:0], h)
+	if len(answer) == 0 {
 		return false
 	}
+	*room = answer
 	if now-c.renewed > time.Second {
 		c.renewed = now
 		_ = c.SetWriteDeadline(clock.System{}.Now().Add(writing))

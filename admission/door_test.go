@@ -31,11 +31,11 @@ const away = "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 4\r\n\r\naway"
 // away, and those that were turned away were not served.
 func TestEachIsAnsweredOnce(t *testing.T) {
 	g, _ := still(Limits{Most: 1})
-	d := &Door{Gate: g, Refuse: func(h Head) []byte {
+	d := &Door{Gate: g, Refuse: func(b []byte, h Head) []byte {
 		if h.Get("x-name") == "" {
 			t.Error("what is turned away is no request")
 		}
-		return []byte(away)
+		return append(b, away...)
 	}}
 	served := map[string]int{}
 	address := open(t, d, func(w http.ResponseWriter, r *http.Request) {

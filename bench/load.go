@@ -69,6 +69,12 @@ func (l *Load) Holds() int { return len(l.captures) }
 // authorizing is over how many connections holds are authorized at most.
 const authorizing = 256
 
+// A server that is busy is asked again after a pause, that often.
+const (
+	calm  = 1000
+	pause = 10 * time.Millisecond
+)
+
 // authorize fills l.captures, in an order that has nothing to do with that of
 // the authorizations.
 func (l *Load) authorize(ctx context.Context) error {
@@ -87,6 +93,10 @@ func (l *Load) authorize(ctx context.Context) error {
 			}
 			c.keep(time.Now())
 			held, failed := c.exchange(b)
+			for n := 0; n < calm && failed == nil && !c.closing && d.busy(held); n++ {
+				time.Sleep(pause) // it is not what is measured: the same request comes again
+				held, failed = c.exchange(b)
+			}
 			if failed == nil {
 				if b, ok, err = d.capture(b[:0], i, held); err != nil {
 					return err

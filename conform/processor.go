@@ -4,6 +4,7 @@ package conform
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -36,9 +37,10 @@ var promises = []struct {
 	{"a repeat under the same id gets the same answer", repeats},
 	{"an inquiry tells what the call was told", inquires},
 	{"an id that was never seen is answered with 404", neverSeen},
-	{"an id stands for one operation: another amount under it is refused and changes nothing", anotherUnderTheID},
+	{"an id stands for one operation: another amount, currency or kind under it is refused and changes nothing", anotherUnderTheID},
 	{"captures, voids and refunds of a hold are approved, each repeatable", moves},
-	{"a capture of an authorization that never was is not approved", captureOfNothing},
+	{"a capture of an authorization that never was is declined, with status 200", captureOfNothing},
+	{"what was declined stays declined", declinesForGood},
 	{"many calls at once under one id perform it once", atOnce},
 	{"what is sealed is never performed, however late its request arrives", seals},
 	{"sealing what was performed tells its true outcome, and undoes nothing", sealsTooLate},
@@ -128,7 +130,7 @@ func (c *caller) ask(method, path, key string, body any, into any) (status int, 
 
 // perform sends an operation. What is approved the first time is noted.
 func (c *caller) perform(verb string, r remote.Request) (a remote.Answer, status int, err error) {
-	r.Merchant, r.Currency = "mer_conform", "USD"
+	r.Merchant, r.Currency = "mer_conform", cmp.Or(r.Currency, "USD")
 	if verb == "authorize" {
 		r.Payment = r.ID
 		r.Card = &remote.Card{Number: "4242424242424242", CVC: "123", Brand: "visa", First6: "424242", Last4: "4242", ExpMonth: 12, ExpYear: 2040, Holder: "Jane Doe"}

@@ -8,9 +8,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/capstan-pay/capstan/clock"
 	"github.com/capstan-pay/capstan/conform"
@@ -41,6 +43,12 @@ func TestSimulatorConforms(t *testing.T) {
 		}
 	}
 }
+
+// again is what "changes its mind" puts in front of a name.
+var (
+	attempts atomic.Int64
+	again    = regexp.MustCompile(`"id":"again[0-9]+_`)
+)
 
 // TestBrokenProcessors: each way to break the protocol is noticed, under the
 // promise that it breaks.
@@ -97,6 +105,38 @@ func TestBrokenProcessors(t *testing.T) {
 		"captures from nothing": {"a capture of an authorization that never was", nil, func(r *http.Request, s int, b []byte) (int, []byte) {
 			return s, bytes.ReplaceAll(b, []byte(`"declined"`), []byte(`"approved"`))
 		}},
+		"declines with another status": {"a capture of an authorization that never was", nil, func(_ *http.Request, s int, b []byte) (int, []byte) {
+			if bytes.Contains(b, []byte(`"declined"`)) {
+				return 402, b
+			}
+			return s, b
+		}},
+		"changes its mind": {"what was declined stays declined", func(r *http.Request, b []byte) []byte {
+			if strings.HasPrefix(r.URL.Path, "/v1/capture") { // each attempt is another one
+				b = bytes.Replace(b, []byte(`{"id":"`), fmt.Appendf(nil, `{"id":"again%d_`, attempts.Add(1)), 1)
+			}
+			return b
+		}, func(_ *http.Request, s int, b []byte) (int, []byte) {
+			return s, again.ReplaceAll(b, []byte(`"id":"`))
+		}},
+		"takes other money for a repeat": {"an id stands for one operation", func(r *http.Request, b []byte) []byte {
+			return bytes.ReplaceAll(b, []byte(`"EUR"`), []byte(`"USD"`))
+		}, nil},
+		"takes another call for a repeat": {"an id stands for one operation", func(r *http.Request, b []byte) []byte {
+			var in struct{ ID, Payment string }
+			if json.Unmarshal(b, &in) == nil && in.ID == in.Payment && r.URL.Path == "/v1/capture" {
+				r.URL.Path = "/v1/authorize"
+			}
+			return b
+		}, nil},
+		"lists what came after since": {"the list goes on", func(r *http.Request, b []byte) []byte {
+			q := r.URL.Query()
+			if since, err := time.Parse(time.RFC3339, q.Get("since")); err == nil {
+				q.Set("since", since.Add(time.Second).Format(time.RFC3339))
+				r.URL.RawQuery = q.Encode()
+			}
+			return b
+		}, nil},
 		"takes nonsense": {"what is not a request", nil, func(r *http.Request, s int, b []byte) (int, []byte) {
 			if s == 400 {
 				return 200, []byte(`{}`)

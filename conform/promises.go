@@ -1,6 +1,7 @@
 package conform
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -54,15 +55,26 @@ func anotherUnderTheID(c *caller) error {
 	if err != nil {
 		return err
 	}
-	a, status, err := c.perform("authorize", remote.Request{ID: id, Amount: 1001})
-	if err != nil {
-		return err
-	}
-	if status < 400 || status >= 500 {
-		return fmt.Errorf("1001 under the id of 1000 is answered with status %d, %s", status, a.Outcome)
+	for _, other := range []struct {
+		verb string
+		r    remote.Request
+	}{
+		{"authorize", remote.Request{ID: id, Amount: 1001}},
+		{"authorize", remote.Request{ID: id, Amount: 1000, Currency: "EUR"}},
+		{"capture", remote.Request{ID: id, Payment: id, Amount: 1000}},
+	} {
+		a, status, err := c.perform(other.verb, other.r)
+		if err != nil {
+			return err
+		}
+		if status < 400 || status >= 500 {
+			return fmt.Errorf("%s of %d %s under the id of an authorization of 1000 USD is answered with status %d, %s",
+				other.verb, other.r.Amount, cmp.Or(other.r.Currency, "USD"), status, a.Outcome)
+		}
 	}
 	var told remote.Answer
-	if status, err = c.ask(http.MethodGet, "/v1/operations/"+id, "", nil, &told); err != nil || status != http.StatusOK {
+	status, err := c.ask(http.MethodGet, "/v1/operations/"+id, "", nil, &told)
+	if err != nil || status != http.StatusOK {
 		return fmt.Errorf("the inquiry is answered with status %d: %v", status, err)
 	}
 	return same("the inquiry", first, told)
@@ -100,16 +112,41 @@ func moves(c *caller) error {
 }
 
 func captureOfNothing(c *caller) error {
-	a, status, err := c.perform("capture", remote.Request{ID: c.name(), Payment: c.name(), Amount: 100})
-	switch {
-	case err != nil:
-		return err
-	case status == http.StatusOK && a.Outcome != remote.Declined:
-		return fmt.Errorf("it is %s", a.Outcome)
-	case status >= 500:
-		return fmt.Errorf("status %d", status)
+	_, _, err := c.declined(remote.Request{ID: c.name(), Payment: c.name(), Amount: 100})
+	return err
+}
+
+// declined captures what cannot be captured: a decline is an answer like any
+// other.
+func (c *caller) declined(r remote.Request) (remote.Request, remote.Answer, error) {
+	a, status, err := c.perform("capture", r)
+	if err == nil && (status != http.StatusOK || a.Outcome != remote.Declined || a.ID != r.ID) {
+		err = fmt.Errorf("it is answered with status %d, %q about %q: a decline has status 200", status, a.Outcome, a.ID)
 	}
-	return nil
+	return r, a, err
+}
+
+func declinesForGood(c *caller) error {
+	hold := c.name()
+	r, first, err := c.declined(remote.Request{ID: c.name(), Payment: hold, Amount: 100})
+	if err != nil {
+		return err
+	}
+	if _, err := c.approved("authorize", remote.Request{ID: hold, Amount: 1000}); err != nil {
+		return err
+	}
+	_, again, err := c.declined(r) // now it could be captured
+	if err != nil {
+		return err
+	}
+	if err := same("the repeat", first, again); err != nil {
+		return err
+	}
+	var told remote.Answer
+	if status, err := c.ask(http.MethodGet, "/v1/operations/"+r.ID, "", nil, &told); err != nil || status != http.StatusOK {
+		return fmt.Errorf("the inquiry is answered with status %d: %v", status, err)
+	}
+	return same("the inquiry", first, told)
 }
 
 func atOnce(c *caller) error {
@@ -261,6 +298,13 @@ func pages(c *caller) error {
 		return errors.New("nothing is listed")
 	}
 	last, err := time.Parse(time.RFC3339, all[len(all)-1].At)
+	if err != nil {
+		return err
+	}
+	from, err := c.mine(last)
+	if err == nil && (len(from) == 0 || from[len(from)-1] != all[len(all)-1]) {
+		err = errors.New("since the moment of the last one, that is not listed")
+	}
 	if err != nil {
 		return err
 	}

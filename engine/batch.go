@@ -198,7 +198,11 @@ func (b *batch) held(p *payment.Payment, c payment.Command) payment.Decision {
 	switch c.(type) {
 	case payment.Capture, payment.Increment, payment.Void, payment.Cancel, payment.Refund, payment.Expire, payment.Review:
 		if b.engine.Held(p.ID) {
-			r := payment.Refuse(payment.OperationPending)
+			// Busy is what all dialects take for try again, and keep under no key.
+			r := payment.Refuse(payment.OperationPending, payment.Busy)
+			if _, closes := c.(payment.Expire); closes {
+				r = payment.Refuse(payment.OperationPending)
+			}
 			r.Status, r.Ended, r.Currency = p.Status, p.Ended, p.Currency
 			return payment.Decision{Payment: p, Refusal: r}
 		}

@@ -57,7 +57,7 @@ type Config struct {
 
 	// Held tells whether a payment may not be moved on before it is reconciled
 	// with its processor: whatever would take from its hold, end it or give money
-	// back is refused with OperationPending, and timers wait. It is called for
+	// back is refused with Busy and OperationPending, and timers wait. It is called for
 	// every such command and must be quick. A nil func is never.
 	Held func(payment.ID) bool
 

@@ -101,12 +101,13 @@ func (p simPost) Attempted(ctx context.Context, attempts []outbox.Attempt) error
 		return got.fault.Err
 	}
 	err := p.Store.Attempted(ctx, attempts)
-	p.w.mu.Lock()
-	p.w.written++
-	p.w.mu.Unlock()
 	if got.fault.Err != nil {
-		return got.fault.Err
+		err = got.fault.Err
 	}
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	p.w.written++
+	p.i.reporting = err != nil // it is tried again
 	return err
 }
 

@@ -179,7 +179,7 @@ func (w *world) rest() {
 }
 
 // sightings counts what was seen.
-type sightings struct{ commits, faults, crashes, calls, lost, sealed, expired, captured, raised, replays, corrected, told, retold, reviewed int }
+type sightings struct{ commits, faults, crashes, calls, lost, sealed, expired, raised, captured, replays, corrected, told, retold, reviewed int }
 
 func (a *sightings) add(b sightings) {
 	a.commits += b.commits

@@ -112,6 +112,8 @@ type instance struct {
 	post *webhook.Deliverer
 	gone chan struct{} // closed when it dies
 	dead bool
+
+	reporting bool // what became of a message is being recorded: of two at once it would be chance which comes first
 }
 
 func newWorld(seed uint64) *world {
@@ -184,6 +186,7 @@ func (w *world) start() {
 		Checks:     func(context.Context, int64, bool) (*risk.Checks, error) { return lookAtAll, nil },
 		gathering:  func() { i.wait(&gate{name: "gather"}, nil) },
 	})
+	synctest.Wait() // until it has taken up what it finds
 }
 
 // simLog reads what an engine complains of. That a rule of ours is broken is
@@ -332,12 +335,14 @@ func (i *instance) strike(c faulty.Call) faulty.Fault {
 func (w *world) letGo() bool {
 	w.mu.Lock()
 	names := slices.Sorted(maps.Keys(w.gates))
+	names = slices.DeleteFunc(names, func(name string) bool { return w.gates[name].letter != nil && w.gates[name].of.reporting })
 	if len(names) == 0 {
 		w.mu.Unlock()
 		return false
 	}
 	g := w.gates[names[w.random.IntN(len(names))]]
 	delete(w.gates, g.name)
+	g.of.reporting = g.of.reporting || g.letter != nil
 	calmed := w.calmed
 	w.mu.Unlock()
 	var p passage

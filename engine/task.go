@@ -199,6 +199,7 @@ func (e *Engine) resolve(trace context.Context, p *payment.Payment, number int, 
 			Command: payment.Resolve{Operation: number, Answer: answer},
 		},
 		resolves: p.Op(number).Key,
+		nameless: true,
 		done:     make(chan struct{}),
 		trace:    trace,
 	}

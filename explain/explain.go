@@ -42,7 +42,7 @@ type Story struct {
 	Merchant   string             `json:"merchant"`
 	Status     string             `json:"status"`
 	Ended      string             `json:"ended,omitempty"`  // why the hold is over
-	Review     string             `json:"review,omitempty"` // in_review, passed or failed, where the hold was held up for one
+	Review     string             `json:"review,omitempty"` // in_review, passed, failed or undecided, where the hold was held up for one
 	IDs        map[string]*string `json:"ids"`              // how each dialect calls it; null where it cannot
 	MadeBy     string             `json:"made_by"`          // the dialect
 	Test       bool               `json:"test,omitempty"`
@@ -206,9 +206,7 @@ func (s *Story) describe(p *payment.Payment) {
 	if p.Ended != payment.Open {
 		s.Ended = p.Ended.String()
 	}
-	if p.Review != payment.NotReviewed {
-		s.Review = p.Review.String()
-	}
+	s.Review = p.Reviewed()
 	s.Currency, s.Amount, s.Authorized, s.Extended = string(p.Currency), p.Amount, p.Authorized, p.Extended
 	s.Captured, s.Voided, s.Released, s.Refunded, s.Settled = p.Captured, p.Voided, p.Released, p.Refunded, p.Settled
 	s.Remaining, s.CreatedAt, s.UpdatedAt, s.ExpiresAt = p.Remaining(), p.CreatedAt, p.UpdatedAt, moment(p.ExpiresAt)

@@ -262,7 +262,7 @@ func (p *Payment) applyAuthorization(op *Operation, e Event) ledger.Entry {
 	case HoldAuthorized:
 		from := e.At
 		if p.Policy.FromCreation {
-			from = p.CreatedAt
+			from = p.CreatedAt.Truncate(time.Second)
 		}
 		p.Status, p.AuthorizedAt, p.ExpiresAt = Authorized, e.At, from.Add(p.Policy.HoldFor)
 		p.Authorized = e.Amount

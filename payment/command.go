@@ -10,7 +10,7 @@ import (
 
 // Command is something that is asked of one payment. The commands are Create,
 // Revise, Authorize, PayerAnswer, Increment, Capture, Void, Cancel, Refund, Expire,
-// Settle, Review, Resolve, Inquire, Correct and Nothing.
+// Settle, Review, Resolve, Inquire, Correct, Adopt and Nothing.
 type Command interface {
 	decide(*decision)
 }
@@ -55,6 +55,8 @@ func CommandName(c Command) string {
 		return "inquire"
 	case Correct:
 		return "correct"
+	case Adopt:
+		return "adopt"
 	case Nothing:
 		return "nothing"
 	}

@@ -5,10 +5,18 @@ import "github.com/capstan-pay/capstan/ledger"
 // Correct writes down how an operator has settled what he found to differ
 // between the books and a processor. It moves nothing and asks nobody. An
 // operation that was settled before is not settled again.
+//
+// One that is not known here has a name that the processor knows: it, and the
+// names before it, are not given to others, or the processor would take those
+// for repeats.
 type Correct struct {
 	Operation int    // that it is about; one that is not known here counts too
 	Note      string // who says so, and why
 }
+
+// mostLost is how far ahead of the operations that are known here one may be
+// whose name is kept from others.
+const mostLost = 100
 
 func (c Correct) decide(d *decision) {
 	r := &Refusal{}
@@ -16,11 +24,27 @@ func (c Correct) decide(d *decision) {
 	if d.refuse(r) {
 		return
 	}
-	e := Event{Operation: d.next(), Asked: &Asked{Parent: c.Operation}}
 	if op := d.p.Op(c.Operation); op != nil {
-		e.Amount = op.Amount
+		d.correct(c.Operation, op.Amount, c.Note)
+		return
 	}
-	d.concludeCorrection(e, Answer{Result: Approved, Message: c.Note})
+	d.skip(c.Operation, c.Operation, c.Note)
+	d.correct(c.Operation, 0, c.Note)
+}
+
+func (d *decision) correct(number int, amount int64, note string) {
+	d.concludeCorrection(Event{Operation: d.next(), Amount: amount, Asked: &Asked{Parent: number}}, Answer{Result: Approved, Message: note})
+}
+
+// skip keeps the names of operations from others, up to the one before until,
+// for the sake of the operation with that number.
+func (d *decision) skip(until, of int, note string) {
+	if until-d.next() > mostLost {
+		return
+	}
+	for d.err == nil && d.next() < until {
+		d.correct(of, 0, note)
+	}
 }
 
 // contradict takes an answer to an operation that was answered before. A

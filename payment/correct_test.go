@@ -126,3 +126,76 @@ func TestCorrect(t *testing.T) {
 		}
 	}
 }
+
+// The names of operations that are not known here are not given to others: a
+// processor that knows them would take those for repeats.
+func TestCorrectKeepsNames(t *testing.T) {
+	for settled, next := range map[int]int{2: 3, 3: 4, 5: 6, 1: 3, 99: 100, 5000: 3} {
+		d := authorized(t)
+		if got := d.do(payment.Correct{Operation: settled, Note: "x"}); got.Refusal != nil {
+			t.Fatal(got.Refusal)
+		}
+		if got := d.do(capture(1)); got.Operation != next {
+			t.Errorf("after operation %d was settled, the next is %d, want %d", settled, got.Operation, next)
+		}
+	}
+}
+
+// What a processor has performed is booked as if it had been asked for here,
+// under its name.
+func TestAdopt(t *testing.T) {
+	adopt := func(operation int, kind payment.OperationKind, amount int64) payment.Adopt {
+		return payment.Adopt{Operation: operation, Kind: kind, Amount: amount, Currency: "USD", Note: "jane: restored"}
+	}
+	for _, c := range []struct {
+		name  string
+		desk  *desk
+		adopt payment.Adopt
+		want  string
+	}{
+		{"a capture", authorized(t), adopt(2, payment.OpCapture, 60_00), "authorized, held 10000, captured 6000, left 4000"},
+		{"all of it", authorized(t), adopt(2, payment.OpCapture, 100_00), "captured by capture, held 10000, captured 10000"},
+		{"one that follows others", authorized(t), adopt(4, payment.OpCapture, 60_00), "authorized, held 10000, captured 6000, left 4000"},
+		{"a part that was voided", authorized(t), adopt(2, payment.OpVoid, 60_00), "authorized, held 10000, voided 6000, left 4000"},
+		{"a refund", authorized(t).after(approve, capture(60_00)), adopt(3, payment.OpRefund, 10_00), "authorized, held 10000, captured 6000, refunded 1000, left 4000"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			asked := len(c.desk.asked)
+			got := c.desk.do(c.adopt)
+			if got.Refusal != nil || len(c.desk.asked) != asked {
+				t.Fatalf("%v, asked %d", got.Refusal, len(c.desk.asked)-asked)
+			}
+			op := got.Payment.Op(c.adopt.Operation)
+			if op == nil || op.Kind != c.adopt.Kind || op.Amount != c.adopt.Amount || op.Answer.Message != "jane: restored" || op.Status != payment.OpApproved {
+				t.Errorf("%+v", op)
+			}
+			if s := state(got.Payment); s != c.want {
+				t.Errorf("it is %s, want %s", s, c.want)
+			}
+		})
+	}
+	voided := authorized(t).after(approve, void(0))
+	for _, c := range []struct {
+		name  string
+		desk  *desk
+		adopt payment.Adopt
+		guard payment.Guard
+	}{
+		{"a name that is another's", authorized(t).after(approve, capture(1_00)), adopt(2, payment.OpCapture, 1_00), payment.DuplicateOperation},
+		{"settled before", authorized(t).after(approve, payment.Correct{Operation: 2}), adopt(2, payment.OpCapture, 1_00), payment.DuplicateOperation},
+		{"a name far off", authorized(t), adopt(5000, payment.OpCapture, 1_00), payment.NotFound},
+		{"more than is held", authorized(t), adopt(2, payment.OpCapture, 100_01), payment.AmountTooLarge},
+		{"nothing", authorized(t), adopt(2, payment.OpCapture, 0), payment.AmountTooSmall},
+		{"less than nothing", authorized(t), adopt(2, payment.OpVoid, -1), payment.AmountTooSmall},
+		{"of a hold that was voided", voided.fork(), adopt(3, payment.OpCapture, 1), payment.NotCapturable},
+		{"a void of it", voided.fork(), adopt(3, payment.OpVoid, 1), payment.NotVoidable},
+		{"a refund of it", voided.fork(), adopt(3, payment.OpRefund, 1), payment.NotRefundable},
+		{"an authorization", authorized(t), adopt(2, payment.OpAuthorize, 1), payment.NotFound},
+		{"other money", authorized(t), payment.Adopt{Operation: 2, Kind: payment.OpCapture, Amount: 1, Currency: "EUR"}, payment.CurrencyMismatch},
+		{"while nobody knows what becomes of another", authorized(t).after(unknown, capture(1_00)), adopt(3, payment.OpCapture, 1_00), payment.OperationPending},
+	} {
+		if got := c.desk.do(c.adopt); !got.Refusal.Has(c.guard) || len(got.Events) != 0 {
+			t.Errorf("%s: %v, %+v", c.name, got.Refusal, got.Events)
+		}
+	}
+}

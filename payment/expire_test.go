@@ -12,6 +12,8 @@ func TestExpire(t *testing.T) {
 	patient := policy(func(p *payment.Policy) { p.PayerDeadline = time.Hour })
 	fromCreation := policy(func(p *payment.Policy) { p.FromCreation = true })
 	awaiting := created(t, patient).after(askPayer, payment.Authorize{})
+	late := newDesk(t).in(762 * time.Millisecond)
+	late.do(payment.Create{Intake: intake(fromCreation), Attempt: &payment.Attempt{}})
 	yes := payment.Resolve{Operation: 1, Answer: approve}
 	play(t, []scene{
 		{"on the last instant", authorized(t).in(week - time.Millisecond), payment.Expire{}, "authorized, held 10000, left 10000"},
@@ -26,6 +28,8 @@ func TestExpire(t *testing.T) {
 		{"before the authorization", created(t, fromCreation).in(100 * week), payment.Expire{}, "created"},
 		{"counted from the authorization", created(t).in(week).after(approve, payment.Authorize{}).in(week - time.Millisecond), payment.Expire{}, "authorized, held 10000, left 10000"},
 		{"counted from the creation", created(t, fromCreation).in(time.Hour).after(approve, payment.Authorize{}).in(week - time.Hour), payment.Expire{}, "expired by deadline, held 10000, released 10000"},
+		{"counted from the second of the creation, on its last instant", late.fork().in(week - 763*time.Millisecond), payment.Expire{}, "authorized, held 10000, left 10000"},
+		{"counted from the second of the creation, over", late.fork().in(week - 762*time.Millisecond), payment.Expire{}, "expired by deadline, held 10000, released 10000"},
 		{"authorized after the deadline", created(t, fromCreation).after(unknown, payment.Authorize{}).in(week), yes, "expired by deadline, held 10000, released 10000"},
 	})
 }

@@ -12,7 +12,8 @@ import (
 // never for more. Durations are whole milliseconds.
 type Policy struct {
 	// HoldFor is how long the hold lives, counted from the authorization, or
-	// from the creation of the payment when FromCreation is set.
+	// from the second of the payment's creation when FromCreation is set:
+	// dialects tell the time of that in seconds.
 	HoldFor      time.Duration
 	FromCreation bool
 

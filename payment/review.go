@@ -65,6 +65,19 @@ func (p *Payment) HeldUp() bool {
 	return p.Status == Authorized && (p.Review == InReview || p.Review == ReviewFailed)
 }
 
+// Reviewed says in a word where the payment's review stands: in_review, passed,
+// failed, undecided if the hold was over before anybody had decided, or nothing
+// if there is none.
+func (p *Payment) Reviewed() string {
+	switch {
+	case p.Review == NotReviewed:
+		return ""
+	case p.Review == InReview && !p.HeldUp():
+		return "undecided"
+	}
+	return p.Review.String()
+}
+
 // flag notes that an operator has to look at the authorization that e is of.
 func (p *Payment) flag(e Event) {
 	if p.Policy.ReviewsHold && e.Asked != nil && slices.Contains(e.Asked.Labels, ToReview) {

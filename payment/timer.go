@@ -72,11 +72,11 @@ func (p *Payment) timers(e Event) []Timer {
 		}
 		return timers
 	case HoldPassed:
-		if due := p.Policy.CaptureAt; !due.IsZero() { // its timer may have fired while the hold was held up, and the clock may have been set back since
-			if due.Before(e.At) {
-				due = e.At
+		if at := p.Policy.CaptureAt; !at.IsZero() { // it may have come while the hold was held up, and the clock been set back since
+			if at.Before(e.At) {
+				at = e.At
 			}
-			return []Timer{p.timer(CaptureTimer, due, 0)}
+			return []Timer{p.timer(CaptureTimer, at, p.Authorization().Number)}
 		}
 	case HoldCaptured:
 		return p.settles(e, p.Policy.SettleAfter)

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/capstan-pay/capstan/money"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/processor/remote"
 	"github.com/capstan-pay/capstan/store"
@@ -39,14 +41,16 @@ type Finding struct {
 
 // ours is an operation that was sent, as far as it is written here.
 type ours struct {
-	payment payment.ID
-	number  int
-	verb    string
-	kind    payment.OperationKind
-	amount  int64
-	parent  int
-	status  payment.OperationStatus
-	at      time.Time
+	payment  payment.ID
+	number   int
+	verb     string
+	kind     payment.OperationKind
+	amount   int64
+	currency money.Currency
+	sent     bool // to the processor; else it was decided here, or taken over from there
+	parent   int
+	status   payment.OperationStatus
+	at       time.Time
 }
 
 // Compare holds effects, all that a processor has performed since a moment,
@@ -55,19 +59,20 @@ type ours struct {
 // and so is what was asked for before the moment, unless they list it. Covers
 // says which payments the processor has to do with.
 func Compare(view store.Audit, effects []remote.Effect, since time.Time, covers func(payment.Method) bool) ([]Finding, error) {
-	listed := make(map[string]bool, len(effects))
-	for i := range effects {
-		listed[effects[i].ID] = true
-	}
-	written, settled, err := sent(view, covers, func(id string, at time.Time) bool { return listed[id] || !at.Before(since) })
-	if err != nil {
+	b := newBooks(effects, since, covers)
+	if err := view.Events(b.add); err != nil {
 		return nil, err
 	}
+	return b.compare(effects), nil
+}
+
+// compare returns in what the effects and the books differ.
+func (b *books) compare(effects []remote.Effect) []Finding {
 	var findings []Finding
 	seen := map[string]bool{}
 	for i := range effects {
 		e := &effects[i]
-		op := written[e.ID]
+		op := b.written[e.ID]
 		find := func(k Kind, format string, args ...any) {
 			f := Finding{Kind: k, ID: e.ID, Theirs: e, Text: fmt.Sprintf(format, args...)}
 			if op != nil {
@@ -76,69 +81,101 @@ func Compare(view store.Audit, effects []remote.Effect, since time.Time, covers 
 			findings = append(findings, f)
 		}
 		switch {
-		case settled[e.ID]:
+		case b.settled[e.ID]:
 		case seen[e.ID]:
 			find(Twice, "%s of %d %s was performed twice", e.Operation, e.Amount, e.Currency)
 		case op == nil:
 			find(Unwritten, "%s of %d %s was performed, and is not known here", e.Operation, e.Amount, e.Currency)
-		case op.verb != e.Operation || op.amount != e.Amount:
-			find(Differs, "%s of %d was performed, here it is %s of %d", e.Operation, e.Amount, op.verb, op.amount)
+		case op.verb != e.Operation || op.amount != e.Amount || string(op.currency) != e.Currency:
+			find(Differs, "%s of %d %s was performed, here it is %s of %d %s", e.Operation, e.Amount, e.Currency, op.verb, op.amount, op.currency)
+		case !op.belongs(e.Payment):
+			find(Differs, "%s of %d %s was performed on %s, which is another payment's", e.Operation, e.Amount, e.Currency, clip(e.Payment))
 		case op.status == payment.OpFailed:
 			find(Against, "%s of %d %s was performed, here it is written as failed", e.Operation, e.Amount, e.Currency)
 		}
 		seen[e.ID] = true
 	}
-	for _, id := range slices.Sorted(maps.Keys(written)) {
-		if op := written[id]; op.status == payment.OpApproved && !seen[id] && !settled[id] && !op.at.Before(since) {
+	for _, id := range slices.Sorted(maps.Keys(b.written)) {
+		if op := b.written[id]; op.sent && op.status == payment.OpApproved && !seen[id] && !b.settled[id] && !op.at.Before(b.since) {
 			findings = append(findings, Finding{
 				Kind: Missing, ID: id, Payment: op.payment, Operation: op.number, Amount: op.amount,
 				Text: fmt.Sprintf("%s of %d is written as performed, they do not have it", op.verb, op.amount),
 			})
 		}
 	}
-	return findings, nil
+	return findings
 }
 
-// sent reads the operations that were sent to a processor and are wanted, by
-// their names, and those that a correction has settled.
-func sent(view store.Audit, covers func(payment.Method) bool, wanted func(id string, at time.Time) bool) (all map[string]*ours, settled map[string]bool, err error) {
-	all, settled = map[string]*ours{}, map[string]bool{}
-	var of payment.ID
-	var operations map[int]*ours
-	covered := false
-	err = view.Events(func(id payment.ID, _ int, e payment.Event) error {
-		if id != of {
-			of, operations = id, map[int]*ours{}
-		}
-		if e.Intake != nil {
-			covered = covers(e.Intake.Method)
-		}
-		status, ok := after[e.Kind]
-		if !ok {
-			return nil
-		}
-		op := operations[e.Operation]
-		if op == nil {
-			op = &ours{payment: id, number: e.Operation, kind: status.kind, amount: e.Amount, at: e.At}
-			if e.Asked != nil {
-				op.parent = e.Asked.Parent
-			}
-			operations[e.Operation] = op
-		}
-		op.status = status.status
-		if name := payment.OperationID(id, e.Operation); op.status == payment.OpPending && covered && wanted(name, op.at) {
-			all[name] = op
-		}
-		if op.verb = remote.Verb(op.kind); op.kind != payment.OpCorrection {
-			return nil
-		}
-		if op.verb = "refund"; operations[op.parent] != nil && operations[op.parent].kind == payment.OpAuthorize {
-			op.verb = "void"
-		}
-		settled[payment.OperationID(id, op.parent)] = op.status != payment.OpFailed
+// belongs tells whether an authorization, by its name, is of the operation's
+// payment. A processor that does not say of which is believed.
+func (o *ours) belongs(authorization string) bool {
+	return authorization == "" || strings.HasPrefix(authorization, strings.TrimSuffix(payment.OperationID(o.payment, 0), "0"))
+}
+
+// clip shortens what somebody else has sent.
+func clip(text string) string { return text[:min(len(text), 64)] }
+
+// books are the operations that a processor has to do with, as they are written
+// here.
+type books struct {
+	since  time.Time
+	covers func(payment.Method) bool
+	listed map[string]bool // by the processor
+
+	written map[string]*ours // by their names
+	settled map[string]bool  // by a correction
+
+	// Of the payment whose events are being added:
+	of         payment.ID
+	operations map[int]*ours
+	currency   money.Currency
+	covered    bool
+}
+
+func newBooks(effects []remote.Effect, since time.Time, covers func(payment.Method) bool) *books {
+	b := &books{since: since, covers: covers, listed: make(map[string]bool, len(effects)), written: map[string]*ours{}, settled: map[string]bool{}}
+	for i := range effects {
+		b.listed[effects[i].ID] = true
+	}
+	return b
+}
+
+// add takes the next event: those of a payment follow one another.
+func (b *books) add(id payment.ID, _ int, e payment.Event) error {
+	if id != b.of {
+		b.of, b.operations = id, map[int]*ours{}
+	}
+	if e.Intake != nil {
+		b.covered, b.currency = b.covers(e.Intake.Method), e.Intake.Currency
+	}
+	status, ok := after[e.Kind]
+	if !ok {
 		return nil
-	})
-	return all, settled, err
+	}
+	op := b.operations[e.Operation]
+	if op == nil {
+		op = &ours{payment: id, number: e.Operation, kind: status.kind, amount: e.Amount, currency: b.currency, at: e.At}
+		if e.Asked != nil {
+			op.parent = e.Asked.Parent
+		}
+		b.operations[e.Operation] = op
+	}
+	op.status = status.status
+	name := payment.OperationID(id, e.Operation)
+	if op.sent = op.sent || op.status == payment.OpPending; b.covered && (b.listed[name] || op.sent && !op.at.Before(b.since)) {
+		b.written[name] = op
+	}
+	if op.verb = remote.Verb(op.kind); op.kind != payment.OpCorrection {
+		return nil
+	}
+	if op.verb = "refund"; b.operations[op.parent] != nil && b.operations[op.parent].kind == payment.OpAuthorize {
+		op.verb = "void"
+	}
+	if !op.sent { // an operator's word: nothing of that name was ever performed
+		delete(b.written, name)
+	}
+	b.settled[payment.OperationID(id, op.parent)] = op.status != payment.OpFailed
+	return nil
 }
 
 // after says which operation an event belongs to, and how that stands after it.

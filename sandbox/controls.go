@@ -142,8 +142,8 @@ func (s *Sandbox) getPayment(r *http.Request) (any, error) {
 		}
 	}
 	answer := map[string]any{"status": p.Status.String(), "ids": ids, "receipt_url": s.ReceiptURL(p, 0)}
-	if p.Review != payment.NotReviewed {
-		answer["review"] = p.Review.String()
+	if review := p.Reviewed(); review != "" {
+		answer["review"] = review
 	}
 	if found := screenings(p); len(found) > 0 {
 		answer["screenings"] = found

@@ -39,7 +39,7 @@ var _ engine.Observer = (*EngineMetrics)(nil)
 var commands = func() (names []string) {
 	for _, c := range []payment.Command{
 		payment.Create{}, payment.Revise{}, payment.Authorize{}, payment.PayerAnswer{}, payment.Capture{}, payment.Void{},
-		payment.Cancel{}, payment.Refund{}, payment.Increment{}, payment.Expire{}, payment.Settle{}, payment.Review{}, payment.Resolve{}, payment.Inquire{}, payment.Correct{}, payment.Nothing{},
+		payment.Cancel{}, payment.Refund{}, payment.Increment{}, payment.Expire{}, payment.Settle{}, payment.Review{}, payment.Resolve{}, payment.Inquire{}, payment.Correct{}, payment.Adopt{}, payment.Nothing{},
 	} {
 		names = append(names, payment.CommandName(c))
 	}

@@ -119,7 +119,7 @@ func (acc *account) fold(sequence int, e *payment.Event) {
 		acc.authorized += e.Amount
 		acc.over = e.At.Add(acc.policy.HoldFor)
 		if acc.policy.FromCreation {
-			acc.over = acc.created.Add(acc.policy.HoldFor)
+			acc.over = acc.created.Truncate(time.Second).Add(acc.policy.HoldFor)
 		}
 		want[ledger.Held] += e.Amount
 		want[acc.source()] -= e.Amount

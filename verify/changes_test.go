@@ -109,6 +109,7 @@ var changes = []struct{ name, change, want string }{
 
 // TestEveryChangeIsFound wants the audit to find each of them.
 func TestEveryChangeIsFound(t *testing.T) {
+	t.Parallel()
 	sound := filepath.Join(t.TempDir(), "sound.db")
 	build(t, sound)
 	if r := audit(t, sound); !r.Clean() || r.Payments != 15 || r.Postings < 20 || r.Marks != 20 {

@@ -36,6 +36,7 @@ var gone = map[string]string{
 // TestEveryColumnIsWatched changes each column of each table of a store in
 // which everything has happened, and takes a row out of each table.
 func TestEveryColumnIsWatched(t *testing.T) {
+	t.Parallel()
 	sound := filepath.Join(t.TempDir(), "sound.db")
 	build(t, sound)
 	addTheRest(t, sound)

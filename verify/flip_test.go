@@ -21,6 +21,7 @@ var flips = flag.Int("flips", 600, "how many bytes TestEveryFlippedByteIsFound c
 // The audit finds each of them, or nothing that anybody can read from the file
 // has changed: the byte was in no row, no index and no definition.
 func TestEveryFlippedByteIsFound(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 1))
 	for _, build := range []func(*testing.T, string){func(t *testing.T, path string) { build(t, path); addTheRest(t, path) }, buildOutbox} {
 		sound := filepath.Join(t.TempDir(), "sound.db")

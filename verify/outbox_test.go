@@ -97,6 +97,7 @@ func buildOutbox(t *testing.T, path string) {
 // TestEveryChangeOfTheOutboxIsFound changes one thing in a sound outbox at a
 // time, behind everybody's back, and wants the audit to find it.
 func TestEveryChangeOfTheOutboxIsFound(t *testing.T) {
+	t.Parallel()
 	sound := filepath.Join(t.TempDir(), "sound.db")
 	buildOutbox(t, sound)
 	if r := audit(t, sound); !r.Clean() || r.Notices != 6 || r.Sent != 9 {

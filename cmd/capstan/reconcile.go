@@ -10,6 +10,7 @@ import (
 
 type reconcileCommand struct {
 	Find   reconcileFind   `cmd:"" default:"withargs" help:"List in what the books and the processors differ."`
+	Adopt  reconcileAdopt  `cmd:"" help:"Book what a processor has performed and what is not known here."`
 	Settle reconcileSettle `cmd:"" help:"Write down how a difference was settled."`
 }
 
@@ -65,6 +66,28 @@ func (c reconcileFind) Run(o *output) error {
 		err = errDiffer
 	}
 	return err
+}
+
+type reconcileAdopt struct {
+	Operation string `arg:"" help:"The operation, op_..., as the list shows it."`
+	place
+	Reason string `required:"" help:"Why. It is kept in the payment's history."`
+}
+
+func (c reconcileAdopt) Help() string {
+	return `A capture, a void or a refund that the processor's list has and a restored store has not is booked as the processor has performed it,
+with your name and the reason. Nothing is asked of the processor. Where a payment lacks several, adopt them in their order.
+
+Example: capstan reconcile adopt op_118640279_2 --reason 'restored from the backup of 3:00' --admin http://127.0.0.1:8081`
+}
+
+// Run adopts one operation.
+func (c reconcileAdopt) Run(o *output) error {
+	client, err := c.running()
+	if err != nil {
+		return err
+	}
+	return client.Adopt(o, admin.Settlement{Operation: c.Operation, Reason: c.Reason})
 }
 
 type reconcileSettle struct {

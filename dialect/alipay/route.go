@@ -53,10 +53,14 @@ func canonical(api string) string {
 // target is the path and query of a request as they were sent; of a target in
 // absolute form only these. It is what the signature covers.
 func target(r *http.Request) string {
-	t := r.RequestURI
-	if t == "" {
-		t = r.URL.RequestURI()
+	if r.RequestURI == "" {
+		return pathOf(r.URL.RequestURI())
 	}
+	return pathOf(r.RequestURI)
+}
+
+// pathOf is the path and query of a request target.
+func pathOf(t string) string {
 	if strings.HasPrefix(t, "/") {
 		return t
 	}

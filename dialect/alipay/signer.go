@@ -19,25 +19,26 @@ type signer struct {
 	slots  chan struct{}
 	enough uint64 // signatures to be made with which nobody waits at the door
 
-	mu    sync.Mutex
-	asked uint64        // signatures that were asked for
-	made  uint64        // those of them that are over
-	door  chan struct{} // closed to let everybody through; nil while nobody waits
-	opens uint64        // the door opens when so many are made
+	mu      sync.Mutex
+	asked   uint64        // signatures that were asked for
+	made    uint64        // those of them that are over
+	waiting uint64        // who is at the door
+	door    chan struct{} // closed to let them through; nil while there is nobody
+	opens   uint64        // the door opens at the latest when so many are made
 }
 
-// ahead is how many signatures keep a processor busy while what was gathered is
-// committed.
+// ahead is how many signatures for each processor are always enough.
 const ahead = 4
 
 func newSigner(processors int) *signer {
 	return &signer{slots: make(chan struct{}, processors), enough: uint64(ahead * processors)}
 }
 
-// gather waits while more than enough is to be signed, so that those who come
-// meanwhile commit together. The first of them waits no longer than it takes to
-// sign what was asked for before him, and the others no longer than he: whatever
-// is asked for later delays nobody.
+// gather waits while there is enough to sign, so that those who come meanwhile
+// commit together. They go when as many of them wait as there are signatures to
+// be made: so there is something to sign while they commit. The first of them
+// waits no longer than it takes to sign what was asked for before him, and the
+// others no longer than he: whatever is asked for later delays nobody.
 func (s *signer) gather() {
 	s.mu.Lock()
 	before := s.asked - s.made
@@ -48,9 +49,19 @@ func (s *signer) gather() {
 	if s.door == nil {
 		s.door, s.opens = make(chan struct{}), s.made+before-s.enough
 	}
+	s.waiting++
 	door := s.door
+	s.look()
 	s.mu.Unlock()
 	<-door
+}
+
+// look opens the door if it is time. s.mu is held.
+func (s *signer) look() {
+	if s.door != nil && (s.made >= s.opens || s.waiting >= s.asked-s.made) {
+		close(s.door)
+		s.door, s.waiting = nil, 0
+	}
 }
 
 // sign returns the signature of a digest, in base64 and percent-encoded.
@@ -75,8 +86,6 @@ func (s *signer) end() {
 	<-s.slots
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.made++; s.door != nil && s.made >= s.opens {
-		close(s.door)
-		s.door = nil
-	}
+	s.made++
+	s.look()
 }

@@ -52,7 +52,7 @@ func (d *Dialect) TurnAway(q dialect.Asked) dialect.TurnedAway {
 	if client == "" || len(client) > maxClientID || len(q.Target) > longestPath || !visible(client) {
 		return t
 	}
-	if signed, ok := d.shelf.get(d, signedFor{q.Method, q.Target, client}); ok {
+	if signed, ok := d.shelf.get(d, signedFor{q.Method, pathOf(q.Target), client}); ok {
 		t.Status = http.StatusOK
 		t.Fields = append(t.Fields[:1],
 			dialect.Field{Name: "client-id", Value: client},

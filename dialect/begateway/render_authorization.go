@@ -37,14 +37,23 @@ func viewOf(p *payment.Payment) view {
 		return v
 	}
 	v.kind = typePayment
+	if v.status != statusSuccessful {
+		return v
+	}
 	for i := range p.Operations {
-		if op := &p.Operations[i]; op.Kind == payment.OpCapture && v.status == statusSuccessful {
+		if op := &p.Operations[i]; op.Kind == payment.OpCapture {
 			v.last = op // the first capture is the one that belongs to the sale
 			v.status = operationStatus(op)
-			break
+			return v
 		}
 	}
+	v.status = uncaptured[p.Status] // it waited for an operator to look at it
 	return v
+}
+
+// uncaptured is the status of a sale that was authorized and never captured.
+var uncaptured = map[payment.Status]string{
+	payment.Authorized: statusIncomplete, payment.Expired: statusExpired, payment.Voided: statusFailed,
 }
 
 func authorizationStatus(p *payment.Payment, last *payment.Operation) string {

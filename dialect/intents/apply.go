@@ -15,18 +15,21 @@ func (c *changes) apply(v *view, a *account) (payment.Intake, *payment.Refusal) 
 	if v.asked() && (c.amount != nil || c.currency != "" || c.fee != nil || c.card != nil || c.detach) {
 		return in, payment.Refuse(payment.NotCreated)
 	}
-	if c.currency != "" {
+	amount, fee := v.scale.wire(in.Amount), v.scale.wire(in.Fee)
+	if c.currency != "" { // of the same amount, as the wire has it
 		in.Currency = c.currency
 	}
-	ok := true
-	units := scaleOf(in.Currency)
 	if c.amount != nil {
-		in.Amount, ok = units.minor(*c.amount)
+		amount = *c.amount
 	}
-	if c.fee != nil && ok {
-		in.Fee, ok = units.minor(*c.fee)
+	if c.fee != nil {
+		fee = *c.fee
 	}
-	if !ok {
+	var ok, okFee bool
+	units := scaleOf(in.Currency)
+	in.Amount, ok = units.minor(amount)
+	in.Fee, okFee = units.minor(fee)
+	if !ok || !okFee {
 		return in, payment.Refuse(payment.CurrencyMismatch)
 	}
 	for _, it := range []struct {

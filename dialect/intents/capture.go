@@ -71,18 +71,18 @@ func (x *exchange) captureAmount(ctx context.Context, n *note, command payment.C
 	if units.times == units.per || out.Replayed {
 		return x.answer(out, n)
 	}
-	var ok, okFee bool
-	if command.Amount, ok = units.minor(command.Amount); n.remark != plain {
-		command.Amount, ok = -1, true
+	if n.remark == plain {
+		var ok bool
+		if command.Amount, ok = units.minor(command.Amount); !ok {
+			n.remark, command.Amount = brokenUnit, -1
+		}
 	}
-	okFee = true
 	if command.Fee != nil {
-		var fee int64
-		fee, okFee = units.minor(*command.Fee)
+		fee, ok := units.minor(*command.Fee)
+		if !ok {
+			fee = -1
+		}
 		command.Fee = &fee
-	}
-	if !ok || !okFee {
-		return x.settle(ctx, n, invalid("amount_to_capture", "Invalid amount: amounts in isk must be a multiple of 100."))
 	}
 	return x.submit(ctx, n, payment.Request{Payment: n.payment, Command: command})
 }

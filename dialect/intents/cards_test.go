@@ -238,3 +238,33 @@ func TestCardDetails(t *testing.T) {
 		})
 	}
 }
+
+// 4000002500003155 asks its payer until it was set up for a customer, and then
+// not any more: at once, later, and when he is not there.
+func TestCardUntilSetUp(t *testing.T) {
+	c := newClient(t, capstantest.Run(t, inMemory))
+	customer := c.do(http.MethodPost, "/v1/customers", "", "").ID
+	const pay = "amount=100&currency=usd&confirm=true&return_url=https://shop.test/&customer="
+	first := c.do(http.MethodPost, "/v1/payment_intents", pay+customer+"&setup_future_usage=off_session&payment_method=pm_card_authenticationRequiredOnSetup", "")
+	method := "&payment_method=" + text(first.Method)
+	if a := c.do(http.MethodPost, "/v1/payment_intents", pay+customer+method, ""); first.Status != "requires_action" || a.status == http.StatusOK && a.Status != "requires_action" {
+		t.Fatalf("%s %s", first.body, a.body)
+	}
+	if c.challenge(first, "approve"); c.get(first.ID).Status != "succeeded" {
+		t.Fatalf("%s", c.get(first.ID).body)
+	}
+	for _, more := range []string{"", "&off_session=true", "&error_on_requires_action=true"} {
+		if a := c.do(http.MethodPost, "/v1/payment_intents", pay+customer+method+more, ""); a.Status != "succeeded" {
+			t.Errorf("%q: %d %s", more, a.status, a.body)
+		}
+	}
+	later := c.do(http.MethodPost, "/v1/payment_intents", "amount=100&currency=usd&customer="+customer, "")
+	if a := c.do(http.MethodPost, "/v1/payment_intents/"+later.ID+"/confirm", method[1:], ""); a.Status != "succeeded" {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	c.do(http.MethodPost, "/v1/payment_methods/"+text(first.Method)+"/detach", "", "")
+	c.do(http.MethodPost, "/v1/payment_methods/"+text(first.Method)+"/attach", "customer="+customer, "")
+	if a := c.do(http.MethodPost, "/v1/payment_intents", pay+customer+method, ""); a.Status != "requires_action" {
+		t.Errorf("after it was detached: %d %s", a.status, a.body)
+	}
+}

@@ -3,13 +3,13 @@ package intents
 import (
 	"errors"
 	"fmt"
-	"html/template"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/capstan-pay/capstan/dialect"
 	"github.com/capstan-pay/capstan/money"
+	"github.com/capstan-pay/capstan/page"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/wireid"
 )
@@ -21,15 +21,31 @@ const challengePath = "/v1/3ds/"
 
 func isChallenge(path string) bool { return strings.HasPrefix(path, challengePath) }
 
-var challengePage = template.Must(template.New("challenge").Parse(`<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>3-D Secure test page</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;max-width:28em;margin:4em auto;padding:0 1em;color:#222}button{font:inherit;padding:.6em 1.2em;margin:0 1em 0 0}</style>
+var challengePage = page.New(`<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:,">
+<title>3-D Secure test page</title>
+<style>{{style}}</style>
+</head>
+<body>
+<main>
 <h1>3-D Secure test page</h1>
-{{if .Open}}<p>The merchant asks you to authenticate a test payment of <b>{{.Amount}}</b>. No real money moves.</p>
-<form method="post"><button name="outcome" value="approve">Complete authentication</button><button name="outcome" value="fail">Fail authentication</button></form>
+{{if .Open}}<p>The merchant asks you to authenticate a test payment. No real money moves.</p>
+<p class="amount">{{.Amount}}</p>
+<form method="post">
+<button class="yes" name="outcome" value="approve">Complete authentication</button>
+<button class="no" name="outcome" value="fail">Fail authentication</button>
+</form>
 {{else}}<p>{{.Text}}</p>
-{{end}}</html>
-`))
+{{end}}</main>
+</body>
+</html>
+`, page.QuestionStyle, page.Framed, nil)
 
 // challengeView is what the page shows.
 type challengeView struct {
@@ -41,10 +57,6 @@ type challengeView struct {
 // serveChallenge serves the page. It needs no API key: whoever has the intent's
 // client secret is the payer.
 func (d *Dialect) serveChallenge(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h["Cache-Control"] = []string{"no-store"}
-	h["Referrer-Policy"] = []string{"no-referrer"}
-	h["Content-Security-Policy"] = []string{"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors *"}
 	p, err := d.challenged(r)
 	switch {
 	case err != nil:
@@ -67,11 +79,10 @@ func (d *Dialect) serveChallenge(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (d *Dialect) showChallenge(w http.ResponseWriter, status int, page challengeView) {
-	w.Header()["Content-Type"] = []string{"text/html; charset=utf-8"}
-	w.WriteHeader(status)
-	if err := challengePage.Execute(w, page); err != nil {
-		d.Logger.Debug("3-D Secure page not sent", "error", err)
+func (d *Dialect) showChallenge(w http.ResponseWriter, status int, v challengeView) {
+	if err := challengePage.Write(w, status, v); err != nil {
+		d.Logger.Error("3-D Secure page failed", "dialect", Name, "error", err)
+		w.WriteHeader(http.StatusInternalServerError)
 	}
 }
 
@@ -176,6 +187,7 @@ func (d *Dialect) sendBack(w http.ResponseWriter, v *view) {
 		query = ascii(u.RawQuery) + "&" + query
 	}
 	u.RawQuery = query
+	challengePage.Guard(w.Header())
 	w.Header()["Location"] = []string{u.String()}
 	w.WriteHeader(http.StatusSeeOther)
 }

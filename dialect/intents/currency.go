@@ -39,15 +39,15 @@ func (s scale) wire(minor int64) int64 {
 }
 
 // minor is an amount as the engine counts it; false for one that it has no
-// unit for.
+// unit for. What is beyond all amounts stays so.
 func (s scale) minor(wire int64) (int64, bool) {
-	if s.times == s.per {
+	switch {
+	case s.times == s.per:
 		return wire, true
-	}
-	if wire%s.times != 0 || wire > math.MaxInt64/s.per || wire < math.MinInt64/s.per {
+	case wire%s.times != 0:
 		return 0, false
 	}
-	return wire / s.times * s.per, true
+	return min(max(wire/s.times, math.MinInt64/s.per), math.MaxInt64/s.per) * s.per, true
 }
 
 // parseCurrency reads a currency code in any letter case.

@@ -330,3 +330,48 @@ func TestAnyText(t *testing.T) {
 		}
 	}
 }
+
+// Another currency leaves the amount as the wire has it; an amount that is
+// beyond all is too large in every currency; and the state is told first.
+func TestUnitsOfCurrencies(t *testing.T) {
+	c := newClient(t, capstantest.Run(t, inMemory))
+	for _, test := range []struct {
+		from, to string
+		ok       bool
+	}{
+		{"amount=15000&currency=usd", "isk", true}, {"amount=150&currency=usd", "isk", false}, {"amount=15000&currency=isk", "usd", true},
+		{"amount=99999999&currency=mga", "usd", true}, {"amount=99999999&currency=usd", "mga", true}, {"amount=7&currency=usd", "jpy", true},
+	} {
+		a := c.do(http.MethodPost, "/v1/payment_intents", test.from, "")
+		b := c.do(http.MethodPost, "/v1/payment_intents/"+a.ID, "currency="+test.to, "")
+		if (b.status == http.StatusOK) != test.ok || test.ok && (b.Amount != a.Amount || b.Currency != test.to) {
+			t.Errorf("%+v: %d %s", test, b.status, b.body)
+		}
+	}
+	for currency, most := range map[string]string{"usd": "9223372036854775807", "jpy": "9223372036854775807", "mga": "9223372036854775807", "isk": "9223372036854775800"} {
+		a := c.do(http.MethodPost, "/v1/payment_intents", strings.Replace(aHold, "usd", currency, 1), "")
+		if got := c.capture(a.ID, "amount_to_capture="+most, ""); got.Error.Code != "amount_too_large" {
+			t.Errorf("%s: %d %s", currency, got.status, got.body)
+		}
+		if got := c.capture(a.ID, "", ""); got.Received != 10000 {
+			t.Errorf("%s: %d %s", currency, got.status, got.body)
+		}
+		if _, got := c.refund("payment_intent="+a.ID+"&amount="+most, ""); got.status != http.StatusBadRequest || !strings.HasPrefix(got.Error.Message, "Refund amount (") {
+			t.Errorf("%s: %d %s", currency, got.status, got.body)
+		}
+	}
+	a := c.do(http.MethodPost, "/v1/payment_intents", strings.Replace(aHold, "usd", "isk", 1), "")
+	for _, step := range [][2]string{{"requires_capture", "Invalid amount: amounts in isk must be a multiple of 100."}, {"succeeded", "This PaymentIntent could not be captured"}} {
+		want, message := step[0], step[1]
+		if want == "succeeded" {
+			c.capture(a.ID, "", "")
+		}
+		got := c.capture(a.ID, "amount_to_capture=150", want)
+		if got.status != http.StatusBadRequest || !strings.HasPrefix(got.Error.Message, message) || got.Error.Intent == nil {
+			t.Errorf("%s: %d %s", want, got.status, got.body)
+		}
+		if again := c.capture(a.ID, "amount_to_capture=150", want); again.body != got.body || again.header.Get("Idempotent-Replayed") != "true" {
+			t.Errorf("%s: %d %s", want, again.status, again.body)
+		}
+	}
+}

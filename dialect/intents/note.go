@@ -33,6 +33,7 @@ const (
 	newAmount             // the intent's amount or currency was to change
 	newMethod             // its payment method was to change
 	concealed             // the answer is encrypted
+	brokenUnit            // the amount has a part of the smallest unit that there is
 )
 
 // requestLength is the length of a request's name after its prefix.

@@ -174,7 +174,11 @@ func amountTooSmall(r *reply) *problem {
 		return notRefundable(r)
 	}
 	p := invalid("amount_to_capture", "Invalid non-negative integer")
-	if r.note.remark != negativeAmount {
+	switch r.note.remark {
+	case negativeAmount:
+	case brokenUnit:
+		p = wrongMultiple("amount_to_capture", r.view.p.Currency)
+	default:
 		// It is "amount" that Stripe names here, not the parameter that was sent.
 		p = &problem{status: http.StatusBadRequest, code: "parameter_invalid_integer", param: "amount", message: "This value must be greater than or equal to 1."}
 	}

@@ -57,15 +57,40 @@ func (x *exchange) completeMethod(ctx context.Context, k *keptMethod) *problem {
 	if k.owner = k.Customer; k.owner != "" {
 		return nil
 	}
+	owner, problem := x.setUpFor(ctx, k)
+	k.owner = owner
+	return problem
+}
+
+// setUpFor is the customer to whom an intent has given a payment method since it
+// was last detached; empty for none.
+func (x *exchange) setUpFor(ctx context.Context, k *keptMethod) (string, *problem) {
 	after := time.UnixMilli(k.Freed)
 	page, _, problem := x.pagePayments(ctx, listing{limit: 1}, setupLabel(k.doc.ID), nil, func(f *found) bool {
 		return f.attaches() && f.details.text(fieldStored) == k.doc.ID && f.p.AuthorizedAt.After(after)
 	})
-	if problem == nil && len(page) > 0 {
-		k.owner = page[0].details.text(fieldCustomer)
+	if problem != nil || len(page) == 0 {
+		return "", problem
+	}
+	return page[0].details.text(fieldCustomer), nil
+}
+
+// settleSetUp changes how the simulator treats a test card that asks its payer
+// until it was set up for a customer (section 9).
+func (x *exchange) settleSetUp(ctx context.Context, k *keptMethod) *problem {
+	m, behaviour := &k.card.Method, x.d.Cards.Behaviour
+	if m.Simulate == "" || behaviour == nil || m.Simulate != behaviour(tokens[untilSetUp]) {
+		return nil
+	}
+	owner, problem := x.setUpFor(ctx, k)
+	if owner != "" {
+		m.Simulate = behaviour(tokenPrefix + untilSetUp + "/set_up")
 	}
 	return problem
 }
+
+// untilSetUp is the test card that asks its payer until it was set up.
+const untilSetUp = "authenticationRequiredOnSetup"
 
 func (x *exchange) appendKept(b []byte, k *keptMethod) []byte {
 	m := method{card: k.card.Method, billing: k.Billing, customer: k.owner}
@@ -81,6 +106,10 @@ func (x *exchange) readStored(id string) *newCard {
 		return nil
 	}
 	if k == nil {
+		return nil
+	}
+	if problem := x.settleSetUp(x.r.Context(), k); problem != nil {
+		x.params.fail(problem)
 		return nil
 	}
 	secret, problem := x.openStored(method{stored: id})

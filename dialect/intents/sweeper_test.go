@@ -15,7 +15,7 @@ func TestSweeperDelay(t *testing.T) {
 	c := newClient(t, s)
 	s.Control(t, "PATCH", "/_sandbox/settings", map[string]any{"settings": map[string]any{"intents.capture_window_seconds": 1}}, nil)
 	h := c.listen(sink.URL, "&enabled_events[]=payment_intent.canceled")
-	began := time.Now()
+	began := time.Now().Truncate(time.Second) // created is a second, and the window is counted from it
 	id := c.hold("")
 	got := events(t, sink.Wait(t, 1), h.Secret)
 	t.Logf("canceled and told %s after the deadline", time.Since(began)-time.Second)

@@ -57,7 +57,7 @@ func (v *view) state() string {
 		}
 		return requiresAction
 	case payment.Authorized:
-		if v.inDoubt() {
+		if v.inDoubt() || v.p.HeldUp() {
 			return processing
 		}
 		return requiresCapture

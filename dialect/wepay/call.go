@@ -203,7 +203,7 @@ func (c *call) do(r payment.Request, table []refusal) (result, *problem) {
 
 // repeated answers a request from what is kept under its key, without
 // carrying anything out. It reports false when the key is free.
-func (c *call) repeated(r payment.Request, table []refusal) (_ result, _ *problem, known bool) {
+func (c *call) repeated(r payment.Request) (_ result, _ *problem, known bool) {
 	r.Payment, r.Command = nobody, payment.Expire{}
 	out, err := c.Engine.Do(c.r.Context(), r)
 	if err != nil {
@@ -212,8 +212,26 @@ func (c *call) repeated(r payment.Request, table []refusal) (_ result, _ *proble
 	if out.Refusal.Has(payment.NotFound) {
 		return result{}, nil, false
 	}
-	res, problem := c.conclude(out, table)
+	res, problem := c.conclude(out, common)
 	return res, problem, true
+}
+
+// unlessRepeated answers a repeat of a request that was right in its time, and
+// anything else with what is wrong with it now. Early says that this is found
+// before a key is looked at, so that one that was used for something else does
+// not come first.
+func (c *call) unlessRepeated(otherwise *problem, early bool) ([]byte, *problem) {
+	if otherwise == unexpected {
+		return nil, otherwise
+	}
+	res, problem, known := c.repeated(c.request(nil))
+	switch {
+	case !known, early && problem != nil && (problem == keyReused || problem.status == http.StatusForbidden):
+		return nil, otherwise
+	case problem != nil:
+		return nil, problem
+	}
+	return c.render(res.payment, view{}), nil
 }
 
 // conclude makes of an outcome what is to be answered. A repeat is shown the
@@ -251,6 +269,25 @@ func (c *call) conclude(out payment.Outcome, table []refusal) (result, *problem)
 		return result{}, c.failed(err)
 	}
 	return result{now, false, now.Op(out.Operation)}, nil
+}
+
+// settled returns what is wrong with a payment's state. While nobody knows
+// whether its hold was given back, nothing is wrong with it for good: it may
+// turn out to be open.
+func (c *call) settled(wrong *problem) *problem {
+	if wrong != notCapturable && wrong != notCancelable && wrong != notUpdatable {
+		return wrong
+	}
+	p, err := c.find(c.payment())
+	if err != nil {
+		return c.failed(err)
+	}
+	if p != nil {
+		if op := p.Pending(); op != nil && (op.Kind == payment.OpVoid || op.Kind == payment.OpCancel) {
+			return unexpected
+		}
+	}
+	return wrong
 }
 
 // find returns a payment of the caller's as it is now, nil if there is none

@@ -19,7 +19,7 @@ func (d *Dialect) cancel(c *call) ([]byte, *problem) {
 	res, problem := c.do(request, cancelRefusals)
 	switch {
 	case problem != nil:
-		return nil, problem
+		return nil, c.settled(problem)
 	case res.operation.Status == payment.OpFailed:
 		return nil, notCancelable // the acquirer would not give it back
 	}

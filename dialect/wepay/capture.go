@@ -18,7 +18,7 @@ func (d *Dialect) capture(c *call) ([]byte, *problem) {
 	res, problem := c.do(request, captureRefusals)
 	switch {
 	case problem != nil:
-		return nil, problem
+		return nil, c.settled(problem)
 	case res.operation.Status == payment.OpFailed && res.payment.Status == payment.Authorized:
 		// Declined, but whoever authorized it lets it be tried again: a
 		// payment that is pending would look as if it had been captured.

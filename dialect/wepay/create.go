@@ -26,28 +26,21 @@ type draft struct {
 // create is POST /payments: it authorizes a payment and, unless its capture is
 // delayed, captures it. A decline is an answer too: the payment has failed.
 func (d *Dialect) create(c *call) ([]byte, *problem) {
-	draft, wrong := c.readDraft()
+	draft, wrong, passed := c.readDraft()
 	if wrong != nil {
 		return nil, invalid(wrong...)
 	}
+	early, late := c.lookUp(&draft, passed)
 	switch {
-	case draft.account != c.accountID:
-		return nil, notAccessible(inBody, "account_id")
-	case draft.method.stored != nil:
-		if problem := c.open(&draft.method); problem != nil {
-			return c.createdBefore(problem)
-		}
-		if draft.method.shape == byID {
-			draft.details.method = draft.method.storedID
-		}
-	}
-	if !c.accountUsable {
-		return nil, cannotAccept
+	case early != nil:
+		return c.unlessRepeated(early, true)
+	case late != nil:
+		return c.unlessRepeated(late, false)
 	}
 	request := c.request(nil)
 	now := d.Clock.Now()
 	if wrong := c.checkDraft(draft, now); wrong != nil {
-		return c.createdBefore(invalid(wrong...))
+		return c.unlessRepeated(invalid(wrong...), false)
 	}
 	request.Documents = draft.method.spends
 	request.Command = payment.Create{
@@ -68,28 +61,37 @@ func (d *Dialect) create(c *call) ([]byte, *problem) {
 	return c.render(res.payment, view{fresh: res.fresh}), nil
 }
 
-// createdBefore answers a repeat of a request that was right in its time, and
-// anything else with what is wrong with it now.
-func (c *call) createdBefore(otherwise *problem) ([]byte, *problem) {
-	if otherwise == unexpected {
-		return nil, otherwise
-	}
-	res, problem, known := c.repeated(c.request(nil), createRefusals)
+// lookUp finds what a draft names and whether its account may be paid into. It
+// returns what is wrong with that, by whether it is told before a key that was
+// used for something else, or after it.
+func (c *call) lookUp(d *draft, passed []detail) (early, late *problem) {
 	switch {
-	case !known, problem == keyReused && otherwise.status == http.StatusForbidden: // a resource is looked up before a key
-		return nil, otherwise
-	case problem != nil:
-		return nil, problem
+	case passed != nil:
+		return invalid(passed...), nil
+	case d.account != c.accountID:
+		return notAccessible(inBody, "account_id"), nil
+	case d.method.stored != nil:
+		if late = c.open(&d.method); late != nil && late.status == http.StatusForbidden {
+			return late, nil
+		}
+		if d.method.shape == byID {
+			d.details.method = d.method.storedID
+		}
 	}
-	return c.render(res.payment, view{}), nil
+	if !c.accountUsable && late != unexpected {
+		return cannotAccept, nil
+	}
+	return nil, late
 }
 
-// readDraft reads the body of POST /payments; details say what is wrong with
-// it, as far as that can be said without looking anything up. Afterwards the
+// readDraft reads the body of POST /payments. Wrong says what is wrong with it,
+// as far as that can be said without looking anything up; where that is only
+// what may have been right in its time, passed says it instead. Afterwards the
 // body holds no card number and no security code.
-func (c *call) readDraft() (draft, []detail) {
+func (c *call) readDraft() (d draft, wrong, passed []detail) {
 	var f fields
-	d, now := draft{details: details{apiVersion: c.version}}, c.Clock.Now()
+	now := c.Clock.Now()
+	d.details.apiVersion = c.version
 	if f.must(&c.body, "account_id") {
 		d.account, _ = f.text(&c.body, 1, maxID, "account_id")
 	}
@@ -117,7 +119,8 @@ func (c *call) readDraft() (draft, []detail) {
 	if order := f.object(&c.body, "order"); order != nil && f.must(order, "order", "id") {
 		d.details.order, _ = f.text(order, 1, maxID, "order", "id")
 	}
-	return d, f.lasting()
+	wrong, passed = f.told()
+	return d, wrong, passed
 }
 
 var atMethod = []string{"payment_method"}
@@ -125,15 +128,15 @@ var atMethod = []string{"payment_method"}
 // initiators are who may have initiated a payment, the default first.
 var initiators = []string{"none", "customer", "merchant"}
 
-// checkDraft says what is wrong with a payment by the account, by its amounts
-// and by the clock. A repeat is not held against it: it was right in its time.
+// checkDraft says what is wrong with a payment by its account, by the card that
+// was stored and by its amounts. A repeat is not held against it: it was right
+// in its time.
 func (c *call) checkDraft(d draft, now time.Time) []detail {
 	var f fields
 	if c.currency != "" && d.currency != c.currency {
 		f.report(isInvalid, "The currency is not that of the account.", "currency")
 	}
 	d.checkExpiry(&f, now)
-	c.checkSchedule(&f, d, now)
 	if c.feePercent > 0 && money.ExceedsPercent(d.fee, d.amount, c.feePercent) {
 		f.report(feeTooLarge, feeHint, "fee_amount")
 	}
@@ -153,13 +156,17 @@ func (d *draft) checkExpiry(f *fields, now time.Time) {
 
 // checkSchedule says whether the capture is planned for a time that may be.
 func (c *call) checkSchedule(f *fields, d draft, now time.Time) {
-	if !d.scheduled {
-		return
+	if d.scheduled {
+		f.ahead(d.captureAt, now, c.captureFor)
 	}
+}
+
+// ahead says whether a capture may be planned for a time, in UNIX seconds.
+func (f *fields) ahead(at int64, now time.Time, most time.Duration) {
 	switch today := now.Unix(); {
-	case d.captureAt < today:
+	case at < today:
 		f.report(isTooSmall, inThePast, "capture_at")
-	case d.captureAt > today+int64(c.captureFor/time.Second):
+	case at > today+int64(most/time.Second):
 		f.report(isTooLarge, "This is more than 7 days in the future, or than payments of this account may wait.", "capture_at")
 	}
 }

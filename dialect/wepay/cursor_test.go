@@ -59,6 +59,11 @@ func TestCursorRoundTrip(t *testing.T) {
 		if got.Filter.Owner != at.Filter.Owner || got.Filter.Reference != at.Filter.Reference || got.Filter.Status != at.Filter.Status || got.Filter.Expand != at.Filter.Expand {
 			t.Fatalf("filter %+v is read as %+v", at.Filter, got.Filter)
 		}
+		for _, altered := range []string{cut + "\n", "\r" + cut, cut[:5] + "\n" + cut[5:], cut + "=", " " + cut} {
+			if _, ok := c.parseCursor("payments", altered); ok {
+				t.Fatalf("%q is read", altered)
+			}
+		}
 		if _, ok := c.parseCursor("refunds", cut); ok {
 			t.Fatal("it is good for another listing")
 		}

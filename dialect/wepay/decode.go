@@ -28,13 +28,13 @@ func (f *fields) passing(check func()) {
 	f.timed += len(f.wrong) - before
 }
 
-// lasting is all that is wrong; nothing if all of it is what time may have made
-// wrong: that is not held against a repeat of a request that was right.
-func (f *fields) lasting() []detail {
+// told returns all that is wrong; as passed if all of it is what time may have
+// made wrong: that is not held against a repeat of a request that was right.
+func (f *fields) told() (wrong, passed []detail) {
 	if len(f.wrong) == f.timed {
-		return nil
+		return nil, f.wrong
 	}
-	return f.wrong
+	return f.wrong, nil
 }
 
 func (f *fields) report(reason, message string, path ...string) {

@@ -63,7 +63,7 @@ func FuzzReadDraft(f *testing.F) {
 		if !ok {
 			return
 		}
-		d, wrong := c.readDraft()
+		d, wrong, _ := c.readDraft()
 		if wrong != nil {
 			checkDetails(t, wrong)
 			return
@@ -96,7 +96,7 @@ func FuzzReadOthers(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, read := range []func(*call) []detail{
 			func(c *call) []detail { _, wrong := c.readCancel(); return wrong },
-			func(c *call) []detail { _, wrong := c.readChange(); return wrong },
+			func(c *call) []detail { _, wrong, _ := c.readChange(); return wrong },
 			func(c *call) []detail {
 				m, wrong := c.readToken()
 				if wrong == nil && (m.secret.Number == "" || m.kept.ExpYear == 0 || m.holder.mentions(m.secret.Number)) {
@@ -171,7 +171,7 @@ func FuzzHeaders(f *testing.F) {
 // or kept is the card number or the code.
 func TestCardLeavesTheBody(t *testing.T) {
 	c, _ := asking([]byte(`{"account_id":"a","amount":2000,"currency":"USD","payment_method":{"credit_card":{"card_number":"4003830171874018","expiration_month":4,"expiration_year":2030,"cvv":"987"}}}`))
-	d, wrong := c.readDraft()
+	d, wrong, _ := c.readDraft()
 	if wrong != nil {
 		t.Fatal(wrong)
 	}

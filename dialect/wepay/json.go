@@ -110,7 +110,11 @@ func (v *value) compact(b []byte) []byte {
 func (v *value) canonical(b []byte) []byte {
 	switch v.kind {
 	case text:
-		return dialect.AppendString(b, unquote(v.raw))
+		s := unquote(v.raw)
+		if b = dialect.AppendString(b, s); bytes.Contains(s, []byte("\uFFFD")) {
+			b = append(b, v.raw...) // it may stand for any half of a surrogate pair
+		}
+		return b
 	case array:
 		b = append(b, '[')
 		for i := range v.members {

@@ -83,7 +83,7 @@ func TestCanonical(t *testing.T) {
 		}
 		seen[canonical(group[0])] = i
 	}
-	for _, different := range [][2]string{{`{"a":1}`, `{"a":"1"}`}, {`[1,2]`, `[2,1]`}, {`["a","b"]`, `["a,b"]`}, {`[[],[]]`, `[[[]]]`}, {`{"a":{}}`, `{"a":[]}`}} {
+	for _, different := range [][2]string{{`{"a":1}`, `{"a":"1"}`}, {`[1,2]`, `[2,1]`}, {`["a","b"]`, `["a,b"]`}, {`[[],[]]`, `[[[]]]`}, {`{"a":{}}`, `{"a":[]}`}, {`"\ud800"`, `"\ud801"`}} {
 		if canonical(different[0]) == canonical(different[1]) {
 			t.Errorf("%s and %s are the same", different[0], different[1])
 		}

@@ -1,6 +1,7 @@
 package wepay
 
 import (
+	"math"
 	"slices"
 
 	"github.com/capstan-pay/capstan/dialect"
@@ -21,7 +22,7 @@ var (
 func (d *Dialect) listPayments(c *call) ([]byte, *problem) {
 	at, wrong := c.readPage("payments", func(q *params, f *filter) {
 		q.created(f)
-		f.Least, f.Most = q.integer(0, maxAmount, "minimum_amount"), q.integer(0, maxAmount, "maximum_amount")
+		f.Least, f.Most = q.integer(0, math.MaxInt64, "minimum_amount"), q.integer(0, math.MaxInt64, "maximum_amount")
 		f.Owner = q.text("owner_id")
 		f.MethodType, f.Method = q.oneOf(methodTypes, "payment_method_type"), q.text("payment_method_id")
 		f.Status = q.oneOf(statuses, "status")
@@ -49,8 +50,8 @@ func (d *Dialect) listPayments(c *call) ([]byte, *problem) {
 
 // created reads the bounds of when something was created.
 func (p *params) created(f *filter) {
-	f.From = p.integer(0, maxAmount, "create_time_start")
-	f.Until = p.integer(0, maxAmount, "create_time_end")
+	f.From = p.integer(0, math.MaxInt64, "create_time_start")
+	f.Until = p.integer(0, math.MaxInt64, "create_time_end")
 }
 
 // fits tells whether a payment is what a listing is narrowed to.

@@ -1,6 +1,7 @@
 package wepay
 
 import (
+	"math"
 	"time"
 
 	"github.com/capstan-pay/capstan/dialect"
@@ -40,7 +41,7 @@ var objectTypes = []string{"payments", "refunds"}
 func (d *Dialect) listNotifications(c *call) ([]byte, *problem) {
 	at, wrong := c.readPage("notifications", func(q *params, f *filter) {
 		f.Object, f.ObjectID = q.oneOf(objectTypes, "object_type"), q.text("object_id")
-		f.From, f.Until = q.integer(0, maxAmount, "event_time_start"), q.integer(0, maxAmount, "event_time_end")
+		f.From, f.Until = q.integer(0, math.MaxInt64, "event_time_start"), q.integer(0, math.MaxInt64, "event_time_end")
 	})
 	if wrong != nil {
 		return nil, invalid(wrong...)

@@ -194,3 +194,43 @@ func TestOrder(t *testing.T) {
 		t.Errorf("told of %q, want %q", got, want)
 	}
 }
+
+// TestPreferenceKeys: a repeat of what made or changed a preference under its
+// key gets the preference as it is now and changes nothing, also where no
+// further one could be made.
+func TestPreferenceKeys(t *testing.T) {
+	s := capstantest.Run(t, inMemory)
+	c := newClient(t, s, s.Credentials)
+	const made = `{"callback_uri":"http://127.0.0.1:1/","topic":"disputes.created"}`
+	first := c.do(http.MethodPost, "/notification_preferences", made, "made")
+	path := "/notification_preferences/" + first.ID
+	change := func(body, key string) reply { return c.do(http.MethodPost, path, body, key) }
+	if r := change(`{"status":"active"}`, "made"); r.why() != "UNIQUE_KEY_ALREADY_USED" {
+		t.Errorf("a change under the key of its making: %d %s", r.status, r.body)
+	}
+	if r := change(`{"status":"active"}`, "a b"); r.why() != "PARAM_VALUE_IS_INVALID" {
+		t.Errorf("a key with a blank: %d %s", r.status, r.body)
+	}
+	if r := change(`{"topic":"disputes.updated"}`, "changed"); r.status != http.StatusOK {
+		t.Errorf("a change: %d %s", r.status, r.body)
+	}
+	if r := change(`{"topic":"disputes.resolved","status":"inactive"}`, ""); r.Status != "inactive" {
+		t.Errorf("another change: %d %s", r.status, r.body)
+	}
+	again := change(`{"topic":"disputes.updated"}`, "changed")
+	if now := c.do(http.MethodGet, path, "", ""); again.status != http.StatusOK || string(again.body) != string(now.body) || !strings.Contains(string(now.body), "disputes.resolved") {
+		t.Errorf("the repeat: %d %s\nnow %s", again.status, again.body, now.body)
+	}
+	for n := 1; n < 200; n++ {
+		c.subscribe("http://127.0.0.1:1/", "disputes.created")
+	}
+	if r := c.do(http.MethodPost, "/notification_preferences", made, "further"); r.ErrorCode != "NOTIFICATION_PREFERENCE_CANNOT_BE_CREATED" {
+		t.Errorf("one too many: %d %s", r.status, r.body)
+	}
+	if r := c.do(http.MethodPost, "/notification_preferences", made, "made"); r.status != http.StatusOK || r.ID != first.ID {
+		t.Errorf("the repeat of the first: %d %s", r.status, r.body)
+	}
+	if r := c.do(http.MethodPost, "/notification_preferences", `{"callback_uri":"http://127.0.0.1:1/","topic":"disputes.updated"}`, "made"); r.why() != "UNIQUE_KEY_ALREADY_USED" {
+		t.Errorf("another one under its key: %d %s", r.status, r.body)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/capstan-pay/capstan/dialect"
@@ -98,6 +99,9 @@ func (c *call) signCursor(text []byte) []byte {
 
 // parseCursor reads what cursorText rendered, to the letter.
 func (c *call) parseCursor(list, text string) (at cursor, ok bool) {
+	if strings.ContainsAny(text, "\r\n") {
+		return cursor{}, false // the decoder would skip them
+	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || len(raw) < signed || subtle.ConstantTimeCompare(raw[:signed], c.signCursor(raw[signed:])) != 1 {
 		return cursor{}, false
@@ -122,13 +126,17 @@ func (c *call) listing(at cursor) payment.Listing {
 // period is from when until when something happened; zero is no bound.
 func (f filter) period() (from, until time.Time) {
 	if f.From != nil {
-		from = time.Unix(*f.From, 0).UTC()
+		from = time.Unix(min(*f.From, lastSecond), 0).UTC()
 	}
 	if f.Until != nil {
-		until = time.Unix(*f.Until+1, 0).UTC() // the whole of that second
+		until = time.Unix(min(*f.Until, lastSecond)+1, 0).UTC() // the whole of that second
 	}
 	return from, until
 }
+
+// lastSecond is one that is later than anything will happen. Bounds beyond it
+// are no others: whoever wants none may say the greatest number there is.
+const lastSecond = 253_402_300_799
 
 // beside is the cursor of a page that begins beyond a place.
 func (at cursor) beside(place payment.Place, back bool) *cursor {

@@ -187,3 +187,27 @@ func (b *book) backwards(forwards []listed, at page) {
 		b.t.Error("the way back is not the way there")
 	}
 }
+
+// TestBoundsWithoutBound: whoever wants no bound may give the greatest number
+// that there is, or more.
+func TestBoundsWithoutBound(t *testing.T) {
+	s := capstantest.Run(t, inMemory)
+	c := newClient(t, s, s.Credentials)
+	sink := capstantest.NewSink(t)
+	c.subscribe(sink.URL, "payments.created")
+	p := c.authorize("1", "")
+	received(t, sink, 1)
+	for _, path := range []string{
+		"/payments?maximum_amount=9223372036854775807", "/payments?create_time_end=9223372036854775807", "/payments?create_time_end=1768478400000",
+		"/payments?maximum_amount=99999999999999999999&create_time_end=99999999999999999999", "/notifications?event_time_end=9223372036854775807",
+	} {
+		if r := c.do(http.MethodGet, path, "", ""); r.status != http.StatusOK || !strings.Contains(string(r.body), p.ID) {
+			t.Errorf("%s: %d %s", path, r.status, r.body)
+		}
+	}
+	for _, path := range []string{"/payments?minimum_amount=9223372036854775807", "/payments?create_time_start=9223372036854775807", "/refunds?create_time_start=9223372036854775807", "/notifications?event_time_start=9223372036854775807"} {
+		if r := c.do(http.MethodGet, path, "", ""); r.status != http.StatusOK || !strings.Contains(string(r.body), `"results":[]`) {
+			t.Errorf("%s: %d %s", path, r.status, r.body)
+		}
+	}
+}

@@ -29,12 +29,12 @@ func (d *Dialect) createMethod(c *call) ([]byte, *problem) {
 	m := &draft.method
 	if m.stored != nil {
 		if problem := c.open(m); problem != nil {
-			return c.madeBefore(problem)
+			return c.methodMadeBefore(problem)
 		}
 	}
 	now := d.Clock.Now()
 	if m.expired(now) {
-		return c.madeBefore(bodyDetail(isInvalid, "The card has expired.", byCard, "expiration_year"))
+		return c.methodMadeBefore(bodyDetail(isInvalid, "The card has expired.", byCard, "expiration_year"))
 	}
 	doc := document.Document{Name: c.methodName(d.uuid()), CreatedAt: now, UpdatedAt: now}
 	with := m.spends
@@ -70,24 +70,14 @@ func (d *Dialect) createMethod(c *call) ([]byte, *problem) {
 	return c.showMethod(id)
 }
 
-// madeBefore answers a repeat of a request that would not be right any more,
-// and anything else with what is wrong with it.
-func (c *call) madeBefore(otherwise *problem) ([]byte, *problem) {
-	if c.key == "" || otherwise == unexpected {
-		return nil, otherwise
+// methodMadeBefore answers a repeat of a request that would not be right any
+// more, and anything else with what is wrong with it.
+func (c *call) methodMadeBefore(otherwise *problem) ([]byte, *problem) {
+	id, wrong := c.madeBefore(otherwise, true)
+	if wrong != nil {
+		return nil, wrong
 	}
-	r := c.request(payment.Expire{})
-	r.Payment = nobody
-	out, err := c.Engine.Do(c.r.Context(), r)
-	switch {
-	case err != nil:
-		return nil, c.failed(err)
-	case out.Refusal.Has(payment.InProcess) || out.Refusal.Has(payment.Busy):
-		return nil, answer(madeRefusals, out.Refusal)
-	case out.Refusal != nil:
-		return nil, otherwise
-	}
-	return c.showMethod(string(out.Context))
+	return c.showMethod(id)
 }
 
 // readMethodDraft reads the body of POST /payment_methods; details say what is

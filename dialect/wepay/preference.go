@@ -115,7 +115,11 @@ func (d *Dialect) createPreference(c *call) ([]byte, *problem) {
 	case err != nil:
 		return nil, c.failed(err)
 	case len(all) >= mostPreferences:
-		return nil, tooManyPreferences
+		id, problem := c.madeBefore(tooManyPreferences, false)
+		if problem != nil {
+			return nil, problem
+		}
+		return c.showPreference(id)
 	}
 	now := d.Clock.Now()
 	doc := document.Document{Name: preferenceName(&c.access.Merchant, d.uuid()), CreatedAt: now, UpdatedAt: now}
@@ -127,8 +131,12 @@ func (d *Dialect) createPreference(c *call) ([]byte, *problem) {
 		return nil, problem
 	}
 	d.Outbox.Changed(c.access.ID)
+	return c.showPreference(id)
+}
+
+func (c *call) showPreference(id string) ([]byte, *problem) {
 	c.id = id
-	return d.queryPreference(c)
+	return c.queryPreference(c)
 }
 
 // tooManyPreferences is ours.
@@ -189,11 +197,18 @@ func (d *Dialect) updatePreference(c *call) ([]byte, *problem) {
 		if asked.Status != "" {
 			p.Status = asked.Status
 		}
-		switch err := d.putPreference(c.r.Context(), doc, p); {
-		case err == nil:
-			return c.appendPreference(nil, doc, p), nil
-		case !errors.Is(err, document.ErrMoved):
+		var err error
+		if doc.Body, err = json.Marshal(p); err != nil {
 			return nil, c.failed(err)
+		}
+		doc.UpdatedAt = d.Clock.Now()
+		switch _, problem = c.make(*doc); problem {
+		case nil:
+			d.Outbox.Changed(c.access.ID)
+			return d.queryPreference(c) // of a repeat as it is now
+		case moved:
+		default:
+			return nil, problem
 		}
 	}
 }

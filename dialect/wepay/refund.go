@@ -46,6 +46,9 @@ func (d *Dialect) refund(c *call) ([]byte, *problem) {
 		request.Command = payment.Expire{}
 		return c.doRefund(request, notRefundable)
 	}
+	if asked.fee != nil && asked.amount == amount(p) && *asked.fee <= fee(p) {
+		asked.fee = nil // with the whole payment the whole fee goes back
+	}
 	request.Command = payment.Refund{
 		Amount: asked.amount, Currency: asked.currency, Fee: asked.fee, SettledOnly: true,
 		Asked: payment.Asked{

@@ -1,10 +1,12 @@
 package wepay_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -83,5 +85,44 @@ func TestRefundsSettle(t *testing.T) {
 	if !slices.Equal(topics, want) {
 		t.Errorf("told of %q", topics)
 	}
+	audit(t, s)
+}
+
+// TestFeeOfRefunds: with the whole payment the whole fee goes back, whatever is
+// said of it; with a part what is said, and with the last part what is left
+// unless something is said (section 5, POST /refunds).
+func TestFeeOfRefunds(t *testing.T) {
+	s := capstantest.Run(t, inMemory)
+	c := newClient(t, s, s.Credentials)
+	for name, parts := range map[string][]struct {
+		amounts string
+		fee     int64
+		why     string
+	}{
+		"no amounts":                 {{`null`, 200, ""}},
+		"all, nothing said":          {{`{"currency":"USD","total_amount":2000}`, 200, ""}},
+		"all, none of the fee":       {{`{"currency":"USD","total_amount":2000,"fee_refund_amount":0}`, 200, ""}},
+		"all, some of the fee":       {{`{"currency":"USD","total_amount":2000,"fee_refund_amount":50}`, 200, ""}},
+		"all, too much":              {{`{"currency":"USD","total_amount":2000,"fee_refund_amount":201}`, 0, "PARAM_VALUE_IS_TOO_LARGE_INCLUSIVE"}},
+		"a part":                     {{`{"currency":"USD","total_amount":1999}`, 0, ""}},
+		"a part, some":               {{`{"currency":"USD","total_amount":1900,"fee_refund_amount":50}`, 50, ""}, {`null`, 150, ""}},
+		"a part, and none with rest": {{`{"currency":"USD","total_amount":1000,"fee_refund_amount":50}`, 50, ""}, {`{"currency":"USD","total_amount":1000,"fee_refund_amount":0}`, 0, ""}},
+	} {
+		p := c.authorize(strings.ReplaceAll(name, " ", "_"), `,"fee_amount":200`)
+		c.capture(p.ID, "", "")
+		s.Advance(t, time.Second)
+		for i, part := range parts {
+			r := c.do(http.MethodPost, "/refunds", fmt.Sprintf(`{"payment_id":%q,"refund_reason":"x","amounts":%s}`, p.ID, part.amounts), fmt.Sprint(strings.ReplaceAll(name, " ", "_"), i))
+			var got struct {
+				Amounts struct {
+					Fee int64 `json:"fee_refund_amount"`
+				}
+			}
+			if err := json.Unmarshal(r.body, &got); err != nil || got.Amounts.Fee != part.fee || part.why != "" && r.why() != part.why || part.why == "" && r.status != http.StatusOK {
+				t.Errorf("%s, %d: %d %s", name, i, r.status, r.body)
+			}
+		}
+	}
+	s.Advance(t, time.Second)
 	audit(t, s)
 }

@@ -20,6 +20,7 @@ type world struct {
 	held, captured, completed, present string // ids of payments of 2000, with a fee of 200
 	stranger                           string // id of somebody else's
 	refund                             string // of completed
+	preference                         string
 }
 
 func newWorld(t *testing.T) *world {
@@ -33,6 +34,7 @@ func newWorld(t *testing.T) *world {
 	w.capture(w.captured, "", "")
 	w.held = w.authorize("w4", `,"fee_amount":200`).ID
 	w.present = w.pay(`{"encoded_payment_method":"dGVybWluYWwgcmVhZGluZw=="}`, "w5").ID
+	w.preference = w.subscribe("http://127.0.0.1:1/", "disputes.created")[0]
 	w.stranger = another(t, s).authorize("w6", "").ID
 	return w
 }
@@ -60,7 +62,7 @@ type ask struct {
 func (w *world) send(a ask) (int, http.Header, []byte) {
 	w.t.Helper()
 	fill := strings.NewReplacer("{held}", w.held, "{captured}", w.captured, "{completed}", w.completed, "{present}", w.present,
-		"{stranger}", w.stranger, "{refund}", w.refund, "{account}", w.app.AccountID, "{long}", strings.Repeat("é", 256))
+		"{stranger}", w.stranger, "{refund}", w.refund, "{preference}", w.preference, "{account}", w.app.AccountID, "{long}", strings.Repeat("é", 256))
 	request, err := http.NewRequest(a.method, w.server.URL+fill.Replace(a.path), strings.NewReader(fill.Replace(a.body)))
 	if err != nil {
 		w.t.Fatal(err)
@@ -222,7 +224,8 @@ var rows = []struct {
 		ask{}, ask{body: `{"custom_data":{"a":1.0}}`}, ask{path: "/payments/{present}/capture", body: `{"custom_data":{"a":1}}`}, ask{version: "3.1", body: `{"custom_data":{"a":1}}`},
 		ask{path: "/payments/{held}/capture?a=b", body: `{"custom_data":{"a":1}}`}, ask{path: "/payments/{held}/cancel", body: `{"cancel_reason":"x"}`}, ask{path: "/payments", body: payment2000},
 		ask{path: "/refunds", body: `{"payment_id":"{completed}","refund_reason":"x"}`}, ask{path: "/payments/{held}", body: `{}`}, ask{path: "/payment_methods", body: `{"credit_card":` + rawCard + `}`},
-		ask{path: "/notification_preferences", body: `{"callback_uri":"http://127.0.0.1:1/","topic":"payments.created"}`})},
+		ask{path: "/notification_preferences", body: `{"callback_uri":"http://127.0.0.1:1/","topic":"payments.created"}`},
+		ask{path: "/notification_preferences/{preference}", body: `{"status":"active"}`})},
 	{"19 THROTTLE_EXCEEDED.APPLICATION_REQUEST_THROTTLE_EXCEEDED", each(ask{method: "GET", path: "/payments/{held}", status: 429, code: "THROTTLE_EXCEEDED", details: []string{"App-Id HEADER APPLICATION_REQUEST_THROTTLE_EXCEEDED"},
 		before: func(w *world) { w.set("wepay.rate_limit", 1); w.get(w.held) }},
 		ask{}, ask{version: "-"})},

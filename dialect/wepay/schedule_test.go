@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/capstan-pay/capstan/capstantest"
+	"github.com/capstan-pay/capstan/clock"
 	"github.com/capstan-pay/capstan/payment"
 	"github.com/capstan-pay/capstan/store/sqlite"
 )
@@ -102,6 +103,29 @@ func TestScheduledCaptures(t *testing.T) {
 	}
 	if len(told) != n || len(ended) != n {
 		t.Errorf("%d notifications of %d payments, want %d", len(told), len(ended), n)
+	}
+	audit(t, s)
+}
+
+// TestWindowEndsOnTheSecond: seven days are counted from create_time, which is
+// a second, wherever in that second the payment was made.
+func TestWindowEndsOnTheSecond(t *testing.T) {
+	s := capstantest.Run(t, inMemory, capstantest.At(clock.Fixed(capstantest.Epoch.Add(762*time.Millisecond))))
+	c := newClient(t, s, s.Credentials)
+	first, second, scheduled := c.authorize("1", ""), c.authorize("2", ""), c.authorize("3", fmt.Sprintf(`,"capture_at":%d`, capstantest.Epoch.Add(7*24*time.Hour).Unix()))
+	s.Advance(t, 7*24*time.Hour-763*time.Millisecond)
+	if r := c.capture(first.ID, "", ""); r.status != http.StatusOK {
+		t.Errorf("a millisecond before the end: %d %s", r.status, r.body)
+	}
+	s.Advance(t, time.Millisecond)
+	if r := c.capture(second.ID, "", ""); r.why() != "PAYMENT_CANNOT_BE_CAPTURED" {
+		t.Errorf("at create_time + 604800: %d %s", r.status, r.body)
+	}
+	if r := c.get(second.ID); r.Status != "failed" {
+		t.Errorf("then: %s", r.body)
+	}
+	if r := c.get(scheduled.ID); r.Status != "pending" && r.Status != "completed" {
+		t.Errorf("planned for the very end: %s", r.body)
 	}
 	audit(t, s)
 }

@@ -24,49 +24,36 @@ type change struct {
 // while that is still to come, and what describes the payment at any time. It
 // captures nothing.
 func (d *Dialect) update(c *call) ([]byte, *problem) {
-	asked, wrong := c.readChange()
-	if wrong != nil {
+	asked, wrong, passed := c.readChange()
+	switch {
+	case wrong != nil:
 		return nil, invalid(wrong...)
+	case passed != nil:
+		return c.unlessRepeated(invalid(passed...), true)
 	}
 	request := c.request(nil)
 	request.Payment = c.payment()
-	if asked.captureAt != nil && *asked.captureAt < d.Clock.Now().Unix() {
-		res, problem, known := c.repeated(request, updateRefusals)
-		switch {
-		case !known:
-			if p, err := c.find(request.Payment); err != nil {
-				return nil, c.failed(err)
-			} else if p == nil {
-				return nil, notAccessible(inPath, "id")
-			}
-			return nil, bodyDetail(isTooSmall, inThePast, "capture_at")
-		case problem != nil:
-			return nil, problem
-		}
-		return c.render(res.payment, view{}), nil
-	}
 	request.Command = payment.Revise{Edit: asked.edit, OfHold: true}
 	res, problem := c.do(request, updateRefusals)
 	if problem != nil {
-		return nil, problem
+		return nil, c.settled(problem)
 	}
-	return c.render(res.payment, view{fresh: res.fresh}), nil
+	return c.render(res.payment, view{}), nil
 }
 
-// readChange reads the body of an update; details say what is wrong with it.
-func (c *call) readChange() (change, []detail) {
-	f, asked := fields{wrong: c.checkID()}, change{feePercent: c.feePercent}
+// readChange reads the body of an update. Wrong says what is wrong with it;
+// where that is only what may have been right in its time, passed says it
+// instead.
+func (c *call) readChange() (asked change, wrong, passed []detail) {
+	f := fields{wrong: c.checkID()}
+	asked.feePercent = c.feePercent
 	if in := f.object(&c.body, atAmounts...); in != nil {
 		asked.amounts = true
 		asked.amount, asked.currency, asked.fee = f.amounts(in)
 	}
 	if at, given := f.integer(&c.body, 0, maxAmount, "capture_at"); given {
 		asked.captureAt = &at
-		f.passing(func() {
-			if at < c.Clock.Now().Unix() {
-				f.report(isTooSmall, inThePast, "capture_at")
-			}
-		})
+		f.passing(func() { f.ahead(at, c.Clock.Now(), holdFor) })
 	}
 	if custom := f.object(&c.body, atCustomData...); custom != nil {
 		asked.customData = custom.compact(nil)
@@ -77,7 +64,8 @@ func (c *call) readChange() (change, []detail) {
 	if reference, given := f.text(&c.body, 1, maxID, "reference_id"); given {
 		asked.reference = &reference
 	}
-	return asked, f.lasting()
+	wrong, passed = f.told()
+	return asked, wrong, passed
 }
 
 // edit makes the new intake of a payment.
@@ -98,26 +86,30 @@ func (a change) edit(p *payment.Payment) (payment.Intake, *payment.Refusal) {
 		now.Reference = *a.reference
 		now.Labels = referenceLabels(now.Reference)
 	}
+	var failed []payment.Guard
+	when := func(wrong bool, g payment.Guard) {
+		if wrong {
+			failed = append(failed, g)
+		}
+	}
 	if a.captureAt != nil {
 		known.captureAt, now.Policy.CaptureAt = *a.captureAt, time.Unix(*a.captureAt, 0).UTC()
-		if now.Policy.CaptureAt.After(p.ExpiresAt) {
-			return now, payment.Refuse(payment.ScheduledCapture)
-		}
+		when(now.Policy.CaptureAt.After(p.ExpiresAt), payment.ScheduledCapture)
 		if last := p.ExpiresAt.Add(-time.Second); now.Policy.CaptureAt.After(last) {
 			now.Policy.CaptureAt = last // the hold is over then, and something is left of its last second
 		}
 	}
 	if a.amounts {
-		if a.currency != p.Currency {
-			return now, payment.Refuse(payment.CurrencyMismatch)
-		}
 		now.Amount = a.amount
 		if a.fee != nil {
 			now.Fee = *a.fee
 		}
-		if a.feePercent > 0 && money.ExceedsPercent(now.Fee, now.Amount, a.feePercent) {
-			return now, payment.Refuse(payment.FeeTooLarge)
-		}
+		when(a.currency != p.Currency, payment.CurrencyMismatch)
+		when(a.amount != p.Amount && a.amount > p.Capturable(), payment.AmountTooLarge)
+		when(a.feePercent > 0 && money.ExceedsPercent(now.Fee, now.Amount, a.feePercent), payment.FeeTooLarge)
+	}
+	if failed != nil {
+		return now, payment.Refuse(failed...)
 	}
 	now.Details = known.append(nil)
 	return now, nil

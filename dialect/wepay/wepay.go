@@ -119,7 +119,7 @@ var resources = map[string]*resource{
 		},
 		one: []endpoint{
 			{http.MethodGet, "query_preference", keyIgnored, (*Dialect).queryPreference},
-			{http.MethodPost, "update_preference", keyIgnored, (*Dialect).updatePreference},
+			{http.MethodPost, "update_preference", keyOptional, (*Dialect).updatePreference},
 			{http.MethodDelete, "delete_preference", keyIgnored, (*Dialect).deletePreference},
 		},
 	},

@@ -88,7 +88,7 @@ func (b Bench) Build(ctx context.Context, pkg string, flags ...string) (*Program
 // Run runs one test, such as "TestStore/a_key_is_taken_once".
 func (p *Program) Run(ctx context.Context, test string) (Verdict, error) {
 	pattern := "^" + strings.ReplaceAll(test, "/", "$/^") + "$"
-	run := exec.CommandContext(ctx, p.path, "-test.run", pattern, "-test.timeout", "60s", "-test.v")
+	run := exec.CommandContext(ctx, p.path, "-test.run", pattern, "-test.timeout", "180s", "-test.v")
 	run.Dir = p.folder
 	out, err := run.CombinedOutput()
 	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {

@@ -295,4 +295,24 @@ var mutations = []Mutation{
 		[]Change{{"	if broken := w.broken.Load(); broken != nil {\n		return *broken\n	}\n	w.stmt.finalize()\n", "	w.stmt.finalize()\n"}},
 		"./store/sqlite", "TestMediumFails/a_commit_is_not_flushed",
 	},
+	{
+		"what is held up for a review is captured", "payment/capture.go",
+		[]Change{{"	r.when(p.HeldUp(), NotCapturable)\n", ""}},
+		"./payment", "TestReview",
+	},
+	{
+		"what is held up for a review does not count", "engine/tally.go",
+		[]Change{{" || op.Status == payment.OpApproved && p.HeldUp()):", "):"}},
+		"./engine", "TestHeldUpHoldsTheLimit",
+	},
+	{
+		"a refund never leaves transit", "payment/timer.go",
+		[]Change{{"		return p.settles(e, p.Policy.RefundSettleAfter)\n", "		return nil\n"}},
+		"./engine", "TestAMonthGoesBy",
+	},
+	{
+		"a merchant is charged with a refund twice", "payment/settle.go",
+		[]Change{{" || op.Status != OpApproved || op.Settled {", " || op.Status != OpApproved {"}},
+		"./payment", "TestSettleRefund TestSettle",
+	},
 }

@@ -94,7 +94,7 @@ var simulated = []Mutation{
 		{"	maps.DeleteFunc(m.claimed, func(_ outbox.DeliveryID, until time.Time) bool { return !until.After(c.Now) })\n", ""},
 	}},
 	{Name: "a delivery that failed passes for made", File: "webhook/attempt.go", Changes: []Change{
-		{"		d.again(one, m, &a)\n", "		a.State = outbox.Delivered\n"},
+		{"		d.again(one, m, &a)\n", "		_, a.State = m, outbox.Delivered\n"},
 	}},
 	{Name: "what is told in order overtakes", File: "store/memory/outbox.go", Changes: []Change{
 		{"					d.Due = time.Time{}\n", "					_ = first\n"},
@@ -142,6 +142,12 @@ var simulated = []Mutation{
 	}},
 	{Name: "a success after a failure is taken back twice", File: "payment/correct.go", Changes: []Change{
 		{" || d.p.corrected(op.Number) {", " {"},
+	}},
+	{Name: "what is held up for a review is captured", File: "payment/capture.go", Changes: []Change{
+		{"	r.when(p.HeldUp(), NotCapturable)\n", ""},
+	}},
+	{Name: "a refund never leaves transit", File: "payment/timer.go", Changes: []Change{
+		{"		return p.settles(e, p.Policy.RefundSettleAfter)\n", "		return nil\n"},
 	}},
 	{Name: "a payment's time runs backwards", File: "payment/command.go", Changes: []Change{
 		{"		d.env.Now = p.UpdatedAt // a payment's time never runs backwards\n", ""},

@@ -19,13 +19,15 @@ type overload struct {
 	dialect  string
 	peaks    []bench.Result     // of each round: closed, over 256 connections
 	floods   []bench.OpenResult // of the same round
+	calm     []float64          // CPU microseconds of the server per capture, closed
+	flooded  []float64          // and under the flood, with all refusals
 	memory   int64              // resident afterwards, in bytes
 	undoable string             // why it was not measured
 }
 
 // floodConnections are those of the generator while it floods: more than the
 // server lets requests in.
-const floodConnections = 4000
+const floodConnections = 3000
 
 // overloads are the dialects that are flooded, and the share of the holds that
 // they need.
@@ -89,20 +91,24 @@ func (o *overload) measure(ctx context.Context, s settings, server *child) error
 		if err != nil {
 			return err
 		}
+		before := cpuOf(server.Process.Pid)
 		peak, err := load.Capture(ctx, s.duration())
 		if err != nil {
 			return err
 		}
+		o.calm = append(o.calm, micros(cpuOf(server.Process.Pid)-before)/float64(max(peak.Captures, 1)))
 		if load, err = prepare(floodConnections); err != nil {
 			return err
 		}
+		before = cpuOf(server.Process.Pid)
 		flood, err := load.CaptureOpen(ctx, max(3*peak.PerSecond, 1), s.duration())
 		if err != nil {
 			return err
 		}
+		o.flooded = append(o.flooded, micros(cpuOf(server.Process.Pid)-before)/float64(max(flood.Captures, 1)))
 		o.peaks, o.floods = append(o.peaks, peak), append(o.floods, flood)
-		fmt.Fprintf(os.Stderr, "  %-40s %8.0f captures/s at %.0f a second, %.0f at most; %d refused in %.1f ms\n",
-			o.dialect+", three times too many", flood.PerSecond, 3*peak.PerSecond, peak.PerSecond, flood.Refused, flood.RefusedP50)
+		fmt.Fprintf(os.Stderr, "  %-40s %8.0f captures/s at %.0f a second, %.0f at most; %d refused in %.1f ms; CPU of a capture %.0f us, with refusals %.0f us\n",
+			o.dialect+", three times too many", flood.PerSecond, 3*peak.PerSecond, peak.PerSecond, flood.Refused, flood.RefusedP50, o.calm[len(o.calm)-1], o.flooded[len(o.flooded)-1])
 	}
 	o.memory = resident(server.Process.Pid)
 	return nil
@@ -124,10 +130,10 @@ func (o overload) report() string {
 		}
 		return median(all)
 	}
-	fmt.Fprintf(&b, "| %s | %.0f | %.0f | %.0f | **%.2f** (%s) | %.0f | %.0f | %.1f | %.1f | %d |\n", o.dialect,
+	fmt.Fprintf(&b, "| %s | %.0f | %.0f | %.0f | **%.2f** (%s) | %.0f / %.0f | %.0f | %.0f | %.1f | %.1f | %d |\n", o.dialect,
 		of(func(i int) float64 { return o.peaks[i].PerSecond }),
 		of(func(i int) float64 { return float64(o.floods[i].Arrived) / o.floods[i].Seconds }),
-		of(func(i int) float64 { return o.floods[i].PerSecond }), median(ratios), strings.Join(each, ", "),
+		of(func(i int) float64 { return o.floods[i].PerSecond }), median(ratios), strings.Join(each, ", "), median(o.calm), median(o.flooded),
 		of(func(i int) float64 { return o.floods[i].P50 }), of(func(i int) float64 { return o.floods[i].P99 }),
 		of(func(i int) float64 { return o.floods[i].RefusedP50 }), of(func(i int) float64 { return o.floods[i].RefusedP99 }),
 		o.memory>>20)
@@ -143,7 +149,7 @@ func reportOverload(all []overload) string {
 	}
 	var b strings.Builder
 	b.WriteString("\nThree times as many captures as the server can make, the server on one core and the generator on another (goal: a share of 0.80):\n\n" +
-		"| dialect | at most, closed | sent/s | captures/s | share (each round) | p50 ms | p99 ms | refused in p50 ms | p99 ms | resident MB |\n|---|---|---|---|---|---|---|---|---|---|\n")
+		"| dialect | at most, closed | sent/s | captures/s | share (each round) | server CPU us per capture, closed / with refusals | p50 ms | p99 ms | refused in p50 ms | p99 ms | resident MB |\n|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, o := range all {
 		b.WriteString(o.report())
 	}

@@ -76,7 +76,7 @@ func beside(t *testing.T, hangs bool) *pair {
 	s := capstantest.Run(t, capstantest.At(clock.System{}), capstantest.With(func(c *capstan.Config) {
 		c.Processors = map[string]string{"card": other, "mastercard": measured.URL}
 	}))
-	p := &pair{world: &world{t, s, measured}}
+	p := &pair{world: &world{t: t, Server: s, peer: measured}}
 	s.Control(t, http.MethodPatch, "/_sandbox/settings", map[string]any{"settings": map[string]any{"intents.processor_patience_ms": 100}}, nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	var load sync.WaitGroup

@@ -1,18 +1,19 @@
 package scenario
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/capstan-pay/capstan/internal/drive"
 )
 
-// each plays a scenario in every dialect that takes cards.
+// each plays a scenario in every dialect.
 func each(t *testing.T, play func(*world, drive.Client)) {
 	for _, dialect := range dialects {
 		t.Run(dialect, func(t *testing.T) {
 			w := newWorld(t)
-			w.t = t
+			w.t, w.wallets = t, dialect == "alipay"
 			play(w, w.client(dialect))
 		})
 	}
@@ -31,6 +32,9 @@ func TestSameCaptureTwice(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(w *world, c drive.Client) {
+				if w.wallets && strings.HasPrefix(outcome, "error") {
+					w.t.Skip("what is in our own books does not answer with 5xx")
+				}
 				id := w.authorized(c, "a")
 				w.lose("capture", outcome)
 				first, unknown := drive.Done, outcome != "approve"
@@ -49,17 +53,20 @@ func TestSameCaptureTwice(t *testing.T) {
 				w.Advance(w.t, time.Minute)
 				third, err := c.Capture(w.t.Context(), id, hold, "k", true)
 				if outcome == "lost_then_declined" {
-					if err != nil || third.Verdict == drive.Unknown {
-						w.t.Errorf("afterwards: %s %s, %v", third.Verdict, third.Answer, err)
+					var want int64
+					if c.Name() == "begateway" { // which has no keys: a repeat is another capture
+						w.want(drive.Done)(third, err)
+						want = hold
+					} else {
+						w.want(drive.Declined, drive.Refused)(third, err)
 					}
-					captured, _, _ := w.settled()
-					if c.Name() != "begateway" && captured != 0 { // which has no keys: a repeat is another capture
-						w.t.Errorf("%d captured", captured)
-					}
+					w.wants(want, 0, 0)
+					w.shows(c, id, want)
 					return
 				}
 				w.want(repeated...)(third, err)
 				w.wants(hold, 0, 0)
+				w.shows(c, id, hold)
 			})
 		})
 	}
@@ -79,18 +86,27 @@ func TestAnotherKeyWhileOneIsUnknown(t *testing.T) {
 					w.t.Errorf("the second is %s %s, %v", r.Verdict, r.Answer, err)
 				}
 				w.wants(want, 0, 0)
+				w.shows(c, id, want)
+				if c.Name() == "begateway" { // has no keys
+					return
+				}
+				first, err := c.Capture(w.t.Context(), id, hold, "k1", true)
+				if done := first.Verdict == drive.Done || first.Verdict == drive.Replayed; err != nil || done != (want == hold) {
+					w.t.Errorf("afterwards the first is %s %s, %v", first.Verdict, first.Answer, err)
+				}
+				w.wants(want, 0, 0)
 			})
 		})
 	}
 }
 
 // TestAfterAFailedCapture: the same key gets the same failure, another key
-// may try again.
+// may try again where the hold is still there.
 func TestAfterAFailedCapture(t *testing.T) {
 	each(t, func(w *world, c drive.Client) {
 		id := w.authorized(c, "a")
 		w.lose("capture", "decline")
-		w.want(drive.Declined)(c.Capture(w.t.Context(), id, hold, "k1", true))
+		w.want(drive.Declined, drive.Refused)(c.Capture(w.t.Context(), id, hold, "k1", true))
 		if c.Name() != "begateway" { // has no keys
 			w.want(drive.Declined, drive.Refused, drive.Replayed)(c.Capture(w.t.Context(), id, hold, "k1", true))
 			if captured, _, _ := w.settled(); captured != 0 {
@@ -99,14 +115,15 @@ func TestAfterAFailedCapture(t *testing.T) {
 		} else {
 			w.Advance(w.t, time.Minute) // beyond its look-out for duplicates
 		}
-		r, err := c.Capture(w.t.Context(), id, hold, "k2", true)
-		if err != nil {
-			w.t.Fatal(err)
+		var want int64
+		if r, err := c.Capture(w.t.Context(), id, hold, "k2", true); c.Name() == "wepay" { // where a payment whose capture failed has failed
+			w.want(drive.Refused)(r, err)
+		} else {
+			w.want(drive.Done)(r, err)
+			want = hold
 		}
-		captured, _, _ := w.settled()
-		if done := r.Verdict == drive.Done; done != (captured == hold) || !done && captured != 0 {
-			w.t.Errorf("another key: %s %s, %d captured", r.Verdict, r.Code, captured)
-		}
+		w.wants(want, 0, 0)
+		w.shows(c, id, want)
 	})
 }
 
@@ -118,6 +135,9 @@ func TestUnknownAuthorizationThenCapture(t *testing.T) {
 	} {
 		t.Run(outcome, func(t *testing.T) {
 			each(t, func(w *world, c drive.Client) {
+				if w.wallets && strings.HasPrefix(outcome, "error") {
+					w.t.Skip("what is in our own books does not answer with 5xx")
+				}
 				w.lose("authorize", outcome)
 				r, err := c.Authorize(w.t.Context(), hold, "a")
 				if err != nil || r.Verdict == drive.Declined {
@@ -177,19 +197,28 @@ func TestRejectedHoldIsNeverCapturable(t *testing.T) {
 // TestErrorDuringTheSecondOfSeveralCaptures: it is found again by its name, and
 // not by its amount, which is that of the first.
 func TestErrorDuringTheSecondOfSeveralCaptures(t *testing.T) {
-	for outcome, second := range map[string]int64{"error": 500, "error_then_approved": 500, "lost_then_declined": 0} {
-		t.Run(outcome, func(t *testing.T) {
-			w := newWorld(t)
-			c := w.client("begateway")
-			id := w.authorized(c, "a")
-			w.want(drive.Done)(c.Capture(t.Context(), id, 500, "", false))
-			w.Advance(t, time.Minute) // beyond begateway's look-out for duplicates
-			w.lose("capture", outcome)
-			w.want(drive.Unknown)(c.Capture(t.Context(), id, 500, "", false))
-			w.Advance(t, time.Minute)
-			w.want(drive.Done)(c.Capture(t.Context(), id, 300, "", false))
-			w.wants(500+second+300, 0, 0)
-		})
+	for outcome, second := range map[string]int64{"error": 500, "error_then_approved": 500, "lost_then_approved": 500, "lost_then_declined": 0} {
+		for _, dialect := range dialects {
+			if dialect != "begateway" && dialect != "alipay" {
+				continue // takes several where a merchant asks for it
+			}
+			t.Run(outcome+"/"+dialect, func(t *testing.T) {
+				w := newWorld(t)
+				c := w.client(dialect)
+				if w.wallets = dialect == "alipay"; w.wallets && strings.HasPrefix(outcome, "error") {
+					t.Skip("what is in our own books does not answer with 5xx")
+				}
+				id := w.authorized(c, "a")
+				w.want(drive.Done)(c.Capture(t.Context(), id, 500, "k1", false))
+				w.Advance(t, time.Minute) // beyond begateway's look-out for duplicates
+				w.lose("capture", outcome)
+				w.want(drive.Unknown, drive.InProcess)(c.Capture(t.Context(), id, 500, "k2", false))
+				w.Advance(t, time.Minute)
+				w.want(drive.Done)(c.Capture(t.Context(), id, 300, "k3", false))
+				w.wants(500+second+300, 0, 0)
+				w.shows(c, id, 500+second+300)
+			})
+		}
 	}
 }
 
@@ -197,19 +226,20 @@ func TestErrorDuringTheSecondOfSeveralCaptures(t *testing.T) {
 // new key, is not charged twice.
 func TestNewKeyAfterATimeout(t *testing.T) {
 	each(t, func(w *world, c drive.Client) {
-		w.Control(w.t, "PATCH", "/_sandbox/settings", map[string]any{"settings": map[string]any{
-			"intents.processor_patience_ms": 50, "begateway.processor_patience_ms": 50, "wepay.processor_patience_ms": 50, "intents.lock_wait_ms": 0,
-		}}, nil)
+		w.set(map[string]any{
+			"intents.processor_patience_ms": 50, "begateway.processor_patience_ms": 50, "wepay.processor_patience_ms": 50, "alipay.processor_patience_ms": 50, "intents.lock_wait_ms": 0,
+		})
 		id := w.authorized(c, "a")
-		w.peer.Expect(w.t, "capture", "approve", 300*time.Millisecond, 1)
+		w.late("capture", "approve", 300*time.Millisecond)
 		w.want(drive.Unknown, drive.InProcess)(c.Capture(w.t.Context(), id, hold, "k1", true))
 		if r, err := c.Capture(w.t.Context(), id, hold, "k2", true); err != nil || r.Verdict == drive.Done {
 			w.t.Errorf("%s %s, %v", r.Verdict, r.Answer, err)
 		}
 		time.Sleep(500 * time.Millisecond)
-		if r, err := c.Capture(w.t.Context(), id, hold, "k3", true); err != nil || r.Verdict == drive.Done && c.Name() != "begateway" && r.Captured != hold {
+		if r, err := c.Capture(w.t.Context(), id, hold, "k3", true); err != nil || r.Verdict == drive.Done {
 			w.t.Errorf("%s %s, %v", r.Verdict, r.Answer, err)
 		}
 		w.wants(hold, 0, 0)
+		w.shows(c, id, hold)
 	})
 }

@@ -3,37 +3,80 @@ package scenario
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/capstan-pay/capstan/capstantest"
 	"github.com/capstan-pay/capstan/internal/drive"
 	"github.com/capstan-pay/capstan/store/sqlite"
 )
 
-// TestRefusedRequestAndItsKey: a capture of too much uses up its key where the
-// dialect says so, and nowhere else.
+// TestRefusedRequestAndItsKey: a refused capture uses up its key where the
+// dialect says so, and nowhere else: a good one under it is carried out or not.
 func TestRefusedRequestAndItsKey(t *testing.T) {
-	burns := map[string]bool{
-		"intents":   true,  // section 2: the outcome of a request that was begun is kept, whatever it is
-		"wepay":     false, // section 2.6: only what succeeded is kept
-		"begateway": false, // has no keys
+	refusals := map[string]struct {
+		ask   func(*world, drive.Client) (drive.Result, error)
+		burns string // the dialects in which it does
+	}{
+		// alipay, section 3, rule a: what is final is kept, S or F. intents,
+		// section 4: the outcome of a request that was begun is. wepay, section
+		// 6: only what succeeded. begateway has no keys.
+		"too much": {func(w *world, c drive.Client) (drive.Result, error) {
+			return c.Capture(w.t.Context(), w.authorized(c, "other"), hold+1, "k", true)
+		}, "alipay intents"},
+		"captured before": {func(w *world, c drive.Client) (drive.Result, error) {
+			id := w.authorized(c, "other")
+			w.want(drive.Done)(c.Capture(w.t.Context(), id, hold, "first", true))
+			w.Advance(w.t, time.Minute) // beyond begateway's look-out for duplicates
+			return c.Capture(w.t.Context(), id, 100, "k", true)
+		}, "alipay intents"},
+		"expired": {func(w *world, c drive.Client) (drive.Result, error) {
+			id := w.authorized(c, "other")
+			w.Advance(w.t, 40*day)
+			return c.Capture(w.t.Context(), id, hold, "k", true)
+		}, "alipay intents"},
+		// alipay finds no authorization to keep an answer with; intents looks
+		// for the payment after the key (section 7).
+		"no such payment": {func(w *world, c drive.Client) (drive.Result, error) {
+			return c.Capture(w.t.Context(), nobody[c.Name()], hold, "k", true)
+		}, "intents"},
+		// What cannot be read has not begun, but intents holds a negative amount
+		// against the hold.
+		"a negative amount": {func(w *world, c drive.Client) (drive.Result, error) {
+			return c.Capture(w.t.Context(), w.authorized(c, "other"), -5, "k", true)
+		}, "intents"},
 	}
-	each(t, func(w *world, c drive.Client) {
-		id := w.authorized(c, "a")
-		w.want(drive.Refused)(c.Capture(w.t.Context(), id, hold+1, "k", true))
-		w.want(drive.Refused, drive.Replayed)(c.Capture(w.t.Context(), id, hold+1, "k", true))
-		r, err := c.Capture(w.t.Context(), id, hold, "k", true)
-		if err != nil || (r.Verdict == drive.Done) == burns[c.Name()] {
-			w.t.Errorf("the key is used up: %t, and a good request under it is %s %s, %v", burns[c.Name()], r.Verdict, r.Answer, err)
-		}
-		var want int64
-		if r.Verdict == drive.Done {
-			want = hold
-		}
-		if captured, _, _ := w.settled(); captured != want {
-			w.t.Errorf("%d captured", captured)
-		}
-	})
+	for name, refusal := range refusals {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(w *world, c drive.Client) {
+				w.want(drive.Refused)(refusal.ask(w, c))
+				before, _, _ := w.settled()
+				id := w.authorized(c, "good")
+				burnt := slices.Contains(strings.Fields(refusal.burns), c.Name())
+				r, err := c.Capture(w.t.Context(), id, hold, "k", true)
+				if err != nil || (r.Verdict == drive.Done) == burnt {
+					w.t.Errorf("the key is used up: %t, and a good request under it is %s %s, %v", burnt, r.Verdict, r.Answer, err)
+				}
+				want := int64(0)
+				if !burnt {
+					want = hold
+				}
+				w.wants(before+want, 0, 0)
+				w.shows(c, id, want)
+				if burnt {
+					w.want(drive.Done)(c.Capture(w.t.Context(), id, hold, "another", true))
+				}
+			})
+		})
+	}
+}
+
+// nobody is a payment that does not exist.
+var nobody = map[string]string{
+	"alipay": "20260115000000000000000000000000000000000000000", "intents": "pi_000000000000000000000000",
+	"wepay": "00000000-0000-4000-8000-000000000000", "begateway": "00000000-0000-4000-8000-000000000000",
 }
 
 // TestTimersSurviveTheLossOfEverythingButTheDatabase: a server that is made

@@ -2,7 +2,9 @@ package scenario
 
 import (
 	"fmt"
+	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,21 +13,27 @@ import (
 
 const day = 24 * time.Hour
 
-// ends are the ways in which a hold can end: each asks for one, or lets the
-// moment come.
-var ends = map[string]func(w *world, id, key string){
-	"void":    func(w *world, id, key string) { w.wepay("/payments/"+id+"/cancel", key, `{}`) },
-	"capture": func(w *world, id, key string) { w.wepay("/payments/"+id+"/capture", key, `{}`) },
-	"expiry": func(w *world, _, _ string) {
-		if err := w.AdvanceClock(w.t.Context(), 8*day); err != nil {
-			w.t.Error(err)
-		}
-	},
-	"schedule": func(w *world, _, _ string) {
-		if err := w.AdvanceClock(w.t.Context(), 25*time.Hour); err != nil {
-			w.t.Error(err)
-		}
-	},
+// ends are the ways in which a hold can end: each asks for one, and tells
+// whether it was told that this is done, or lets the moment come.
+var ends = map[string]func(w *world, id, key string) bool{
+	"void":     func(w *world, id, key string) bool { return w.done("/payments/"+id+"/cancel", key) },
+	"capture":  func(w *world, id, key string) bool { return w.done("/payments/"+id+"/capture", key) },
+	"expiry":   func(w *world, _, _ string) bool { return w.lapse(8 * day) },
+	"schedule": func(w *world, _, _ string) bool { return w.lapse(25 * time.Hour) },
+}
+
+// done asks the wepay dialect and tells whether it was told that it is done.
+func (w *world) done(path, key string) bool {
+	status, _ := w.wepay(path, key, `{}`)
+	return status == http.StatusOK
+}
+
+// lapse lets time pass. Nobody is told anything.
+func (w *world) lapse(by time.Duration) bool {
+	if err := w.AdvanceClock(w.t.Context(), by); err != nil {
+		w.t.Error(err)
+	}
+	return false
 }
 
 // TestEndsInPairs: a void, a capture, the deadline and a scheduled capture, each
@@ -47,21 +55,31 @@ func TestEndsInPairs(t *testing.T) {
 					for _, operation := range []string{"void", "capture"} {
 						w.peer.Expect(t, operation, outcome, 20*time.Millisecond, 1)
 					}
+					before := w.peer.Effects(t)
 					var both sync.WaitGroup
-					both.Go(func() { ends[a](w, id, "a"+key) })
-					both.Go(func() { ends[b](w, id, "b"+key) })
+					var told [2]bool
+					both.Go(func() { told[0] = ends[a](w, id, "a"+key) })
+					both.Go(func() { told[1] = ends[b](w, id, "b"+key) })
 					both.Wait()
 					for range 3 {
 						w.Advance(t, time.Minute)
 					}
 					w.Advance(t, 8*day)
-					effects := w.peer.Effects(t)
-					authorized, _ := peer.Sum(effects, "authorize")
-					captured, _ := peer.Sum(effects, "capture")
-					voided, _ := peer.Sum(effects, "void")
-					if captured+voided > authorized {
-						t.Errorf("%s: %d captured and %d voided of %d", outcome, captured, voided, authorized)
+					effects := w.peer.Effects(t)[len(before):]
+					captured, captures := peer.Sum(effects, "capture")
+					voided, voids := peer.Sum(effects, "void")
+					if captures+voids > 1 || captured+voided > hold {
+						t.Errorf("%s: %d captured by %d captures, %d voided by %d voids", outcome, captured, captures, voided, voids)
 					}
+					if told[0] && told[1] {
+						t.Errorf("%s: both were told that it is theirs", outcome)
+					}
+					for n, end := range []string{a, b} {
+						if outcome == "approve" && told[n] && (end == "capture") != (captured == hold) {
+							t.Errorf("who asked for a %s was told that it is done, and %d are captured", end, captured)
+						}
+					}
+					w.shows(w.client("wepay"), id, captured)
 				}
 				w.settled()
 				if held := w.Balances(t, "USD")["held"]; held != 0 {
@@ -83,10 +101,18 @@ func TestTwoRefundsRacing(t *testing.T) {
 			w.want("done")(c.Capture(t.Context(), id, hold, "k", true))
 			w.peer.Expect(t, "refund", outcome, 20*time.Millisecond, 1)
 			var both sync.WaitGroup
+			var taken atomic.Int64
 			for n := range 4 {
-				both.Go(func() { w.refund(id, fmt.Sprintf("r%d", n), 1500) })
+				both.Go(func() {
+					if w.refund(id, fmt.Sprintf("r%d", n), 1500) == http.StatusOK {
+						taken.Add(1)
+					}
+				})
 			}
 			both.Wait()
+			if taken.Load() != 1 {
+				t.Errorf("%d refunds were taken", taken.Load())
+			}
 			want := int64(1500)
 			if outcome == "lost_then_declined" { // the others were refused while nobody knew
 				want = 0

@@ -3,6 +3,7 @@ package scenario
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -19,6 +20,10 @@ import (
 // found reconciles and wants certain differences: each a kind and an operation.
 func (w *world) found(want ...string) {
 	w.t.Helper()
+	whole, changed := w.compared(time.Time{}), w.compared(time.Unix(1, 0))
+	if whole != changed {
+		w.t.Errorf("all of the history differs in %q, what has changed since ever in %q", whole, changed)
+	}
 	findings, err := w.Reconcile(w.t.Context(), time.Time{})
 	if err != nil {
 		w.t.Fatal(err)
@@ -30,6 +35,24 @@ func (w *world) found(want ...string) {
 	if strings.Join(got, "; ") != strings.Join(want, "; ") {
 		w.t.Errorf("the differences are %q, want %q", got, want)
 	}
+}
+
+// compared tells in what the books and the processor differ, without taking
+// anything back.
+func (w *world) compared(since time.Time) (differences string) {
+	w.t.Helper()
+	from, err := remote.New(remote.Config{Name: "card", URL: w.peer.URL})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	findings, err := reconcile.Run(w.t.Context(), w.Store, from, since, func(m payment.Method) bool { return m.Kind == payment.CardMethod })
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, f := range findings {
+		differences += fmt.Sprintln(f.Kind, f.ID, f.Text)
+	}
+	return differences
 }
 
 // tell has the processor perform something that nobody here has asked for.
@@ -172,6 +195,8 @@ func TestMissingAndOtherAmounts(t *testing.T) {
 		"all missing":  {nil, []reconcile.Kind{reconcile.Missing, reconcile.Missing}},
 		"twice":        {append(effects[:2:2], effects[1]), []reconcile.Kind{reconcile.Twice}},
 		"other amount": {[]remote.Effect{effects[0], {Operation: "capture", ID: effects[1].ID, Amount: 501, Currency: "USD"}}, []reconcile.Kind{reconcile.Differs}},
+		"other money":  {[]remote.Effect{effects[0], {Operation: "capture", ID: effects[1].ID, Amount: 500, Currency: "EUR"}}, []reconcile.Kind{reconcile.Differs}},
+		"another's":    {[]remote.Effect{effects[0], {Operation: "capture", ID: effects[1].ID, Payment: "op_4711_1", Amount: 500, Currency: "USD"}}, []reconcile.Kind{reconcile.Differs}},
 		"another kind": {[]remote.Effect{effects[0], {Operation: "void", ID: effects[1].ID, Amount: 500, Currency: "USD"}}, []reconcile.Kind{reconcile.Differs}},
 	} {
 		wrong := peer.Compare(t, w.Store, test.list)

@@ -10,46 +10,120 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/capstan-pay/capstan"
 	"github.com/capstan-pay/capstan/capstantest"
 	"github.com/capstan-pay/capstan/internal/drive"
 	"github.com/capstan-pay/capstan/internal/peer"
+	"github.com/capstan-pay/capstan/internal/pgtest"
 )
 
-// dialects that take cards; alipay's payers have wallets, which are settled in
-// our own books.
-var dialects = []string{"wepay", "intents", "begateway"}
+// dialects are all of them. Cards are captured by a processor far away. The
+// payers of alipay have wallets, which are our own books: the sandbox has the
+// same happen to what is asked of these.
+var dialects = []string{"alipay", "wepay", "intents", "begateway"}
 
 const hold = 2000
 
-// world is a server, and the processor of its cards behind real HTTP.
+// instances is how many servers a world has: one on a file of its own, or
+// several on one PostgreSQL.
+var instances = 1
+
+// world is a server, and the processor of its cards behind real HTTP. Where there
+// are several servers each request goes to the next.
 type world struct {
 	t *testing.T
 	*capstantest.Server
-	peer *peer.Peer
+	others  []*capstantest.Server
+	sent    atomic.Int64 // requests
+	peer    *peer.Peer
+	wallets bool // it is played with wallets
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	p := peer.Run(t)
-	w := &world{t, capstantest.Run(t, capstantest.With(p.Cards)), p}
-	w.Control(t, http.MethodPatch, "/_sandbox/settings", map[string]any{"settings": map[string]any{
-		"wepay.settlement_delay_seconds": 1, "begateway.multi_capture": true, "intents.lock_wait_ms": 100,
-	}}, nil)
+	w := &world{t: t, peer: peer.Run(t)}
+	if instances == 1 {
+		w.Server = capstantest.Run(t, capstantest.With(w.peer.Cards))
+	} else {
+		address := pgtest.StoreURL(t)
+		for i := range instances {
+			s := capstantest.Run(t, capstantest.On(pgtest.OpenAt(t, address)), capstantest.With(w.peer.Cards),
+				capstantest.With(func(c *capstan.Config) { c.Random = capstantest.Random(uint64(10 + i)) }))
+			if w.Server == nil {
+				w.Server = s
+			} else {
+				w.others = append(w.others, s)
+			}
+		}
+	}
+	w.set(map[string]any{"wepay.settlement_delay_seconds": 1, "begateway.multi_capture": true, "intents.lock_wait_ms": 100})
 	return w
 }
 
+// set changes settings, and has every server know.
+func (w *world) set(settings map[string]any) {
+	w.t.Helper()
+	for _, s := range append(w.others, w.Server) {
+		s.Control(w.t, http.MethodPatch, "/_sandbox/settings", map[string]any{"settings": settings}, nil)
+	}
+}
+
+// Advance moves the clock, when the calls that any server has made have ended.
+func (w *world) Advance(t testing.TB, by time.Duration) {
+	t.Helper()
+	for _, s := range w.others {
+		s.Advance(t, 0)
+	}
+	w.Server.Advance(t, by)
+}
+
+// next is the server for the next request.
+func (w *world) next() *capstantest.Server {
+	n := int(w.sent.Add(1)) % (1 + len(w.others))
+	if n == 0 {
+		return w.Server
+	}
+	return w.others[n-1]
+}
+
+// client speaks a dialect to one server after the other.
 func (w *world) client(dialect string) drive.Client {
 	w.t.Helper()
-	c := w.Credentials
-	c.BaseURL = w.URL
-	client, err := drive.New(dialect, c)
-	if err != nil {
-		w.t.Fatal(err)
+	a := anywhere{w: w, at: map[*capstantest.Server]drive.Client{}}
+	for _, s := range append(w.others, w.Server) {
+		c := s.Credentials
+		c.BaseURL = s.URL
+		client, err := drive.New(dialect, c)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		a.at[s] = client
 	}
-	return client
+	return a
+}
+
+// anywhere is a client of several servers.
+type anywhere struct {
+	w  *world
+	at map[*capstantest.Server]drive.Client
+}
+
+func (a anywhere) Name() string { return a.at[a.w.Server].Name() }
+
+func (a anywhere) Authorize(ctx context.Context, minor int64, key string) (drive.Result, error) {
+	return a.at[a.w.next()].Authorize(ctx, minor, key)
+}
+
+func (a anywhere) Capture(ctx context.Context, id string, minor int64, key string, last bool) (drive.Result, error) {
+	return a.at[a.w.next()].Capture(ctx, id, minor, key, last)
+}
+
+func (a anywhere) Query(ctx context.Context, id string) (drive.Result, error) {
+	return a.at[a.w.next()].Query(ctx, id)
 }
 
 // authorized makes a hold.
@@ -76,7 +150,7 @@ func (w *world) want(verdicts ...drive.Verdict) func(drive.Result, error) drive.
 
 // settled lets time pass until whatever was unknown is known, and holds the
 // processor's journal against the books. It returns what was captured, voided
-// and refunded there.
+// and refunded there; of wallets, which have no journal, what the books have.
 func (w *world) settled() (captured, voided, refunded int64) {
 	w.t.Helper()
 	for range 3 {
@@ -90,7 +164,11 @@ func (w *world) settled() (captured, voided, refunded int64) {
 	voided, _ = peer.Sum(effects, "void")
 	refunded, _ = peer.Sum(effects, "refund")
 	books := w.Balances(w.t, "USD")
-	if net := books["merchant"] + books["in_transit"] + books["platform_fees"]; net != captured-refunded {
+	net := books["merchant"] + books["in_transit"] + books["platform_fees"]
+	if w.wallets {
+		return net, 0, 0
+	}
+	if net != captured-refunded {
 		w.t.Errorf("the books have %d, the processor has moved %d", net, captured-refunded)
 	}
 	return captured, voided, refunded
@@ -104,10 +182,31 @@ func (w *world) wants(captured, voided, refunded int64) {
 	}
 }
 
-// lose makes the processor lose its next answers to an operation.
+// shows wants a client to be shown how much was captured, where its dialect
+// tells.
+func (w *world) shows(c drive.Client, id string, captured int64) {
+	w.t.Helper()
+	r, err := c.Query(w.t.Context(), id)
+	if err != nil || r.Captured >= 0 && r.Captured != captured {
+		w.t.Errorf("%d captured, %s is shown %d: %s %v", captured, c.Name(), r.Captured, r.Answer, err)
+	}
+}
+
+// lose makes the processor lose its next answer to an operation, or whatever
+// else the outcome says.
 func (w *world) lose(operation, outcome string) {
 	w.t.Helper()
-	w.peer.Expect(w.t, operation, outcome, 0, 1)
+	w.late(operation, outcome, 0)
+}
+
+// late is lose, after a while.
+func (w *world) late(operation, outcome string, delay time.Duration) {
+	w.t.Helper()
+	if w.wallets {
+		w.Control(w.t, http.MethodPost, "/_sandbox/processor", map[string]any{"operation": operation, "outcome": outcome, "delay_ms": delay.Milliseconds()}, nil)
+		return
+	}
+	w.peer.Expect(w.t, operation, outcome, delay, 1)
 }
 
 // post sends a form to the intents dialect.
@@ -141,7 +240,7 @@ func (w *world) wepay(path, key, body string) (int, map[string]any) {
 
 func (w *world) send(path string, header map[string]string, body string) (int, map[string]any) {
 	w.t.Helper()
-	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, w.URL+path, strings.NewReader(body))
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, w.next().URL+path, strings.NewReader(body))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -193,5 +292,5 @@ func (w *world) planned(key string, at time.Time) string {
 // hurried lets nobody wait for what is in the way.
 func (w *world) hurried() {
 	w.t.Helper()
-	w.Control(w.t, http.MethodPatch, "/_sandbox/settings", map[string]any{"settings": map[string]any{"intents.lock_wait_ms": 0}}, nil)
+	w.set(map[string]any{"intents.lock_wait_ms": 0})
 }

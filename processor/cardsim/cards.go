@@ -49,6 +49,8 @@ var behaviours = map[string]behaviour{
 	"challenge_then_decline":      {challenge: true, decline: payment.GenericDecline},
 	"challenge_then_insufficient": {challenge: true, decline: payment.InsufficientFunds},
 	"challenge_on_session":        {challenge: true, onSession: true},
+	"challenge_until_set_up":      {challenge: true},
+	"set_up":                      {},
 	"three_d_secure_frictionless": {frictionless: "Y"},
 	"three_d_secure_attempted":    {frictionless: "A"},
 	"three_d_secure_unsupported":  {plain: true},
@@ -66,7 +68,7 @@ var behaviours = map[string]behaviour{
 
 // cards are the published test cards that do not simply succeed: numbers from
 // the test pages of the providers we speak for (intents section 9, begateway
-// section 8.2), and the name of the one that has no number of its own. They are
+// section 8.2), and the names of those that have no number of their own. They are
 // nobody's.
 var cards = map[string]string{
 	"4000000000000002": "decline",
@@ -81,7 +83,7 @@ var cards = map[string]string{
 	"4100000000000019": "decline_fraudulent",
 	"4000000000003220": "challenge",
 	"4000002760003184": "challenge",
-	"4000002500003155": "challenge",
+	"4000002500003155": "challenge_until_set_up",
 	"4000003800000446": "challenge_on_session",
 	"4000000032200000": "three_d_secure_frictionless",
 	"4000008260003178": "challenge_then_insufficient",
@@ -94,7 +96,8 @@ var cards = map[string]string{
 	"4000000001000043": "capture_timeout",
 	"4000000001000050": "capture_unknown",
 
-	"pm_card_amex_threeDSecureNotSupported": "three_d_secure_unsupported",
+	"pm_card_amex_threeDSecureNotSupported":        "three_d_secure_unsupported",
+	"pm_card_authenticationRequiredOnSetup/set_up": "set_up",
 
 	"4005550000000019": "decline",
 	"4012000000003010": "challenge",

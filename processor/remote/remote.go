@@ -146,6 +146,7 @@ func (p *Processor) Seal(ctx context.Context, o processor.Order) (payment.Answer
 func (p *Processor) Performed(ctx context.Context, since time.Time) ([]Effect, error) {
 	var all []Effect
 	q := url.Values{"since": {since.UTC().Format(time.RFC3339)}}
+	asked := map[string]bool{}
 	for {
 		page, err := p.list(ctx, "/v1/operations?"+q.Encode())
 		if err != nil {
@@ -155,9 +156,10 @@ func (p *Processor) Performed(ctx context.Context, since time.Time) ([]Effect, e
 		if page.Next == "" {
 			return all, nil
 		}
-		if page.Next == q.Get("cursor") {
+		if asked[page.Next] {
 			return nil, fmt.Errorf("processor %s: the list does not end", p.Name)
 		}
+		asked[page.Next] = true
 		q.Set("cursor", page.Next)
 	}
 }

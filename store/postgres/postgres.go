@@ -108,13 +108,13 @@ func Open(ctx context.Context, address string, options Options) (_ *Store, err e
 	if err := migrate(ctx, config.ConnConfig); err != nil {
 		return nil, err
 	}
-	if s.readers, err = pool(config, readersAtATime, nil); err != nil {
+	if s.readers, err = pool(config, readersAtATime, false, s.prepareReader); err != nil {
 		return nil, err
 	}
-	if s.writers, err = pool(config, options.Batches+2, s.prepareWriter); err != nil {
+	if s.writers, err = pool(config, options.Batches+2, true, s.prepareWriter); err != nil {
 		return nil, err
 	}
-	if s.aside, err = pool(config, 1, s.prepareWriter); err != nil {
+	if s.aside, err = pool(config, 1, true, s.prepareWriter); err != nil {
 		return nil, err
 	}
 	if err := s.enrol(ctx); err != nil {
@@ -144,7 +144,7 @@ func OpenReadOnly(ctx context.Context, address string) (_ *Store, err error) {
 	config.ConnConfig.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error { // and after the host was chosen that can write
 		return conn.Exec(ctx, `SET default_transaction_read_only = on`).Close()
 	}
-	if s.readers, err = pool(config, readersAtATime, nil); err != nil {
+	if s.readers, err = pool(config, readersAtATime, false, s.prepareReader); err != nil {
 		return nil, err
 	}
 	conn, err := s.readers.Acquire(ctx)
@@ -188,7 +188,7 @@ func parse(address string) (*pgxpool.Config, error) {
 }
 
 // pool opens connections as they are needed, up to a number of them.
-func pool(config *pgxpool.Config, conns int, prepare func(context.Context, *pgx.Conn) error) (*pgxpool.Pool, error) {
+func pool(config *pgxpool.Config, conns int, writes bool, prepare func(context.Context, *pgx.Conn) error) (*pgxpool.Pool, error) {
 	config = config.Copy()
 	config.MaxConns, config.MinConns = int32(conns), 0
 	config.AfterConnect = prepare
@@ -196,7 +196,7 @@ func pool(config *pgxpool.Config, conns int, prepare func(context.Context, *pgx.
 	if config.ConnConfig.ValidateConnect == nil { // what a replica shows may be older than what was acknowledged
 		config.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
-	if prepare != nil {
+	if writes {
 		config.BeforeConnect = neverCancelling
 		for name, value := range writerSettings {
 			config.ConnConfig.RuntimeParams[name] = value
@@ -221,6 +221,13 @@ var writerSettings = map[string]string{
 	"statement_timeout":                   "0",
 }
 
+// prepareReader prepares a connection that reads. The server that it leads to may
+// have come back with commits that its replicas have not.
+func (s *Store) prepareReader(context.Context, *pgx.Conn) error {
+	s.doubts.Add(1)
+	return nil
+}
+
 // prepareWriter prepares a connection that writes. A commit that is not
 // flushed before it is acknowledged, here and where replicas have to have it, is
 // none.
@@ -237,7 +244,7 @@ func (s *Store) prepareWriter(ctx context.Context, conn *pgx.Conn) error {
 		}
 	}
 	conn.PgConn().CustomData()[serverKey] = server
-	s.doubts.Add(1) // it may have come back with commits that its replicas have not
+	s.doubts.Add(1) // as for one that reads
 	return prepare(ctx, conn, "BEGIN ISOLATION LEVEL "+string(s.options.Isolation))
 }
 

@@ -35,6 +35,9 @@ var (
 // the rest of the store is sound.
 func TestPowerIsLost(t *testing.T) {
 	const each = 200
+	if testing.Short() { // raced
+		*cuts = min(*cuts, 30)
+	}
 	total := tally{}
 	for round := range uint64((*cuts + each - 1) / each) {
 		seed := *cutsSeed + round

@@ -72,6 +72,9 @@ func Open(ctx context.Context, path string, options Options) (_ *Store, err erro
 	if s.lock, err = lockFile(path + ".lock"); err != nil {
 		return nil, err
 	}
+	if err := checkLog(path); err != nil {
+		return nil, err
+	}
 	conn, err := openWriter(path)
 	if err != nil {
 		return nil, err
@@ -92,6 +95,9 @@ func Open(ctx context.Context, path string, options Options) (_ *Store, err erro
 func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
+	}
+	if err := checkLog(path); err != nil {
+		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
 	s := &Store{path: path, readers: newReaders(path, sqlite.OpenReadOnly)}
 	err := s.read(ctx, func(r *reader) error { return checkCurrent(r.conn) })

@@ -45,6 +45,7 @@ func asWritten(t testing.TB, path string) {
 }
 
 func TestStore(t *testing.T) {
+	t.Parallel()
 	storetest.RunDurable(t, func(t *testing.T) (store.Store, func() store.Store) {
 		path := filepath.Join(t.TempDir(), "test.db")
 		t.Cleanup(func() { asWritten(t, path) })
@@ -53,6 +54,7 @@ func TestStore(t *testing.T) {
 }
 
 func TestModel(t *testing.T) {
+	t.Parallel()
 	dir, files := t.TempDir(), 0
 	storetest.RunModel(t, func() (store.Store, func() store.Store) {
 		files++
