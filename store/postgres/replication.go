@@ -75,7 +75,7 @@ func (s *Store) confirm(ctx context.Context) error {
 	}
 	defer conn.Release()
 	doubts := s.doubts.Load()
-	if err := s.beat(ctx, conn); err != nil {
+	if err := again(ctx, func() error { return s.beat(ctx, conn) }); err != nil {
 		return err
 	}
 	if err := waited(ctx, conn.Conn()); err != nil {
