@@ -226,10 +226,10 @@ func TestErrorDuringTheSecondOfSeveralCaptures(t *testing.T) {
 // new key, is not charged twice.
 func TestNewKeyAfterATimeout(t *testing.T) {
 	each(t, func(w *world, c drive.Client) {
+		id := w.authorized(c, "a")
 		w.set(map[string]any{
 			"intents.processor_patience_ms": 50, "begateway.processor_patience_ms": 50, "wepay.processor_patience_ms": 50, "alipay.processor_patience_ms": 50, "intents.lock_wait_ms": 0,
 		})
-		id := w.authorized(c, "a")
 		w.late("capture", "approve", 300*time.Millisecond)
 		w.want(drive.Unknown, drive.InProcess)(c.Capture(w.t.Context(), id, hold, "k1", true))
 		if r, err := c.Capture(w.t.Context(), id, hold, "k2", true); err != nil || r.Verdict == drive.Done {

@@ -134,7 +134,7 @@ func TestABatchIsTwoRoundTrips(t *testing.T) {
 		check(t, write(most)) // the accounts have their numbers now, the statements are prepared
 		for _, size := range []int{1, 64, 256, most} {
 			trips, statements := int64(1<<62), int64(1<<62)
-			for range 5 { // signs of life come between
+			for try := 0; try < 5 || try < 40 && trips > kind.trips; try++ { // signs of life come between
 				before, were := sent.trips.Load(), sent.statements.Load()
 				check(t, write(size))
 				trips, statements = min(trips, sent.trips.Load()-before), min(statements, sent.statements.Load()-were)
