@@ -62,7 +62,9 @@ func (b *simBank) of(o processor.Order) *simOperation {
 
 // deliver is a request that arrives at the bank.
 func (b *simBank) deliver(c *simCall) (payment.Answer, error) {
+	b.w.mu.Lock()
 	op := b.of(c.order)
+	b.w.mu.Unlock()
 	done := op.approved || op.declined
 	switch {
 	case c.verb == "perform" && op.sealed:
@@ -116,7 +118,9 @@ func (b *simBank) carry(c *simCall) (p passage) {
 		p.err = errSilence
 	default:
 		w.say("%s of %s is late", c.verb, c.order.ID)
+		w.mu.Lock()
 		b.strays[c.verb+c.order.ID] = c
+		w.mu.Unlock()
 		p.err = errSilence
 	}
 	return p

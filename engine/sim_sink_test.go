@@ -188,7 +188,9 @@ func (s *simSink) carry(l *simLetter) (p passage) {
 		p.err = errSilence
 	default:
 		w.say("what tells of %s is late", l)
+		w.mu.Lock()
 		s.strays[l.String()] = l
+		w.mu.Unlock()
 		p.err = errSilence
 	}
 	return p
@@ -218,17 +220,29 @@ func (s *simSink) arrive(l *simLetter) {
 
 // late lets one message arrive that is late, or loses it.
 func (s *simSink) late() {
-	names := slices.Sorted(maps.Keys(s.strays))
-	if len(names) == 0 {
+	l := s.takeStray()
+	if l == nil {
 		return
 	}
-	name := names[s.w.random.IntN(len(names))]
-	l := s.strays[name]
-	delete(s.strays, name)
 	if s.w.random.IntN(3) > 0 {
 		s.w.say("the merchant is told late of %s", l)
 		s.arrive(l)
 	}
+}
+
+// takeStray returns one late message, which is late no longer; nil if there is
+// none.
+func (s *simSink) takeStray() *simLetter {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	names := slices.Sorted(maps.Keys(s.strays))
+	if len(names) == 0 {
+		return nil
+	}
+	name := names[s.w.random.IntN(len(names))]
+	l := s.strays[name]
+	delete(s.strays, name)
+	return l
 }
 
 // told looks whether the merchant has heard of everything that he wants to.

@@ -104,8 +104,11 @@ func (w *world) act() {
 	case n < 990:
 		w.sink.late()
 	default:
-		w.lookFails = !w.lookFails && w.random.IntN(2) == 0
-		w.say("records can be looked up: %t", !w.lookFails)
+		fails := !w.lookFails && w.random.IntN(2) == 0
+		w.mu.Lock()
+		w.lookFails = fails
+		w.mu.Unlock()
+		w.say("records can be looked up: %t", !fails)
 	}
 }
 
