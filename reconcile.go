@@ -109,7 +109,7 @@ func (s *Server) Adopt(ctx context.Context, id, note string) error {
 	}
 	kinds := map[string]payment.OperationKind{"capture": payment.OpCapture, "void": payment.OpVoid, "refund": payment.OpRefund}
 	kind, ok := kinds[effects[i].Operation]
-	if of, _, named := reconcile.ParseOperationID(effects[i].Payment); !ok || !named || of != p.ID {
+	if of, _, named := payment.ParseOperationID(effects[i].Payment); !ok || !named || of != p.ID {
 		return admin.Problem{Status: 409, Text: "only a capture, a void or a refund of this very payment can be adopted: settle it with the processor"}
 	}
 	return s.conclude(ctx, p, payment.Adopt{
@@ -119,7 +119,7 @@ func (s *Server) Adopt(ctx context.Context, id, note string) error {
 
 // subject finds the payment of an operation, by our name for the operation.
 func (s *Server) subject(ctx context.Context, id string) (*payment.Payment, int, error) {
-	of, number, ok := reconcile.ParseOperationID(id)
+	of, number, ok := payment.ParseOperationID(id)
 	if !ok {
 		return nil, 0, admin.Problem{Status: 422, Text: "an operation is named op_..., as reconcile shows it"}
 	}
@@ -191,7 +191,7 @@ func (s *Server) release(ctx context.Context, findings []reconcile.Finding) erro
 		if f.Kind != reconcile.Against { // which is being taken back
 			still[f.Payment] = true
 			if f.Payment == 0 { // of an operation that is not known of a payment that may be
-				if of, _, ok := reconcile.ParseOperationID(f.ID); ok {
+				if of, _, ok := payment.ParseOperationID(f.ID); ok {
 					still[of] = true
 				}
 			}

@@ -42,7 +42,7 @@ func (c Adopt) decide(d *decision) {
 	if d.refuse(r) {
 		return
 	}
-	d.skip(c.Operation, c.Operation, c.Note)
+	d.skip(c.Operation, c.Note)
 	answer := Answer{Result: Approved, Message: c.Note}
 	e := Event{Operation: d.next(), Amount: c.Amount, Asked: &Asked{Dialect: p.Dialect}}
 	switch c.Kind {

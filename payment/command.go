@@ -3,6 +3,8 @@ package payment
 import (
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/capstan-pay/capstan/ledger"
@@ -134,6 +136,22 @@ func (i Instruction) ID() string { return OperationID(i.Payment.ID, i.Operation)
 // processor.
 func OperationID(id ID, operation int) string { return fmt.Sprintf("op_%d_%d", id, operation) }
 
+// ParseOperationID reads such a name, and tells whether it is one.
+func ParseOperationID(name string) (id ID, operation int, ok bool) {
+	of, after, ok := strings.Cut(strings.TrimPrefix(name, "op_"), "_")
+	if !ok {
+		return 0, 0, false
+	}
+	n, err := strconv.ParseInt(of, 10, 64)
+	if err != nil {
+		return 0, 0, false
+	}
+	if operation, err = strconv.Atoi(after); err != nil || operation < 1 || OperationID(ID(n), operation) != name {
+		return 0, 0, false
+	}
+	return ID(n), operation, true
+}
+
 // Decision is what follows from a command.
 type Decision struct {
 	Payment   *Payment // after it; nil when there is none
@@ -148,7 +166,7 @@ type Decision struct {
 // operation does, or the automatic capture that followed from it.
 func (d Decision) Pending() bool {
 	for i := range d.Events {
-		if _, status := d.Events[i].Kind.operation(); status == OpPending {
+		if d.Events[i].Kind.Pending() {
 			return true
 		}
 	}
@@ -251,7 +269,7 @@ func (d *decision) asked(e Event) *Asked {
 	if e.Asked != nil {
 		asked = *e.Asked
 	}
-	if _, status := e.Kind.operation(); status != OpPending {
+	if !e.Kind.Pending() {
 		asked.Key = Key{}
 	} else if asked.Key == (Key{}) {
 		asked.Key = d.env.Key
@@ -300,6 +318,23 @@ func (d *decision) put(i Instruction) Answer {
 // have. It is not taken for a refusal: nobody knows whether money has moved.
 func (d *decision) noAnswer(operation int, a Answer) {
 	d.err = fmt.Errorf("payment %s: processor answered operation %d with result %d", d.p.ID, operation, a.Result)
+}
+
+// conclude writes down what the processor said of the operation that e
+// describes: approved, not answered yet, or refused.
+func (d *decision) conclude(e Event, a Answer, approved, pending, refused EventKind) {
+	e.Answer = answered(a)
+	switch a.Result {
+	case Approved:
+		e.Kind = approved
+	case Pending:
+		e.Kind = pending
+	case Refused:
+		e.Kind = refused
+	default:
+		d.noAnswer(e.Operation, a)
+	}
+	d.emit(e)
 }
 
 // answered is the answer as an event carries it: nil while nothing is known.

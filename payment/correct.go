@@ -28,7 +28,7 @@ func (c Correct) decide(d *decision) {
 		d.correct(c.Operation, op.Amount, c.Note)
 		return
 	}
-	d.skip(c.Operation, c.Operation, c.Note)
+	d.skip(c.Operation, c.Note)
 	d.correct(c.Operation, 0, c.Note)
 }
 
@@ -36,14 +36,13 @@ func (d *decision) correct(number int, amount int64, note string) {
 	d.concludeCorrection(Event{Operation: d.next(), Amount: amount, Asked: &Asked{Parent: number}}, Answer{Result: Approved, Message: note})
 }
 
-// skip keeps the names of operations from others, up to the one before until,
-// for the sake of the operation with that number.
-func (d *decision) skip(until, of int, note string) {
-	if until-d.next() > mostLost {
+// skip keeps the names before that of an operation from others, for its sake.
+func (d *decision) skip(operation int, note string) {
+	if operation-d.next() > mostLost {
 		return
 	}
-	for d.err == nil && d.next() < until {
-		d.correct(of, 0, note)
+	for d.err == nil && d.next() < operation {
+		d.correct(operation, 0, note)
 	}
 }
 
@@ -77,18 +76,7 @@ func (p *Payment) corrected(number int) bool {
 // concludeCorrection writes down what the processor said of the correction
 // that e describes.
 func (d *decision) concludeCorrection(e Event, a Answer) {
-	e.Answer = answered(a)
-	switch a.Result {
-	case Approved:
-		e.Kind = CorrectionMade
-	case Pending:
-		e.Kind = CorrectionPending
-	case Refused:
-		e.Kind = CorrectionDeclined
-	default:
-		d.noAnswer(e.Operation, a)
-	}
-	d.emit(e)
+	d.conclude(e, a, CorrectionMade, CorrectionPending, CorrectionDeclined)
 }
 
 // applyCorrection moves nothing: what is taken back was never booked.

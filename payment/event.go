@@ -114,7 +114,7 @@ var Always = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 // Pending tells whether the operation of an event of this kind waits for its
 // processor after it.
 func (k EventKind) Pending() bool {
-	_, status := k.operation()
+	_, status := k.Operation()
 	return status == OpPending
 }
 
@@ -198,7 +198,7 @@ func (p *Payment) applyIntake(e Event) error {
 // operation finds the operation of an event, or adds it when the event is its
 // first, and moves its status on.
 func (p *Payment) operation(e Event) (*Operation, error) {
-	kind, status := e.Kind.operation()
+	kind, status := e.Kind.Operation()
 	if e.Operation == len(p.Operations)+1 && e.Asked != nil {
 		p.Operations = append(p.Operations, Operation{
 			Number: e.Operation, Kind: kind, Asked: *e.Asked, Amount: e.Amount, Fee: e.Fee, Final: e.Final, At: e.At,
@@ -230,10 +230,10 @@ func (p *Payment) operation(e Event) (*Operation, error) {
 	return op, nil
 }
 
-// operation says what kind of operation an event belongs to and which state
-// that operation has after it; 0 leaves the state as it is: what was done has
-// settled.
-func (k EventKind) operation() (OperationKind, OperationStatus) {
+// Operation says what kind of operation an event belongs to, 0 if to none, and
+// which state that operation has after it; 0 leaves the state as it is: what was
+// done has settled.
+func (k EventKind) Operation() (OperationKind, OperationStatus) {
 	switch k {
 	case AuthorizationPending:
 		return OpAuthorize, OpPending

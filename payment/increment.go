@@ -43,18 +43,7 @@ func (p *Payment) count(kind OperationKind) (n int) {
 // concludeIncrement writes down what the processor said of the increment that e
 // describes.
 func (d *decision) concludeIncrement(e Event, a Answer) {
-	e.Answer = answered(a)
-	switch a.Result {
-	case Approved:
-		e.Kind = HoldIncremented
-	case Pending:
-		e.Kind = IncrementPending
-	case Refused:
-		e.Kind = IncrementDeclined
-	default:
-		d.noAnswer(e.Operation, a)
-	}
-	d.emit(e)
+	d.conclude(e, a, HoldIncremented, IncrementPending, IncrementDeclined)
 }
 
 func (p *Payment) applyIncrement(e Event) ledger.Entry {

@@ -114,18 +114,7 @@ func (p *Payment) feesTaken() int64 {
 
 // concludeRefund writes down what the processor said of the refund e describes.
 func (d *decision) concludeRefund(e Event, a Answer) {
-	e.Answer = answered(a)
-	switch a.Result {
-	case Approved:
-		e.Kind = MoneyRefunded
-	case Pending:
-		e.Kind = RefundPending
-	case Refused:
-		e.Kind = RefundDeclined
-	default:
-		d.noAnswer(e.Operation, a)
-	}
-	d.emit(e)
+	d.conclude(e, a, MoneyRefunded, RefundPending, RefundDeclined)
 }
 
 func (p *Payment) applyRefund(op *Operation, e Event) ledger.Entry {

@@ -87,18 +87,7 @@ func (d *decision) void(kind OperationKind, amount int64, why Ending, asked Aske
 
 // concludeVoid writes down what the processor said of the void e describes.
 func (d *decision) concludeVoid(e Event, a Answer) {
-	e.Answer = answered(a)
-	switch a.Result {
-	case Approved:
-		e.Kind = HoldVoided
-	case Pending:
-		e.Kind = VoidPending
-	case Refused:
-		e.Kind = VoidDeclined
-	default:
-		d.noAnswer(e.Operation, a)
-	}
-	d.emit(e)
+	d.conclude(e, a, HoldVoided, VoidPending, VoidDeclined)
 }
 
 func (p *Payment) applyVoid(op *Operation, e Event) ledger.Entry {

@@ -148,19 +148,19 @@ func (b *books) add(id payment.ID, _ int, e payment.Event) error {
 	if e.Intake != nil {
 		b.covered, b.currency = b.covers(e.Intake.Method), e.Intake.Currency
 	}
-	status, ok := after[e.Kind]
-	if !ok {
+	kind, status := e.Kind.Operation()
+	if status == 0 || kind == payment.OpCancel || kind == payment.OpIncrement { // which are never sent
 		return nil
 	}
 	op := b.operations[e.Operation]
 	if op == nil {
-		op = &ours{payment: id, number: e.Operation, kind: status.kind, amount: e.Amount, currency: b.currency, at: e.At}
+		op = &ours{payment: id, number: e.Operation, kind: kind, amount: e.Amount, currency: b.currency, at: e.At}
 		if e.Asked != nil {
 			op.parent = e.Asked.Parent
 		}
 		b.operations[e.Operation] = op
 	}
-	op.status = status.status
+	op.status = status
 	name := payment.OperationID(id, e.Operation)
 	if op.sent = op.sent || op.status == payment.OpPending; b.covered && (b.listed[name] || op.sent && !op.at.Before(b.since)) {
 		b.written[name] = op
@@ -176,30 +176,4 @@ func (b *books) add(id payment.ID, _ int, e payment.Event) error {
 	}
 	b.settled[payment.OperationID(id, op.parent)] = op.status != payment.OpFailed
 	return nil
-}
-
-// after says which operation an event belongs to, and how that stands after it.
-var after = map[payment.EventKind]struct {
-	kind   payment.OperationKind
-	status payment.OperationStatus
-}{
-	payment.AuthorizationPending:  {payment.OpAuthorize, payment.OpPending},
-	payment.PayerAwaited:          {payment.OpAuthorize, payment.OpAwaiting},
-	payment.HoldAuthorized:        {payment.OpAuthorize, payment.OpApproved},
-	payment.AuthorizationDeclined: {payment.OpAuthorize, payment.OpFailed},
-	payment.CapturePending:        {payment.OpCapture, payment.OpPending},
-	payment.HoldCaptured:          {payment.OpCapture, payment.OpApproved},
-	payment.CaptureDeclined:       {payment.OpCapture, payment.OpFailed},
-	payment.VoidPending:           {payment.OpVoid, payment.OpPending},
-	payment.HoldVoided:            {payment.OpVoid, payment.OpApproved},
-	payment.VoidDeclined:          {payment.OpVoid, payment.OpFailed},
-	payment.RefundPending:         {payment.OpRefund, payment.OpPending},
-	payment.MoneyRefunded:         {payment.OpRefund, payment.OpApproved},
-	payment.RefundDeclined:        {payment.OpRefund, payment.OpFailed},
-	payment.PayoutPending:         {payment.OpPayout, payment.OpPending},
-	payment.MoneyPaidOut:          {payment.OpPayout, payment.OpApproved},
-	payment.PayoutDeclined:        {payment.OpPayout, payment.OpFailed},
-	payment.CorrectionPending:     {payment.OpCorrection, payment.OpPending},
-	payment.CorrectionMade:        {payment.OpCorrection, payment.OpApproved},
-	payment.CorrectionDeclined:    {payment.OpCorrection, payment.OpFailed},
 }

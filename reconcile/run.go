@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/capstan-pay/capstan/payment"
@@ -72,7 +70,7 @@ func compare(ctx context.Context, st Store, effects []remote.Effect, since time.
 	}
 	named := make(map[payment.ID]bool, len(effects))
 	for i := range effects {
-		if id, _, ok := ParseOperationID(effects[i].ID); ok {
+		if id, _, ok := payment.ParseOperationID(effects[i].ID); ok {
 			named[id] = true
 		}
 	}
@@ -101,20 +99,4 @@ func compare(ctx context.Context, st Store, effects []remote.Effect, since time.
 		}
 	}
 	return b.compare(effects), nil
-}
-
-// ParseOperationID reads our name for an operation.
-func ParseOperationID(name string) (id payment.ID, number int, ok bool) {
-	of, after, ok := strings.Cut(strings.TrimPrefix(name, "op_"), "_")
-	if !ok {
-		return 0, 0, false
-	}
-	n, err := strconv.ParseInt(of, 10, 64)
-	if err != nil {
-		return 0, 0, false
-	}
-	if number, err = strconv.Atoi(after); err != nil || number < 1 || payment.OperationID(payment.ID(n), number) != name {
-		return 0, 0, false
-	}
-	return payment.ID(n), number, true
 }
