@@ -155,10 +155,8 @@ func under(path, root string) bool {
 	return strings.HasPrefix(path, root) && (len(path) == len(root) || path[len(root)] == '/')
 }
 
-var homePage = page.New(`<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,"><title>Capstan</title><style>{{style}}</style></head>
-<body><main><h1>Capstan</h1><p>A payment authorization and capture server. This one is a <b>{{.Mode}}</b> and speaks: {{.Dialects}}.</p></main></body></html>
-`, page.QuestionStyle, page.Alone, nil)
+var homePage = page.Plain("Capstan", `<p>A payment authorization and capture server. This one is a <b>{{.Mode}}</b> and speaks: {{.Dialects}}.</p>
+`, page.Alone)
 
 func (s *Server) home(w http.ResponseWriter) {
 	mode := "live server"

@@ -11,13 +11,18 @@ import (
 	"html/template"
 	"net/http"
 	"strconv"
+	"strings"
 )
 
-// QuestionStyle is the style of a page that asks a payer something: a heading, an
-// amount, what it is for, and a form with two buttons.
+// plainStyle is for a title, a few words, and perhaps an amount and a form.
 //
-//go:embed question.css
-var QuestionStyle string
+//go:embed plain.css
+var plainStyle string
+
+// plainHTML is a whole page: TITLE stands for its title, HTML for what follows.
+//
+//go:embed plain.html
+var plainHTML string
 
 // Page is a template with its style.
 type Page struct {
@@ -52,6 +57,12 @@ func New(html, style string, look Look, functions template.FuncMap) *Page {
 		policy:   []string{policy},
 		framed:   look == Framed,
 	}
+}
+
+// Plain returns a page in the style that all of them have but a receipt. html is
+// the template of what stands below the title.
+func Plain(title, html string, look Look) *Page {
+	return New(strings.NewReplacer("TITLE", title, "HTML\n", html).Replace(plainHTML), plainStyle, look, nil)
 }
 
 var (

@@ -19,7 +19,7 @@ var (
 	//go:embed cashier.html
 	cashierHTML string
 
-	cashierPage = page.New(cashierHTML, page.QuestionStyle, page.Framed, nil)
+	cashierPage = page.Plain("Sandbox cashier", cashierHTML, page.Framed)
 )
 
 // cashier is what the page shows: a question while the order waits, else a

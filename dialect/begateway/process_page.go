@@ -14,7 +14,7 @@ var (
 	//go:embed process.html
 	processHTML string
 
-	processPage = page.New(processHTML, page.QuestionStyle, page.Framed, nil)
+	processPage = page.Plain("3-D Secure test page", processHTML, page.Framed)
 )
 
 // challenge is what the page of the hop shows: a question where there is an

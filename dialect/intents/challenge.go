@@ -21,31 +21,14 @@ const challengePath = "/v1/3ds/"
 
 func isChallenge(path string) bool { return strings.HasPrefix(path, challengePath) }
 
-var challengePage = page.New(`<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<meta name="color-scheme" content="light dark">
-<link rel="icon" href="data:,">
-<title>3-D Secure test page</title>
-<style>{{style}}</style>
-</head>
-<body>
-<main>
-<h1>3-D Secure test page</h1>
-{{if .Open}}<p>The merchant asks you to authenticate a test payment. No real money moves.</p>
+var challengePage = page.Plain("3-D Secure test page", `{{if .Open}}<p>The merchant asks you to authenticate a test payment. No real money moves.</p>
 <p class="amount">{{.Amount}}</p>
 <form method="post">
 <button class="yes" name="outcome" value="approve">Complete authentication</button>
 <button class="no" name="outcome" value="fail">Fail authentication</button>
 </form>
 {{else}}<p>{{.Text}}</p>
-{{end}}</main>
-</body>
-</html>
-`, page.QuestionStyle, page.Framed, nil)
+{{end}}`, page.Framed)
 
 // challengeView is what the page shows.
 type challengeView struct {
