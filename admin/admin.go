@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/capstan-pay/capstan/explain"
@@ -166,4 +167,31 @@ func missing(format string, args ...any) error {
 
 func conflict(format string, args ...any) error {
 	return Problem{http.StatusConflict, fmt.Sprintf(format, args...)}
+}
+
+// Bounds of what a request may ask for.
+const (
+	usualShown    = 100
+	mostShown     = 1000
+	longestReason = 500
+)
+
+// bound puts the usual limit where none was asked for.
+func bound(limit *int) error {
+	if *limit == 0 {
+		*limit = usualShown
+	}
+	if *limit < 1 || *limit > mostShown {
+		return invalid("limit is a number from 1 to %d", mostShown)
+	}
+	return nil
+}
+
+// because returns who decides and why, as a payment's history keeps it.
+func (d *Desk) because(reason string) (string, error) {
+	reason = strings.TrimSpace(reason)
+	if reason == "" || len(reason) > longestReason {
+		return "", invalid("a reason of up to %d bytes is wanted", longestReason)
+	}
+	return d.by + ": " + reason, nil
 }

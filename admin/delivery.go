@@ -55,12 +55,8 @@ type Redelivered struct {
 	More        bool `json:"more"`
 }
 
-// Bounds of what is looked at for one request.
-const (
-	usualShown     = 100
-	mostShown      = 1000
-	noticesAtATime = 200
-)
+// noticesAtATime is how many are read of the store at once.
+const noticesAtATime = 200
 
 var states = []outbox.State{outbox.Waiting, outbox.Delivered, outbox.GivenUp, outbox.Stopped}
 
@@ -123,11 +119,8 @@ func (d *Desk) each(ctx context.Context, w wanted, fn func(outbox.Notice, outbox
 
 // Deliveries implements Administrator.
 func (d *Desk) Deliveries(ctx context.Context, id string, q DeliveryQuery) ([]Delivery, error) {
-	if q.Limit == 0 {
-		q.Limit = usualShown
-	}
-	if q.Limit < 1 || q.Limit > mostShown {
-		return nil, invalid("limit is a number from 1 to %d", mostShown)
+	if err := bound(&q.Limit); err != nil {
+		return nil, err
 	}
 	m, err := d.find(ctx, id)
 	if err != nil {

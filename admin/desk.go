@@ -373,11 +373,11 @@ func (d *Desk) Log(ctx context.Context, q LogQuery) ([]Act, error) {
 		}
 		number = m.ID
 	}
-	if q.Limit == 0 {
-		q.Limit = 100
+	if err := bound(&q.Limit); err != nil {
+		return nil, err
 	}
-	if q.Limit < 1 || q.Limit > 1000 || q.Before < 0 {
-		return nil, invalid("limit is a number from 1 to 1000, before one from 1")
+	if q.Before < 0 {
+		return nil, invalid("before is a number from 1")
 	}
 	acts, err := d.Store.Acts(ctx, number, q.Before, q.Limit)
 	shown := make([]Act, 0, len(acts))

@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/capstan-pay/capstan/reconcile"
@@ -27,8 +26,6 @@ type Settlement struct {
 	Operation string `json:"operation"`
 	Reason    string `json:"reason"`
 }
-
-const longestReason = 500
 
 var noProcessors = Problem{http.StatusConflict, "only a running server knows its processors"}
 
@@ -61,14 +58,10 @@ func (d *Desk) Adopt(ctx context.Context, s Settlement) error {
 
 // note is who says why.
 func (d *Desk) note(s Settlement) (string, error) {
-	s.Reason = strings.TrimSpace(s.Reason)
-	switch {
-	case d.Processors == nil:
+	if d.Processors == nil {
 		return "", noProcessors
-	case s.Reason == "" || len(s.Reason) > longestReason:
-		return "", invalid("a reason of up to %d bytes is wanted", longestReason)
 	}
-	return d.by + ": " + s.Reason, nil
+	return d.because(s.Reason)
 }
 
 // Reconcile asks the server in what its books and the processors differ.

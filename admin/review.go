@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/capstan-pay/capstan/payment"
@@ -34,11 +33,8 @@ type ReviewQuery struct {
 
 // Reviews implements Administrator.
 func (d *Desk) Reviews(ctx context.Context, id string, q ReviewQuery) ([]Review, error) {
-	if q.Limit == 0 {
-		q.Limit = usualShown
-	}
-	if q.Limit < 1 || q.Limit > mostShown {
-		return nil, invalid("limit is a number from 1 to %d", mostShown)
+	if err := bound(&q.Limit); err != nil {
+		return nil, err
 	}
 	m, err := d.find(ctx, id)
 	if err != nil {
@@ -94,14 +90,15 @@ type Reviewed struct {
 // Review decides about a payment that is held up, by any id of it. What was
 // decided so before stays so.
 func (d *Desk) Review(ctx context.Context, id string, v Verdict) (Reviewed, error) {
-	v.Reason = strings.TrimSpace(v.Reason)
 	switch {
 	case d.Reviewer == nil:
 		return Reviewed{}, Problem{http.StatusConflict, "only a running server carries payments on"}
 	case v.Decision != "approve" && v.Decision != "reject":
 		return Reviewed{}, invalid("a decision is approve or reject")
-	case v.Reason == "" || len(v.Reason) > longestReason:
-		return Reviewed{}, invalid("a reason of up to %d bytes is wanted", longestReason)
+	}
+	note, err := d.because(v.Reason)
+	if err != nil {
+		return Reviewed{}, err
 	}
 	story, err := d.Explain(ctx, id)
 	if err != nil {
@@ -111,7 +108,7 @@ func (d *Desk) Review(ctx context.Context, id string, v Verdict) (Reviewed, erro
 	if err != nil {
 		return Reviewed{}, err
 	}
-	p, err := d.Reviewer.Review(ctx, payment.ID(number), v.Decision == "approve", d.by+": "+v.Reason)
+	p, err := d.Reviewer.Review(ctx, payment.ID(number), v.Decision == "approve", note)
 	if err != nil {
 		return Reviewed{}, err
 	}
