@@ -5,6 +5,7 @@ package card
 import (
 	"encoding/hex"
 	"errors"
+	"strings"
 
 	"github.com/capstan-pay/capstan/payment"
 )
@@ -39,6 +40,12 @@ func (i Inspector) Inspect(number string) (payment.Method, error) {
 	}
 	return m, nil
 }
+
+var grouping = strings.NewReplacer(" ", "", "-", "", ".", "", "\u00a0", "")
+
+// Ungrouped returns a text without what stands between the groups of a card
+// number where people write one.
+func Ungrouped(text string) string { return grouping.Replace(text) }
 
 // Valid tells whether number is 12 to 19 digits that satisfy Luhn's formula.
 func Valid(number string) bool {

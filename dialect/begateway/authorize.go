@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/capstan-pay/capstan/card"
 	"github.com/capstan-pay/capstan/money"
 	"github.com/capstan-pay/capstan/payment"
 )
@@ -155,19 +156,15 @@ func (in *intakeRequest) leaks() bool {
 	i := &in.intake
 	details := escaped.ReplaceAllStringFunc(string(i.Details), func(e string) string { return value(`"` + e + `"`).text() })
 	for _, text := range []string{i.Description, i.Reference, i.Email, i.IP, i.Method.Holder, details} {
-		if strings.Contains(text, in.secret.Number) || strings.Contains(ungrouped.Replace(text), in.secret.Number) {
+		if strings.Contains(card.Ungrouped(text), in.secret.Number) {
 			return true
 		}
 	}
 	return false
 }
 
-var (
-	ungrouped = strings.NewReplacer(" ", "", "-", "", ".", "", "\u00a0", "")
-
-	// escaped is a digit or a sign between them, as JSON may spell it.
-	escaped = regexp.MustCompile(`\\u00[23a][0-9]|\\u002[dDeE]`)
-)
+// escaped is a digit or a sign between them, as JSON may spell it.
+var escaped = regexp.MustCompile(`\\u00[23a][0-9]|\\u002[dDeE]`)
 
 func readCurrency(v value, wrong *faults) money.Currency {
 	if v.blank() {

@@ -15,15 +15,13 @@ import (
 // the card.
 var digitRuns = regexp.MustCompile(`[0-9](?:[ -]?[0-9]){12,18}`)
 
-var ungrouped = strings.NewReplacer(" ", "", "-", "", ".", "", "\u00a0", "")
-
 // masked is a text of a client's as an error may repeat it.
 func masked(text string) string {
 	if len(text) < 13 {
 		return text
 	}
 	return digitRuns.ReplaceAllStringFunc(text, func(run string) string {
-		if card.Valid(ungrouped.Replace(run)) {
+		if card.Valid(card.Ungrouped(run)) {
 			return run[:4] + "..."
 		}
 		return run
@@ -38,7 +36,7 @@ func (p *params) leaks(own, number string) *problem {
 		if it.name == own {
 			continue
 		}
-		if strings.Contains(ungrouped.Replace(it.name), number) || strings.Contains(ungrouped.Replace(it.value), number) {
+		if strings.Contains(card.Ungrouped(it.name), number) || strings.Contains(card.Ungrouped(it.value), number) {
 			return invalid(masked(it.name), "A card number may stand in "+own+" only, not in "+masked(it.name)+".")
 		}
 	}
