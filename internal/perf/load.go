@@ -29,7 +29,6 @@ var loads = []load{
 	{"intents, 256 connections", false, "intents", 256, 1, 1},
 	{"no-op, 16 connections", true, "intents", 16, 1, 2.5},
 	{"intents, 16 connections", false, "intents", 16, 1, 0.5},
-	{"alipay, 64 connections", false, "alipay", 64, 1, 0.08},
 }
 
 // sample is one measurement.

@@ -22,19 +22,20 @@ import (
 
 // settings are the flags.
 type settings struct {
-	rounds   int
-	seconds  float64
-	holds    int
-	wait     time.Duration
-	million  bool
-	short    bool
-	database bool
-	flood    bool
-	profile  string
-	write    string
-	capstan  string
-	folder   string
-	noopAddr string
+	rounds     int
+	seconds    float64
+	holds      int
+	wait       time.Duration
+	million    bool
+	short      bool
+	database   bool
+	flood      bool
+	signatures bool
+	profile    string
+	write      string
+	capstan    string
+	folder     string
+	noopAddr   string
 }
 
 func main() {
@@ -47,6 +48,7 @@ func main() {
 	flag.BoolVar(&s.short, "short", false, "a few seconds of everything; fails on any error, never on a time")
 	flag.BoolVar(&s.database, "postgres", false, "measure PostgreSQL alone, and write nothing")
 	flag.BoolVar(&s.flood, "overload", false, "measure overload alone, and write nothing")
+	flag.BoolVar(&s.signatures, "signatures", false, "measure alipay against RSA signatures alone, and write nothing")
 	flag.StringVar(&s.profile, "cpuprofile", "", "write a CPU profile of the server under 64 connections to this file")
 	flag.StringVar(&s.write, "write", "", "rewrite the table in this document")
 	flag.StringVar(&s.capstan, "capstan", "", "a capstan that is built already")
@@ -92,6 +94,12 @@ func run(ctx context.Context, s settings) error {
 		m := &measurements{settings: s}
 		err := m.measureOverload(ctx, folder)
 		fmt.Print(reportOverload(m.overloads))
+		return err
+	}
+	if s.signatures {
+		m := &measurements{settings: s, samples: map[string][]sample{}}
+		err := m.measureSigning(ctx, folder)
+		fmt.Print(m.reportSigning())
 		return err
 	}
 	m, err := measure(ctx, s, folder)

@@ -2,10 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -14,8 +10,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -31,13 +25,12 @@ type measurements struct {
 	settings
 	began    time.Time
 	samples  map[string][]sample // by the name of the load, one of each round
-	signing  []float64           // RSA-2048 signatures a second on all cores, before each round
-	signed   []float64           // CPU microseconds of each of them
 	syncing  []float64           // milliseconds for 4 KiB and fdatasync, before each round
 	captures int                 // made by the server in all
 	errors   int                 // answers that were not a first, successful capture
 	memory   memory
 	disk     disk
+	signing  signing
 	postgres onPostgres
 
 	overloads []overload
@@ -74,6 +67,9 @@ func measure(ctx context.Context, s settings, folder string) (*measurements, err
 	if err := m.weigh(ctx, folder); err != nil {
 		return nil, err
 	}
+	if err := m.measureSigning(ctx, folder); err != nil {
+		return nil, err
+	}
 	if err := m.measureOverload(ctx, folder); err != nil {
 		return nil, err
 	}
@@ -85,27 +81,13 @@ func (m *measurements) load(ctx context.Context, noop, server *child) error {
 	for round := range m.rounds {
 		fmt.Fprintf(os.Stderr, "round %d of %d\n", round+1, m.rounds)
 		quiet(ctx, m.wait)
-		rate, cpu := signatures(m.duration() / 4)
-		m.signing, m.signed = append(m.signing, rate), append(m.signed, cpu)
 		syncing, err := syncTime(filepath.Dir(m.capstan))
 		if err != nil {
 			return err
 		}
 		m.syncing = append(m.syncing, syncing)
-		order := slices.Clone(loads)
-		if round%2 == 1 {
-			slices.Reverse(order)
-		}
-		for _, l := range order {
-			target := server
-			if l.noop {
-				target = noop
-			}
-			taken, err := m.take(ctx, l, target)
-			if err != nil {
-				return err
-			}
-			m.samples[l.name] = append(m.samples[l.name], taken)
+		if err := m.takeAll(ctx, round, loads, noop, server); err != nil {
+			return err
 		}
 	}
 	m.memory.end = resident(server.Process.Pid)
@@ -116,6 +98,26 @@ func (m *measurements) load(ctx context.Context, noop, server *child) error {
 	}
 	if m.million {
 		return m.captureMillion(ctx, server)
+	}
+	return nil
+}
+
+// takeAll measures loads one after the other, in every second round backward.
+func (m *measurements) takeAll(ctx context.Context, round int, loads []load, noop, server *child) error {
+	order := slices.Clone(loads)
+	if round%2 == 1 {
+		slices.Reverse(order)
+	}
+	for _, l := range order {
+		target := server
+		if l.noop {
+			target = noop
+		}
+		taken, err := m.take(ctx, l, target)
+		if err != nil {
+			return err
+		}
+		m.samples[l.name] = append(m.samples[l.name], taken)
 	}
 	return nil
 }
@@ -250,32 +252,6 @@ func compacted(folder string) (int64, error) {
 		return 0, err
 	}
 	return info.Size(), os.Remove(file)
-}
-
-// signatures is how many RSA-2048 signatures the machine makes a second with
-// all its cores, and the CPU microseconds that each of them takes.
-func signatures(d time.Duration) (rate, cpu float64) {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err) // there is no randomness
-	}
-	digest := sha256.Sum256([]byte("something to sign"))
-	var made atomic.Int64
-	var signers sync.WaitGroup
-	begin, used := time.Now(), cpuOf(os.Getpid())
-	for range runtime.NumCPU() {
-		signers.Go(func() {
-			for time.Since(begin) < d {
-				if _, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:]); err != nil {
-					panic(err)
-				}
-				made.Add(1)
-			}
-		})
-	}
-	signers.Wait()
-	n := float64(made.Load())
-	return n / time.Since(begin).Seconds(), micros(cpuOf(os.Getpid())-used) / n
 }
 
 // syncTime is the median time, in milliseconds, that 4 KiB at the end of a

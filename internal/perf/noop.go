@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
@@ -15,8 +16,9 @@ import (
 const answerSize = 2 << 10
 
 // serveNoop is the ceiling: net/http with the server's own settings, which
-// reads a request and answers two kilobytes that it has ready. It does nothing
-// else, so nothing built on net/http can be faster under the same load.
+// reads a request and answers two kilobytes that it has ready, or for alipay as
+// much as that says, and signed. It does nothing else, so nothing built on
+// net/http can be faster under the same load.
 func serveNoop(address string) error {
 	debug.SetGCPercent(400) // as serve does
 	listener, err := net.Listen("tcp", address)
@@ -24,12 +26,18 @@ func serveNoop(address string) error {
 		return err
 	}
 	held, taken := intent("requires_capture"), intent("succeeded")
+	key := newSigningKey()
 	fmt.Printf("http://%s\n", listener.Addr())
 	return capstan.HTTPServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
+		if !strings.HasPrefix(r.URL.Path, "/v1/") {
+			w.Header()["signature"] = []string{"algorithm=RSA256, keyVersion=1, signature=" + base64.StdEncoding.EncodeToString(sign(key, []byte(wallet)))}
+			_, _ = io.WriteString(w, wallet)
+			return
+		}
 		if strings.HasSuffix(r.URL.Path, "/capture") {
 			_, _ = w.Write(taken)
 		} else {
@@ -37,6 +45,12 @@ func serveNoop(address string) error {
 		}
 	})).Serve(listener)
 }
+
+// wallet is an answer of alipay's that the load generator takes for a success of
+// whatever it asked for.
+const wallet = `{"result":{"resultCode":"SUCCESS","resultStatus":"S","resultMessage":"success."},` +
+	`"captureId":"202601150000000000000000000000000000000000000000","captureTime":"2026-01-15T12:00:00Z",` +
+	`"paymentId":"202601150000000000000000000000000000000000000000","access_token":"token"}`
 
 // intent is an answer that the load generator takes for a success.
 func intent(status string) []byte {
