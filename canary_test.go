@@ -8,8 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -124,15 +122,8 @@ func TestCanary(t *testing.T) {
 		t.Errorf("alipay: %+v %v", r, err)
 	}
 
-	s.Stop()
-	places := map[string][]byte{"log": written.text.Bytes()}
-	for _, file := range []string{s.Path, s.Path + "-wal"} {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		places[filepath.Base(file)] = content
-	}
+	stored := s.Stored(t)
+	places := map[string][]byte{"store": stored, "log": written.text.Bytes()}
 	for place, content := range places {
 		for what, secret := range secrets {
 			if bytes.Contains(content, []byte(secret)) {

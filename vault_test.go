@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -87,15 +86,8 @@ func TestVaultPage(t *testing.T) {
 		t.Errorf("a card that does not open: %+v", broken)
 	}
 
-	s.Stop()
-	places := map[string][]byte{"log": written.text.Bytes(), "answers": []byte(answers)}
-	for _, file := range []string{s.Path, s.Path + "-wal"} {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		places[filepath.Base(file)] = content
-	}
+	stored := s.Stored(t)
+	places := map[string][]byte{"store": stored, "log": written.text.Bytes(), "answers": []byte(answers)}
 	for place, content := range places {
 		if bytes.Contains(content, []byte(canaryCard)) {
 			t.Errorf("the card number is in %s", place)

@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -111,6 +112,25 @@ func (s *Server) Stop() {
 	defer cancel()
 	_ = s.http.Shutdown(ctx)
 	_ = s.Close(ctx)
+}
+
+// Stored stops the server and returns all that its SQLite store has written. On
+// another store it skips the test.
+func (s *Server) Stored(t testing.TB) []byte {
+	t.Helper()
+	s.Stop()
+	if s.Path == "" {
+		t.Skip("the file of an SQLite store is what is read")
+	}
+	var all []byte
+	for _, suffix := range []string{"", "-wal"} {
+		part, err := os.ReadFile(s.Path + suffix)
+		if err != nil && suffix == "" {
+			t.Fatal(err)
+		}
+		all = append(all, part...)
+	}
+	return all
 }
 
 // Control calls a sandbox control and decodes its answer into out, if out is

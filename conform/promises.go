@@ -34,6 +34,11 @@ func inquires(c *caller) error {
 	if err != nil {
 		return err
 	}
+	return c.tells(id, first)
+}
+
+// tells expects an inquiry to tell what the call was answered.
+func (c *caller) tells(id string, first remote.Answer) error {
 	var told remote.Answer
 	status, err := c.ask(http.MethodGet, "/v1/operations/"+id, "", nil, &told)
 	if err != nil || status != http.StatusOK {
@@ -72,12 +77,7 @@ func anotherUnderTheID(c *caller) error {
 				other.verb, other.r.Amount, cmp.Or(other.r.Currency, "USD"), status, a.Outcome)
 		}
 	}
-	var told remote.Answer
-	status, err := c.ask(http.MethodGet, "/v1/operations/"+id, "", nil, &told)
-	if err != nil || status != http.StatusOK {
-		return fmt.Errorf("the inquiry is answered with status %d: %v", status, err)
-	}
-	return same("the inquiry", first, told)
+	return c.tells(id, first)
 }
 
 func moves(c *caller) error {
@@ -142,11 +142,7 @@ func declinesForGood(c *caller) error {
 	if err := same("the repeat", first, again); err != nil {
 		return err
 	}
-	var told remote.Answer
-	if status, err := c.ask(http.MethodGet, "/v1/operations/"+r.ID, "", nil, &told); err != nil || status != http.StatusOK {
-		return fmt.Errorf("the inquiry is answered with status %d: %v", status, err)
-	}
-	return same("the inquiry", first, told)
+	return c.tells(r.ID, first)
 }
 
 func atOnce(c *caller) error {

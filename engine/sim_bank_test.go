@@ -91,13 +91,7 @@ func (b *simBank) deliver(c *simCall) (payment.Answer, error) {
 // carry decides what becomes of a request and of its answer.
 func (b *simBank) carry(c *simCall) (p passage) {
 	w := b.w
-	w.mu.Lock()
-	calmed := w.calmed
-	w.mu.Unlock()
-	n := w.random.IntN(100)
-	if calmed {
-		n = 0
-	}
+	n := w.lot()
 	if n >= 65 {
 		w.seen.lost++
 	}
@@ -128,7 +122,7 @@ func (b *simBank) carry(c *simCall) (p passage) {
 
 // stray lets one late request arrive, or loses it.
 func (w *world) stray() {
-	c := w.takeStray()
+	c := takeStray(w, w.bank.strays)
 	if c == nil {
 		return
 	}
@@ -138,19 +132,31 @@ func (w *world) stray() {
 	}
 }
 
-// takeStray returns one late request, which is late no longer; nil if there is
-// none.
-func (w *world) takeStray() *simCall {
+// takeStray returns one of those that are late, which is so no longer; nil if
+// there is none.
+func takeStray[T any](w *world, strays map[string]*T) *T {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	names := slices.Sorted(maps.Keys(w.bank.strays))
+	names := slices.Sorted(maps.Keys(strays))
 	if len(names) == 0 {
 		return nil
 	}
 	name := names[w.random.IntN(len(names))]
-	c := w.bank.strays[name]
-	delete(w.bank.strays, name)
-	return c
+	taken := strays[name]
+	delete(strays, name)
+	return taken
+}
+
+// lot draws what becomes of a message, of a hundred ways; when the world has
+// calmed down, always the first.
+func (w *world) lot() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := w.random.IntN(100)
+	if w.calmed {
+		n = 0
+	}
+	return n
 }
 
 // simLine is the line of one engine to the bank.

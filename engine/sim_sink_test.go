@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -160,13 +159,7 @@ func (s *simSink) carry(l *simLetter) (p passage) {
 		return p
 	}
 	w := s.w
-	w.mu.Lock()
-	calmed := w.calmed
-	w.mu.Unlock()
-	n := w.random.IntN(100)
-	if calmed {
-		n = 0
-	}
+	n := w.lot()
 	w.seen.told++
 	switch {
 	case n < 50:
@@ -220,7 +213,7 @@ func (s *simSink) arrive(l *simLetter) {
 
 // late lets one message arrive that is late, or loses it.
 func (s *simSink) late() {
-	l := s.takeStray()
+	l := takeStray(s.w, s.strays)
 	if l == nil {
 		return
 	}
@@ -228,21 +221,6 @@ func (s *simSink) late() {
 		s.w.say("the merchant is told late of %s", l)
 		s.arrive(l)
 	}
-}
-
-// takeStray returns one late message, which is late no longer; nil if there is
-// none.
-func (s *simSink) takeStray() *simLetter {
-	s.w.mu.Lock()
-	defer s.w.mu.Unlock()
-	names := slices.Sorted(maps.Keys(s.strays))
-	if len(names) == 0 {
-		return nil
-	}
-	name := names[s.w.random.IntN(len(names))]
-	l := s.strays[name]
-	delete(s.strays, name)
-	return l
 }
 
 // told looks whether the merchant has heard of everything that he wants to.

@@ -179,19 +179,21 @@ func TestEndlessAnswer(t *testing.T) {
 	}
 }
 
-// One endpoint that hangs delays no other, however much is waiting for it.
-func TestDeadEndpointDelaysNoOther(t *testing.T) {
-	const good, each, dead = 40, 5, 150
-	var hanging, most atomic.Int64
-	r := newRig(t, func(c *webhook.Config) { c.Timeout, c.Slots, c.PerLane = 30*time.Second, 32, 2 })
-	hung := newSink(t, func(w http.ResponseWriter, r *http.Request) {
+// newHangingSink answers nobody, and counts how many wait at a time at most.
+func newHangingSink(t *testing.T) (s *sink, most *atomic.Int64) {
+	var hanging atomic.Int64
+	most = new(atomic.Int64)
+	return newSink(t, func(w http.ResponseWriter, r *http.Request) {
 		most.Store(max(most.Load(), hanging.Add(1)))
 		defer hanging.Add(-1)
 		hang(w, r)
-	})
-	for range dead {
-		r.hold(hung.URL)
-	}
+	}), most
+}
+
+// reachesGood expects good endpoints to get the notices of so many payments each
+// in time.
+func (r *rig) reachesGood(t *testing.T, good, each int) {
+	t.Helper()
 	sinks := make([]*sink, good)
 	for i := range sinks {
 		sinks[i] = newSink(t, nil)
@@ -208,6 +210,17 @@ func TestDeadEndpointDelaysNoOther(t *testing.T) {
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("the good endpoints had all after %s", took)
 	}
+}
+
+// One endpoint that hangs delays no other, however much is waiting for it.
+func TestDeadEndpointDelaysNoOther(t *testing.T) {
+	const good, each, dead = 40, 5, 150
+	r := newRig(t, func(c *webhook.Config) { c.Timeout, c.Slots, c.PerLane = 30*time.Second, 32, 2 })
+	hung, most := newHangingSink(t)
+	for range dead {
+		r.hold(hung.URL)
+	}
+	r.reachesGood(t, good, each)
 	if most.Load() > 1 { // a payment has two messages, of which the second waits for the first
 		t.Errorf("%d attempts at the dead endpoint at a time", most.Load())
 	}
@@ -217,33 +230,13 @@ func TestDeadEndpointDelaysNoOther(t *testing.T) {
 // of its own, as where shops put the order into the URL.
 func TestDeadHostDelaysNoOther(t *testing.T) {
 	const good, each, dead = 20, 5, 300
-	var hanging, most atomic.Int64
 	r := newRig(t, func(c *webhook.Config) { c.Timeout, c.Slots, c.PerLane = 30*time.Second, 64, 4 })
-	hung := newSink(t, func(w http.ResponseWriter, r *http.Request) {
-		most.Store(max(most.Load(), hanging.Add(1)))
-		defer hanging.Add(-1)
-		hang(w, r)
-	})
+	hung, most := newHangingSink(t)
 	defer r.stop() // before the sinks, which would wait for what still hangs
 	for i := range dead {
 		r.hold(fmt.Sprintf("%s/orders/%d", hung.URL, i))
 	}
-	sinks := make([]*sink, good)
-	for i := range sinks {
-		sinks[i] = newSink(t, nil)
-	}
-	began := time.Now()
-	for range each {
-		for _, s := range sinks {
-			r.hold(s.URL)
-		}
-	}
-	for _, s := range sinks {
-		waitUntil(t, "a good endpoint has all", func() bool { return len(s.messages()) == 2*each })
-	}
-	if took := time.Since(began); took > 10*time.Second {
-		t.Errorf("the good endpoints had all after %s", took)
-	}
+	r.reachesGood(t, good, each)
 	if most.Load() > 16 {
 		t.Errorf("%d attempts at the dead host at a time", most.Load())
 	}

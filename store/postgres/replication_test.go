@@ -15,17 +15,26 @@ import (
 	"github.com/capstan-pay/capstan/store/postgres"
 )
 
+// startPair starts a primary with a replica that it waits for: how to open
+// stores on it, and a connection of another's.
+func startPair(t *testing.T) (pair *pgtest.Pair, open func() *postgres.Store, conn *pgx.Conn) {
+	pair, err := pgtest.StartPair()
+	check(t, err)
+	t.Cleanup(pair.Stop)
+	conn, err = pgx.Connect(ctx, pair.URL())
+	check(t, err)
+	t.Cleanup(func() { _ = conn.Close(ctx) })
+	return pair, func() *postgres.Store {
+		return pgtest.OpenAt(t, pair.URL(), func(o *postgres.Options) { o.MachineTime = time.Now })
+	}, conn
+}
+
 // A commit whose wait for the replica is cancelled stands on the primary alone,
 // where everybody can see it. It is not acknowledged, nor is its record taken
 // for an answer, before the replica has it.
 func TestWhatTheReplicaHasNotIsNotAcknowledged(t *testing.T) {
-	pair, err := pgtest.StartPair()
-	check(t, err)
-	t.Cleanup(pair.Stop)
-	s := pgtest.OpenAt(t, pair.URL(), func(o *postgres.Options) { o.MachineTime = time.Now })
-	conn, err := pgx.Connect(ctx, pair.URL())
-	check(t, err)
-	t.Cleanup(func() { _ = conn.Close(ctx) })
+	pair, open, conn := startPair(t)
+	s := open()
 
 	warm(t, s)
 	check(t, pair.HoldReplica(true))
@@ -110,20 +119,15 @@ func eventually(t *testing.T, conn *pgx.Conn, query string, arguments ...any) {
 // anybody before the replica has it: another instance would take it for an
 // answer.
 func TestWhatIsGivenUpIsNotShown(t *testing.T) {
-	pair, err := pgtest.StartPair()
-	check(t, err)
-	t.Cleanup(pair.Stop)
-	s := pgtest.OpenAt(t, pair.URL(), func(o *postgres.Options) { o.MachineTime = time.Now })
-	conn, err := pgx.Connect(ctx, pair.URL())
-	check(t, err)
-	t.Cleanup(func() { _ = conn.Close(ctx) })
+	pair, open, conn := startPair(t)
+	s := open()
 
 	warm(t, s)
 	check(t, pair.HoldReplica(true))
 	was := *postgres.Patience()
 	*postgres.Patience() = 300 * time.Millisecond
 	key := payment.NewKey(1, "test", "k")
-	err = commit(s, store.Change{Record: store.Record{Key: key, Tenant: 1, At: noon}})
+	err := commit(s, store.Change{Record: store.Record{Key: key, Tenant: 1, At: noon}})
 	*postgres.Patience() = was
 	if !errors.Is(err, store.ErrUnknown) {
 		t.Errorf("a commit that the replica has not: %v", err)
@@ -144,12 +148,7 @@ func TestWhatIsGivenUpIsNotShown(t *testing.T) {
 // A primary that has come back shows commits that the replica has not: nobody
 // answers from them.
 func TestAPrimaryThatComesBack(t *testing.T) {
-	pair, err := pgtest.StartPair()
-	check(t, err)
-	t.Cleanup(pair.Stop)
-	open := func() *postgres.Store {
-		return pgtest.OpenAt(t, pair.URL(), func(o *postgres.Options) { o.MachineTime = time.Now })
-	}
+	pair, open, conn := startPair(t)
 	a, b := open(), open()
 	warm(t, a)
 	warm(t, b)
@@ -163,14 +162,12 @@ func TestAPrimaryThatComesBack(t *testing.T) {
 			Events: []payment.Event{{Kind: payment.HoldAuthorized, At: noon, Amount: 5}}, Entries: []ledger.Entry{nil},
 		})
 	}()
-	conn, err := pgx.Connect(ctx, pair.URL())
-	check(t, err)
 	eventually(t, conn, `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query ILIKE 'COMMIT%')`)
 	check(t, pair.CrashPrimary())
 	if err := <-committed; !errors.Is(err, store.ErrUnknown) {
 		t.Errorf("a commit under which the database was gone: %v", err)
 	}
-	conn, err = pgx.Connect(ctx, pair.URL())
+	conn, err := pgx.Connect(ctx, pair.URL())
 	check(t, err)
 	t.Cleanup(func() { _ = conn.Close(ctx) })
 	eventually(t, conn, `SELECT EXISTS (SELECT FROM records WHERE expires IS NULL)`)
@@ -210,13 +207,8 @@ func TestAPrimaryThatComesBack(t *testing.T) {
 // A replica that is promoted may lack the last numbers that accounts were given:
 // nothing is posted to those.
 func TestNumbersThatThePromotedLacks(t *testing.T) {
-	pair, err := pgtest.StartPair()
-	check(t, err)
-	t.Cleanup(pair.Stop)
-	s := pgtest.OpenAt(t, pair.URL(), func(o *postgres.Options) { o.MachineTime = time.Now })
-	conn, err := pgx.Connect(ctx, pair.URL())
-	check(t, err)
-	t.Cleanup(func() { _ = conn.Close(ctx) })
+	pair, open, conn := startPair(t)
+	s := open()
 
 	held := ledger.Account{Merchant: 1, Kind: ledger.Held, Currency: "USD"}
 	source := ledger.Account{Merchant: 1, Kind: ledger.Acquirer, Currency: "USD"}
@@ -236,7 +228,8 @@ func TestNumbersThatThePromotedLacks(t *testing.T) {
 	}
 	check(t, pair.Promote())
 	for start := time.Now(); ; time.Sleep(50 * time.Millisecond) {
-		if err = commit(s, hold); err == nil {
+		err := commit(s, hold)
+		if err == nil {
 			break
 		}
 		if time.Since(start) > 20*time.Second {
