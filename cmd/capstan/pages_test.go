@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/capstan-pay/capstan/internal/docrun"
 	"github.com/capstan-pay/capstan/internal/pgtest"
 )
 
@@ -19,14 +20,7 @@ func TestPages(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes")
 	}
-	for _, tool := range []string{"bash", "curl"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatal(err)
-			}
-			t.Skip(err)
-		}
-	}
+	docrun.Need(t, "bash", "curl")
 	block := regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
 	for page, least := range map[string]int{"operations.md": 9, "admin.md": 2, "verify.md": 3} {
 		t.Run(page, func(t *testing.T) {

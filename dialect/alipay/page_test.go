@@ -8,16 +8,13 @@ import (
 	"testing"
 
 	"github.com/capstan-pay/capstan/capstantest"
+	"github.com/capstan-pay/capstan/internal/docrun"
 )
 
 // TestPage runs the example of docs/dialects/alipay.md as it stands there: a
 // capture that a shell signs.
 func TestPage(t *testing.T) {
-	for _, program := range []string{"sh", "openssl", "curl"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skip(err)
-		}
-	}
+	docrun.Need(t, "sh", "openssl", "curl")
 	page, err := os.ReadFile("../../docs/dialects/alipay.md")
 	if err != nil {
 		t.Fatal(err)

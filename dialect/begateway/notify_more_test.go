@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/capstan-pay/capstan/capstantest"
+	"github.com/capstan-pay/capstan/internal/docrun"
 )
 
 // digestInfo is what PKCS #1 puts before a SHA-256 digest (RFC 8017, 9.2).
@@ -58,10 +59,7 @@ func TestSignatureByOthers(t *testing.T) {
 		t.Error("the signature is not that of the body")
 	}
 
-	program, err := exec.LookPath("openssl")
-	if err != nil {
-		t.Skip("no openssl here")
-	}
+	docrun.Need(t, "openssl")
 	folder := t.TempDir()
 	file := func(name string, content []byte) string {
 		path := filepath.Join(folder, name)
@@ -72,7 +70,7 @@ func TestSignatureByOthers(t *testing.T) {
 	}
 	key, signature := file("key.der", der), file("signature", signed)
 	for name, body := range map[string][]byte{"body": m.Body, "another": []byte(`{}`)} {
-		out, err := exec.CommandContext(t.Context(), program, "dgst", "-sha256", "-verify", key, "-keyform", "DER", "-signature", signature, file(name, body)).CombinedOutput()
+		out, err := exec.CommandContext(t.Context(), "openssl", "dgst", "-sha256", "-verify", key, "-keyform", "DER", "-signature", signature, file(name, body)).CombinedOutput()
 		if good := err == nil && strings.Contains(string(out), "Verified OK"); good != (name == "body") {
 			t.Errorf("%s: openssl says %s %v", name, out, err)
 		}

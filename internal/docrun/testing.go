@@ -7,10 +7,24 @@ import (
 	"testing"
 )
 
+// Need skips a test where a program that a page uses is not there, and fails it
+// where CI=true.
+func Need(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, program := range programs {
+		if _, err := exec.LookPath(program); err != nil && os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		} else if err != nil {
+			t.Skip(err)
+		}
+	}
+}
+
 // Test executes the examples of the page in a file, in a fresh folder if the
 // page has none. A page without examples is a mistake.
 func Test(t *testing.T, file string, p Page) {
 	t.Helper()
+	Need(t, "sh", "curl")
 	page, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

@@ -61,6 +61,11 @@ var mutations = []Mutation{
 		"./engine", "TestStoreThatCannotWrite",
 	},
 	{
+		"another instance's record is taken for one's own", "engine/commit.go",
+		[]Change{{"(kept.Stamp == left.Stamp || kept.Stamp == 0) &&\n\t\t", ""}},
+		"./engine", "TestAnotherInstanceIsAskedTheSame",
+	},
+	{
 		"a key is not kept", "engine/batch.go",
 		[]Change{{"	if d.Refusal == nil || kept {\n", "	if kept {\n"}},
 		"./engine", "TestRepeatGetsTheFirstOutcome",
