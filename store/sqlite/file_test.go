@@ -68,6 +68,31 @@ func TestForeignFilesAreRefused(t *testing.T) {
 	}
 }
 
+// A file of which another is making a store is empty or a store, whenever one
+// looks.
+func TestFileThatIsBeingMade(t *testing.T) {
+	for range 40 {
+		path := filepath.Join(t.TempDir(), "new.db")
+		made := make(chan error, 1)
+		go func() {
+			s, err := sqlite.Open(context.Background(), path, sqlite.Options{})
+			if err == nil {
+				err = s.Close()
+			}
+			made <- err
+		}()
+		for has, knows := 0, 1; has != knows; {
+			var err error
+			if has, knows, err = sqlite.Schema(path); err != nil || has != 0 && has != knows {
+				t.Fatalf("schema %d of %d: %v", has, knows, err)
+			}
+		}
+		if err := <-made; err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestOneWriter(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	first := open(t, path)

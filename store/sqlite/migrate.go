@@ -22,8 +22,10 @@ const applicationID = 0x43617073
 var migrations embed.FS
 
 // checkFile refuses a file that is neither empty nor a store that this
-// version can read.
-func checkFile(conn *sqlite.Conn) error {
+// version can read. It looks at one state of it: another process may be making
+// a store of it meanwhile.
+func checkFile(conn *sqlite.Conn) (err error) {
+	defer sqlitex.Save(conn)(&err)
 	id, err := integer(conn, "PRAGMA application_id")
 	if err != nil {
 		return err
