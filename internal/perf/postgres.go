@@ -244,18 +244,19 @@ func (p onPostgres) report() string {
 		return ""
 	}
 	var b strings.Builder
-	b.WriteString("\nOn PostgreSQL, against pgbench (64 clients, prepared statements) making the same writes, one transaction per capture:\n\n" +
-		"| ratio | measured | each round | goal | stretch |\n|---|---|---|---|---|\n")
-	against := func(name, of, goal, stretch string) {
+	b.WriteString("\nOn PostgreSQL, against pgbench (64 clients, prepared statements) making the same writes, one transaction per capture:\n\n")
+	against := func(name, of, goal, stretch string) ratio {
 		r := ratio{name: name, goal: goal, stretch: stretch}
 		for i, s := range p.taken[of] {
 			r.rounds = append(r.rounds, s.perSecond/p.single[i])
 		}
-		fmt.Fprintf(&b, "| %s | **%s** | %s | %s | %s |\n", r.name, r.format(median(r.rounds)), r.each(), r.goal, r.stretch)
+		return r
 	}
-	against("intents over HTTP, one instance, 64 connections, against pgbench", sharings[0].name(), ">= 1.5", ">= 2.5")
-	against("the same with 256 connections", sharings[3].name(), "", "")
-	against("three instances, 64 connections together, against pgbench", sharings[2].name(), "", "")
+	b.WriteString(reportRatios([]ratio{
+		against("intents over HTTP, one instance, 64 connections, against pgbench", sharings[0].name(), ">= 1.5", ">= 2.5"),
+		against("the same with 256 connections", sharings[3].name(), "", ""),
+		against("three instances, 64 connections together, against pgbench", sharings[2].name(), "", ""),
+	}))
 	b.WriteString("\n| on PostgreSQL | captures/s | p50 ms | p99 ms | CPU us of the servers | CPU us of PostgreSQL | round trips of batches |\n|---|---|---|---|---|---|---|\n")
 	fmt.Fprintf(&b, "| pgbench, 64 clients | %.0f | | | | | 8 |\n", median(p.single))
 	for _, s := range sharings {

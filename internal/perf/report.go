@@ -22,6 +22,7 @@ func (m *measurements) report() string {
 	return b.String()
 }
 
+// reportRatios is a table of ratios.
 func reportRatios(all []ratio) string {
 	var b strings.Builder
 	b.WriteString("| ratio | measured | each round | goal | stretch |\n|---|---|---|---|---|\n")
@@ -31,6 +32,7 @@ func reportRatios(all []ratio) string {
 	return b.String()
 }
 
+// reportLoads is a table of loads: the medians of their samples.
 func (m *measurements) reportLoads(all []load) string {
 	var b strings.Builder
 	b.WriteString("| load | requests/s | p50 ms | p90 ms | p99 ms | p99.9 ms | server CPU us | loader CPU us | KiB written |\n|---|---|---|---|---|---|---|---|---|\n")
@@ -45,7 +47,7 @@ func (m *measurements) reportLoads(all []load) string {
 	return b.String()
 }
 
-// ratio is one line of the first table.
+// ratio is one line of a table.
 type ratio struct {
 	name    string
 	rounds  []float64
