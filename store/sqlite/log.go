@@ -2,11 +2,13 @@ package sqlite
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+
+	"zombiezen.com/go/sqlite"
 )
 
 // ErrDamagedLog is returned for a store in whose log there is more than can be
@@ -15,15 +17,7 @@ import (
 // and nobody would miss what was acknowledged.
 var ErrDamagedLog = errors.New("the log beside the store is damaged")
 
-// The format of the log: https://www.sqlite.org/fileformat2.html#walformat
-const (
-	logHeader   = 32
-	frameHeader = 24
-)
-
 // checkLog looks through the log beside the store at path, which may be in use.
-// What is not flushed may be there in part after a loss of power; that is one
-// transaction at most. So two commits behind what cannot be read are proof.
 func checkLog(path string) error {
 	f, err := os.Open(path + "-wal") // SQLite has no locks on it
 	if errors.Is(err, os.ErrNotExist) {
@@ -33,81 +27,111 @@ func checkLog(path string) error {
 		return err
 	}
 	defer f.Close()
-	for {
-		var before, after [logHeader]byte
-		if _, err := f.ReadAt(before[:], 0); err != nil {
-			return ignoreEnd(err)
-		}
-		readable, commits, err := walkLog(f, before[:])
-		if err != nil {
+	found, err := walkLog(f)
+	for again := true; again; {
+		if err != nil || found.lost == 0 {
 			return err
 		}
-		if _, err := f.ReadAt(after[:], 0); err != nil {
-			return ignoreEnd(err)
+		// Somebody may be writing just there.
+		before := found
+		found, err = walkLog(f)
+		again = found.header != before.header || found.readable != before.readable
+	}
+	if found.header.sound() {
+		return fmt.Errorf("%w: it can be read up to page %d, and %d commits come after that", ErrDamagedLog, found.readable, found.lost)
+	}
+	// It may have been begun anew when the power was lost. What there was of
+	// the old one is in the store then.
+	if there, err := copied(path, f, found.pages); there || err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: its beginning cannot be read, and %d commits come after that", ErrDamagedLog, found.lost)
+}
+
+// logState is what there is in a log.
+type logState struct {
+	header   header
+	readable int // frames that can be read, one after the other from the beginning
+	lost     int // commits behind those that were flushed for certain
+
+	pages map[uint32]int64 // where in the file the pages are as the lost ones have left them, by number
+}
+
+// walkLog reads a log from its beginning to its end.
+//
+// Behind what can be read there may be what was never flushed: frames of a
+// transaction during which the power was lost, or that found the disk full, and
+// of which later ones have overwritten a part. But the checksum of a frame is
+// over all that comes before it. So a commit that continues another one was
+// made by somebody who could read the log up to there, and who had flushed it:
+// whatever cannot be read before it has changed since.
+func walkLog(f io.ReaderAt) (l logState, err error) {
+	r := io.NewSectionReader(f, 0, 1<<62)
+	if _, err := io.ReadFull(r, l.header[:]); err != nil {
+		return l, ignoreEnd(err)
+	}
+	whole := l.header.sound()
+	salts, known := l.header.salts(), whole
+	before := l.header.end()
+	l.pages = map[uint32]int64{}
+	passed, chain := false, map[uint32]int64{} // since frames continue each other: a commit, and their pages
+	var next frame
+	for at := int64(len(l.header)); ; at += int64(len(next)) {
+		if _, err := io.ReadFull(r, next[:]); err != nil {
+			return l, ignoreEnd(err)
 		}
-		if before != after { // it was begun anew meanwhile
-			continue
+		continues := (!known || next.salts() == salts) && before.continues(&next)
+		switch {
+		case whole && continues:
+			l.readable++
+		case continues:
+			salts, known = next.salts(), true
+			passed = passed || before.commits
+			chain[next.page()] = at + frameHeader
+			if passed && next.commits() {
+				l.lost++
+				maps.Copy(l.pages, chain)
+				clear(chain)
+			}
+		default:
+			whole, passed = false, false
+			clear(chain)
 		}
-		if commits >= 2 {
-			return fmt.Errorf("%w: it can be read up to page %d, and %d commits come after that", ErrDamagedLog, readable, commits)
-		}
-		return nil
+		before.move(&next, continues)
 	}
 }
 
 func ignoreEnd(err error) error {
-	if errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil
 	}
 	return err
 }
 
-// walkLog returns how many frames of a log can be read one after the other, and
-// how many commits of the same log stand behind those.
-func walkLog(f *os.File, header []byte) (readable, commits int, err error) {
-	var order binary.ByteOrder = binary.LittleEndian
-	if header[3]&1 == 1 {
-		order = binary.BigEndian
+// copied reports whether the pages are in the store as they are in its log. It
+// asks SQLite, which takes a log without a header for an empty one.
+func copied(path string, log io.ReaderAt, pages map[uint32]int64) (_ bool, err error) {
+	conn, err := sqlite.OpenConn(path, sqlite.OpenReadOnly)
+	if err != nil {
+		return false, err
 	}
-	salts := header[16:24]
-	var sum [2]uint32
-	add(&sum, order, header[:24])
-	whole := matches(sum, header[24:])
-	frame := make([]byte, frameHeader+4096)
-	for r := io.NewSectionReader(f, logHeader, 1<<62); ; {
-		if _, err := io.ReadFull(r, frame); err != nil {
-			if errors.Is(err, io.ErrUnexpectedEOF) {
-				err = nil
-			}
-			return readable, commits, ignoreEnd(err)
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	conn.SetBusyTimeout(patience)
+	in := conn.Prep("SELECT data FROM sqlite_dbpage WHERE pgno = ?")
+	logged := make([]byte, len(frame{})-frameHeader)
+	for page, at := range pages {
+		if _, err := log.ReadAt(logged, at); err != nil {
+			return false, err
 		}
-		same := bytes.Equal(frame[8:16], salts)
-		if whole && same {
-			add(&sum, order, frame[:8])
-			add(&sum, order, frame[frameHeader:])
-			whole = matches(sum, frame[16:])
-		} else {
-			whole = false
-		}
-		switch {
-		case whole:
-			readable++
-		case same && binary.BigEndian.Uint32(frame[4:]) != 0:
-			commits++
+		in.BindInt64(1, int64(page))
+		there := false
+		err := each(in, func(row *sqlite.Stmt) error {
+			there = bytes.Equal(columnBytes(row, 0), logged)
+			return nil
+		})
+		if !there || err != nil {
+			return false, err
 		}
 	}
-}
-
-// add continues SQLite's checksum of a log.
-func add(sum *[2]uint32, order binary.ByteOrder, data []byte) {
-	a, b := sum[0], sum[1]
-	for ; len(data) >= 8; data = data[8:] {
-		a += order.Uint32(data) + b
-		b += order.Uint32(data[4:]) + a
-	}
-	sum[0], sum[1] = a, b
-}
-
-func matches(sum [2]uint32, stored []byte) bool {
-	return binary.BigEndian.Uint32(stored) == sum[0] && binary.BigEndian.Uint32(stored[4:]) == sum[1]
+	return true, nil
 }
