@@ -296,6 +296,16 @@ var mutations = []Mutation{
 		"./store/sqlite", "TestPowerIsLost",
 	},
 	{
+		"any commit behind the end of the log counts as lost", "store/sqlite/log.go",
+		[]Change{{"			if passed && next.commits() {", "			if next.commits() {"}},
+		"./store/sqlite", "TestLogAfterManyLosses",
+	},
+	{
+		"a log begins with whatever is there", "store/sqlite/log.go",
+		[]Change{{"	if found.header.sound() {\n", "	if !found.header.sound() {\n		return nil\n	} else {\n"}},
+		"./store/sqlite", "TestDamagedLog TestLogWithoutABeginning",
+	},
+	{
 		"what could not be flushed is flushed again", "store/sqlite/writer.go",
 		[]Change{{"	if broken := w.broken.Load(); broken != nil {\n		return *broken\n	}\n	w.stmt.finalize()\n", "	w.stmt.finalize()\n"}},
 		"./store/sqlite", "TestMediumFails/a_commit_is_not_flushed",
