@@ -72,13 +72,21 @@ func (w *world) set(settings map[string]any) {
 	}
 }
 
-// Advance moves the clock, when the calls that any server has made have ended.
+// Advance moves the clock, when the calls that any server has made have ended,
+// and waits for those that come of it, whoever makes them.
 func (w *world) Advance(t testing.TB, by time.Duration) {
+	t.Helper()
+	w.calm(t)
+	w.Server.Advance(t, by)
+	w.calm(t)
+}
+
+// calm waits until the other servers have no call under way.
+func (w *world) calm(t testing.TB) {
 	t.Helper()
 	for _, s := range w.others {
 		s.Advance(t, 0)
 	}
-	w.Server.Advance(t, by)
 }
 
 // next is the server for the next request.
