@@ -302,7 +302,7 @@ var mutations = []Mutation{
 	},
 	{
 		"a log begins with whatever is there", "store/sqlite/log.go",
-		[]Change{{"	if found.header.sound() {\n", "	if !found.header.sound() {\n		return nil\n	} else {\n"}},
+		[]Change{{"	if l.header.sound() {\n", "	if !l.header.sound() {\n		return nil\n	} else {\n"}},
 		"./store/sqlite", "TestDamagedLog TestLogWithoutABeginning",
 	},
 	{

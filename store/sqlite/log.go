@@ -27,25 +27,30 @@ func checkLog(path string) error {
 		return err
 	}
 	defer f.Close()
-	found, err := walkLog(f)
-	for again := true; again; {
+	var before logState
+	for {
+		found, err := walkLog(f)
 		if err != nil || found.lost == 0 {
 			return err
 		}
-		// Somebody may be writing just there.
-		before := found
-		found, err = walkLog(f)
-		again = found.header != before.header || found.readable != before.readable
+		if before.lost > 0 && found.header == before.header && found.readable == before.readable {
+			return damage(path, f, found)
+		}
+		before = found // somebody may be writing just there
 	}
-	if found.header.sound() {
-		return fmt.Errorf("%w: it can be read up to page %d, and %d commits come after that", ErrDamagedLog, found.readable, found.lost)
+}
+
+// damage is the error for what is lost, or nil if all of it is in the store.
+func damage(path string, log io.ReaderAt, l logState) error {
+	if l.header.sound() {
+		return fmt.Errorf("%w: it can be read up to page %d, and %d commits come after that", ErrDamagedLog, l.readable, l.lost)
 	}
 	// It may have been begun anew when the power was lost. What there was of
 	// the old one is in the store then.
-	if there, err := copied(path, f, found.pages); there || err != nil {
+	if there, err := copied(path, log, l.pages); there || err != nil {
 		return err
 	}
-	return fmt.Errorf("%w: its beginning cannot be read, and %d commits come after that", ErrDamagedLog, found.lost)
+	return fmt.Errorf("%w: its beginning cannot be read, and %d commits come after that", ErrDamagedLog, l.lost)
 }
 
 // logState is what there is in a log.
@@ -75,19 +80,20 @@ func walkLog(f io.ReaderAt) (l logState, err error) {
 	before := l.header.end()
 	l.pages = map[uint32]int64{}
 	passed, chain := false, map[uint32]int64{} // since frames continue each other: a commit, and their pages
-	var next frame
-	for at := int64(len(l.header)); ; at += int64(len(next)) {
+	var frames [2]frame
+	for n := 0; ; n++ {
+		next := &frames[n%2] // the one before is still looked at
 		if _, err := io.ReadFull(r, next[:]); err != nil {
 			return l, ignoreEnd(err)
 		}
-		continues := (!known || next.salts() == salts) && before.continues(&next)
+		continues := (!known || next.salts() == salts) && before.continues(next)
 		switch {
 		case whole && continues:
 			l.readable++
 		case continues:
 			salts, known = next.salts(), true
 			passed = passed || before.commits
-			chain[next.page()] = at + frameHeader
+			chain[next.page()] = int64(len(l.header)+n*len(next)) + frameHeader
 			if passed && next.commits() {
 				l.lost++
 				maps.Copy(l.pages, chain)
@@ -97,7 +103,7 @@ func walkLog(f io.ReaderAt) (l logState, err error) {
 			whole, passed = false, false
 			clear(chain)
 		}
-		before.move(&next, continues)
+		before = next.end(before)
 	}
 }
 

@@ -138,6 +138,24 @@ func TestDamagedLog(t *testing.T) {
 	}
 }
 
+// A disk may give zeros for what it has lost.
+func TestLogWithZeros(t *testing.T) {
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "test.db"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var key payment.Key
+	fill(t, s, &key, 10)
+	for _, p := range []struct{ from, to int }{{0, 4}, {0, 32}, {0, 512}, {0, 4096}, {0, 8192}, {0, 20 * 4096}, {4096, 8192}, {8192, 8192 + 512}} {
+		left := remainsOf(t, s)
+		clear(left.log[p.from:p.to])
+		if n, err := left.records(t); err == nil {
+			t.Errorf("bytes %d to %d are gone: %d records of 10 are there, and nothing is said", p.from, p.to, n)
+		}
+	}
+}
+
 // A log that is begun anew when the power is lost may have no header that can
 // be read. Nothing is missing then: all of the old one is in the store.
 func TestLogWithoutABeginning(t *testing.T) {
