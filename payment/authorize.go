@@ -220,21 +220,14 @@ func (d *decision) authorize(a Attempt) {
 
 // concludeAuthorization writes down what the processor said.
 func (d *decision) concludeAuthorization(number int, a Answer, asked *Asked) {
-	e := Event{Operation: number, Amount: d.p.Amount, Asked: asked, Answer: answered(a)}
-	switch a.Result {
-	case Approved:
-		e.Kind = HoldAuthorized
-	case PayerRequired:
-		e.Kind = PayerAwaited
-	case Pending:
-		e.Kind = AuthorizationPending
-	case Refused:
-		e.Kind = AuthorizationDeclined
-	default:
-		d.noAnswer(number, a)
+	e := Event{Operation: number, Amount: d.p.Amount, Asked: asked}
+	if a.Result == PayerRequired {
+		e.Kind, e.Answer = PayerAwaited, answered(a)
+		d.emit(e)
+		return
 	}
-	d.emit(e)
-	if e.Kind == HoldAuthorized && d.p.Policy.AutoCapture && d.err == nil && !d.p.HeldUp() {
+	d.conclude(e, a, HoldAuthorized, AuthorizationPending, AuthorizationDeclined)
+	if a.Result == Approved && d.p.Policy.AutoCapture && d.err == nil && !d.p.HeldUp() {
 		d.autoCapture(number)
 	}
 }

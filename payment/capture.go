@@ -231,28 +231,22 @@ func (p *Payment) asked(kind OperationKind, parent int, amount int64, since time
 // concludeCapture writes down what the processor said of the capture that e
 // describes.
 func (d *decision) concludeCapture(e Event, a Answer) {
-	e.Answer = answered(a)
 	switch a.Result {
 	case Approved:
-		e.Kind = HoldCaptured
 		if rest := d.p.held() + e.Extended - e.Amount; e.Final || rest == 0 {
 			e.Released, e.Ending = rest, EndedByCapture
 		}
-	case Pending:
-		e.Kind = CapturePending
 	case Refused:
-		e.Kind, e.Extended = CaptureDeclined, 0
+		e.Extended = 0
 		if op := d.p.Op(e.Operation); op != nil {
 			e.Extended = -op.Extended
 		}
 		if d.p.Policy.DeclinedCaptureEnds && d.p.Captured == 0 {
 			e.Released, e.Ending = d.p.held()+e.Extended, EndedByDecline
 		}
-	default:
-		d.noAnswer(e.Operation, a)
 	}
-	d.emit(e)
-	if e.Kind == CaptureDeclined && a.Reason == AuthorizationLapsed && d.p.Status == Authorized && !d.p.inDoubt() {
+	d.conclude(e, a, HoldCaptured, CapturePending, CaptureDeclined)
+	if a.Result == Refused && a.Reason == AuthorizationLapsed && d.p.Status == Authorized && !d.p.inDoubt() {
 		d.expire() // the processor no longer has the hold
 	}
 }

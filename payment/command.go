@@ -314,14 +314,10 @@ func (d *decision) put(i Instruction) Answer {
 	return answer
 }
 
-// noAnswer makes a fault of an answer that an operation of its kind cannot
-// have. It is not taken for a refusal: nobody knows whether money has moved.
-func (d *decision) noAnswer(operation int, a Answer) {
-	d.err = fmt.Errorf("payment %s: processor answered operation %d with result %d", d.p.ID, operation, a.Result)
-}
-
 // conclude writes down what the processor said of the operation that e
-// describes: approved, not answered yet, or refused.
+// describes: approved, not answered yet, or refused. An answer that an operation
+// of its kind cannot have is a fault. It is not taken for a refusal: nobody knows
+// whether money has moved.
 func (d *decision) conclude(e Event, a Answer, approved, pending, refused EventKind) {
 	e.Answer = answered(a)
 	switch a.Result {
@@ -332,7 +328,7 @@ func (d *decision) conclude(e Event, a Answer, approved, pending, refused EventK
 	case Refused:
 		e.Kind = refused
 	default:
-		d.noAnswer(e.Operation, a)
+		d.err = fmt.Errorf("payment %s: processor answered operation %d with result %d", d.p.ID, e.Operation, a.Result)
 	}
 	d.emit(e)
 }

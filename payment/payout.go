@@ -12,18 +12,13 @@ func (d *decision) payOut(a Attempt) {
 
 // concludePayout writes down what the processor said of the payout e describes.
 func (d *decision) concludePayout(e Event, a Answer) {
-	e.Answer = answered(a)
 	switch a.Result {
 	case Approved:
-		e.Kind, e.Ending = MoneyPaidOut, EndedByPayout
-	case Pending:
-		e.Kind = PayoutPending
+		e.Ending = EndedByPayout
 	case Refused:
-		e.Kind, e.Ending = PayoutDeclined, EndedByDecline
-	default:
-		d.noAnswer(e.Operation, a)
+		e.Ending = EndedByDecline
 	}
-	d.emit(e)
+	d.conclude(e, a, MoneyPaidOut, PayoutPending, PayoutDeclined)
 }
 
 func (p *Payment) applyPayout(e Event) ledger.Entry {
