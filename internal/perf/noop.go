@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
@@ -34,7 +33,7 @@ func serveNoop(address string) error {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		if !strings.HasPrefix(r.URL.Path, "/v1/") {
-			w.Header()["signature"] = []string{"algorithm=RSA256, keyVersion=1, signature=" + base64.StdEncoding.EncodeToString(sign(key, []byte(wallet)))}
+			w.Header()["signature"] = []string{"algorithm=RSA256, keyVersion=1, signature=" + sign(key, []byte(wallet))}
 			_, _ = io.WriteString(w, wallet)
 			return
 		}

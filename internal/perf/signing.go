@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/capstan-pay/capstan/signature"
 )
 
 // Captures of the alipay dialect, each answered under an RSA-2048 signature, are
@@ -116,7 +116,7 @@ func (s *signing) report() string {
 	return fmt.Sprintf("RSA-2048 signatures with all cores: %.0f/s, %.0f us of CPU each.\n", median(s.rate), median(s.cpu))
 }
 
-// signatures returns how many RSA-2048 signatures of a digest all cores make in
+// signatures returns how many RSA-2048 signatures of a text all cores make in
 // a second, and the CPU microseconds of each. This process makes them, and does
 // nothing else.
 func signatures(d time.Duration) (rate, cpu float64) {
@@ -145,11 +145,10 @@ func newSigningKey() *rsa.PrivateKey {
 	return key
 }
 
-func sign(key *rsa.PrivateKey, text []byte) []byte {
-	digest := sha256.Sum256(text)
-	signature, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:])
+func sign(key *rsa.PrivateKey, text []byte) string {
+	signed, err := signature.RSA(key, text)
 	if err != nil {
 		panic(err) // the key is a good one
 	}
-	return signature
+	return signed
 }
