@@ -104,13 +104,8 @@ func TestMediumFails(t *testing.T) {
 func untilItFails(t *testing.T, s *Store, key *payment.Key) (acked int) {
 	t.Helper()
 	for range 1000 {
-		if key[0]++; key[0] == 0 {
-			key[1]++
-		}
-		b, err := s.Begin(t.Context(), store.Touched{})
-		if err == nil {
-			err = b.Commit(t.Context(), []store.Change{{Record: store.Record{Key: *key, Tenant: 1, At: time.UnixMilli(1)}}})
-		}
+		next(key)
+		err := commit(t, s, store.Change{Record: store.Record{Key: *key, Tenant: 1, At: time.UnixMilli(1)}})
 		if err == nil {
 			acked++
 			_, _, err = s.Record(t.Context(), 1, payment.Key{1})

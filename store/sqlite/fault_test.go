@@ -25,11 +25,7 @@ func overflow(t *testing.T, s *Store, key *payment.Key) error {
 	t.Helper()
 	for range 10_000 {
 		key[0], key[1], key[2] = key[0]+1, key[0], key[1]+1
-		b, err := s.Begin(t.Context(), store.Touched{})
-		if err == nil {
-			err = b.Commit(t.Context(), []store.Change{{Record: store.Record{Key: *key, Tenant: 1, Context: make([]byte, 9000)}}})
-		}
-		if err != nil {
+		if err := commit(t, s, store.Change{Record: store.Record{Key: *key, Tenant: 1, Context: make([]byte, 9000)}}); err != nil {
 			return err
 		}
 	}

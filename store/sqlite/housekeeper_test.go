@@ -21,20 +21,31 @@ func small(t *testing.T, path string) *Store {
 	return s
 }
 
+// next moves a key on.
+func next(key *payment.Key) {
+	if key[0]++; key[0] == 0 {
+		key[1]++
+	}
+}
+
+// commit writes a batch of one change.
+func commit(t *testing.T, s *Store, c store.Change) error {
+	t.Helper()
+	b, err := s.Begin(t.Context(), store.Touched{})
+	if err == nil {
+		err = b.Commit(t.Context(), []store.Change{c})
+	}
+	return err
+}
+
 // fill writes batches of one record each.
 func fill(t *testing.T, s *Store, key *payment.Key, batches int) {
 	t.Helper()
 	for range batches {
-		if key[0]++; key[0] == 0 {
-			key[1]++
-		}
-		b, err := s.Begin(t.Context(), store.Touched{})
-		if err == nil {
-			record := store.Record{Key: *key, Tenant: 1, At: time.UnixMilli(1)}
-			timer := payment.Timer{Due: time.UnixMilli(1), Kind: payment.SettleTimer, Payment: payment.ID(key[0])<<8 | payment.ID(key[1])}
-			err = b.Commit(t.Context(), []store.Change{{Record: record, Timers: []payment.Timer{timer}}})
-		}
-		if err != nil {
+		next(key)
+		record := store.Record{Key: *key, Tenant: 1, At: time.UnixMilli(1)}
+		timer := payment.Timer{Due: time.UnixMilli(1), Kind: payment.SettleTimer, Payment: payment.ID(key[0])<<8 | payment.ID(key[1])}
+		if err := commit(t, s, store.Change{Record: record, Timers: []payment.Timer{timer}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -178,15 +178,11 @@ func TestLogWithoutABeginning(t *testing.T) {
 	}
 }
 
-// commit writes a record whose context has that size.
-func commit(t *testing.T, s *Store, key *payment.Key, size int) error {
+// write writes a record whose context has that size.
+func write(t *testing.T, s *Store, key *payment.Key, size int) error {
 	t.Helper()
-	key[0]++
-	b, err := s.Begin(t.Context(), store.Touched{})
-	if err != nil {
-		return err
-	}
-	return b.Commit(t.Context(), []store.Change{{Record: store.Record{Key: *key, Tenant: 1, Context: bytes.Repeat(key[:1], size)}}})
+	next(key)
+	return commit(t, s, store.Change{Record: store.Record{Key: *key, Tenant: 1, Context: bytes.Repeat(key[:1], size)}})
 }
 
 // Commits that find the disk full while they are written leave frames behind
@@ -215,12 +211,12 @@ func TestLogOfADiskThatWasFull(t *testing.T) {
 			commits = op.Kind == faultydisk.Write && len(op.Data) == frameHeader && (*frame)(append(op.Data, make([]byte, 4096)...)).commits()
 			return faultydisk.Fault{}
 		})
-		if err := commit(t, s, &key, size); !errors.Is(err, store.ErrFull) || !commits {
+		if err := write(t, s, &key, size); !errors.Is(err, store.ErrFull) || !commits {
 			t.Fatalf("a commit for which there is no room: %v", err)
 		}
 	}
 	disk.Strike(nil)
-	if err := commit(t, s, &key, 0); err != nil {
+	if err := write(t, s, &key, 0); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := remainsOf(t, s).records(t); n != 11 || err != nil {
@@ -240,14 +236,14 @@ func TestLogAfterManyLosses(t *testing.T) {
 			t.Fatalf("after %d losses: %v", i, err)
 		}
 		defer s.Close()
-		if err := commit(t, s, &key, 0); err != nil {
+		if err := write(t, s, &key, 0); err != nil {
 			t.Fatal(err)
 		}
 		acknowledged, err := walkLog(bytes.NewReader(remainsOf(t, s).log))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := commit(t, s, &key, size); err != nil {
+		if err := write(t, s, &key, size); err != nil {
 			t.Fatal(err)
 		}
 		left := remainsOf(t, s)
